@@ -1,0 +1,32 @@
+/*
+ * arena: memory that is given back all at once.
+ *
+ * One arena per transaction being decoded, reset at its commit; nothing is freed one by one.
+ * Ownership: arena_init or {0} -> arena_fini. Memory from an arena lives until arena_reset or arena_fini.
+ */
+#ifndef PGSTRAND_ARENA_H
+#define PGSTRAND_ARENA_H
+
+#include "proto/base/bytes.h"
+#include "proto/base/own.h"
+
+struct arena_chunk;
+
+struct arena {
+    struct arena_chunk *chunks; /* newest first; the oldest survives a reset */
+    size_t used;                /* bytes handed out since the last reset */
+};
+
+void arena_fini(struct arena *a);
+OWN_VALUE(arena, arena_fini);
+
+/* Gives back everything but the first chunk. */
+void arena_reset(struct arena *a);
+
+/* `size` bytes, aligned to 16, not cleared. NULL when memory is out. */
+void *arena_alloc(struct arena *a, size_t size);
+
+/* A copy with a NUL after it. NULL when memory is out. */
+void *arena_copy(struct arena *a, struct bytes source);
+
+#endif

@@ -1,0 +1,32 @@
+/*
+ * bytes: a borrowed view of memory. It owns nothing; how long it lives is said where it is made.
+ */
+#ifndef PGSTRAND_BYTES_H
+#define PGSTRAND_BYTES_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+struct bytes {
+    const uint8_t *data;
+    size_t len;
+};
+
+static inline struct bytes bytes_of(const void *data, size_t len)
+{
+    return (struct bytes){data, len};
+}
+
+/* The characters of a C string, without its NUL. */
+static inline struct bytes bytes_text(const char *text)
+{
+    return (struct bytes){(const uint8_t *)text, strlen(text)};
+}
+
+static inline int bytes_equal(struct bytes a, struct bytes b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+}
+
+#endif

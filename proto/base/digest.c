@@ -1,0 +1,129 @@
+#include "proto/base/digest.h"
+
+#include <openssl/err.h>
+#include <openssl/evp.h>
+
+struct hasher {
+    EVP_MD *sha256;
+    EVP_MD_CTX *context;
+};
+
+static status openssl_failed(const char *what, err *e)
+{
+    int code = (int)ERR_get_error();
+    ERR_clear_error();
+    return err_from(e, ERR_STORAGE, FROM_OPENSSL, code, "OpenSSL could not %s", what);
+}
+
+status hasher_new(struct hasher **out, err *e)
+{
+    OWNED(hasher) struct hasher *h = calloc(1, sizeof *h);
+    if (h == NULL)
+        return err_no_memory(e);
+    h->sha256 = EVP_MD_fetch(NULL, "SHA2-256", NULL);
+    h->context = EVP_MD_CTX_new();
+    if (h->sha256 == NULL || h->context == NULL || EVP_DigestInit_ex2(h->context, h->sha256, NULL) != 1)
+        return openssl_failed("set up SHA-256", e);
+    *out = h;
+    h = NULL;
+    return DONE;
+}
+
+void hasher_free(struct hasher *h)
+{
+    if (h == NULL)
+        return;
+    EVP_MD_CTX_free(h->context);
+    EVP_MD_free(h->sha256);
+    free(h);
+}
+
+status hasher_start(struct hasher *h, err *e)
+{
+    /* NULL: keep the algorithm that was fetched once. */
+    return EVP_DigestInit_ex2(h->context, NULL, NULL) == 1 ? DONE : openssl_failed("start a hash", e);
+}
+
+status hasher_add(struct hasher *h, struct bytes piece, err *e)
+{
+    return EVP_DigestUpdate(h->context, piece.data, piece.len) == 1 ? DONE : openssl_failed("hash", e);
+}
+
+status hasher_end(struct hasher *h, uint8_t out[static SHA256_LEN], err *e)
+{
+    return EVP_DigestFinal_ex(h->context, out, NULL) == 1 ? DONE : openssl_failed("end a hash", e);
+}
+
+status hasher_once(struct hasher *h, struct bytes piece, uint8_t out[static SHA256_LEN], err *e)
+{
+    TRY(hasher_start(h, e));
+    TRY(hasher_add(h, piece, e));
+    return hasher_end(h, out, e);
+}
+
+status sha1_pair(struct bytes first, struct bytes second, uint8_t out[static SHA1_LEN], err *e)
+{
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    bool ok = context != NULL && EVP_DigestInit_ex2(context, EVP_sha1(), NULL) == 1 &&
+              EVP_DigestUpdate(context, first.data, first.len) == 1 &&
+              EVP_DigestUpdate(context, second.data, second.len) == 1 &&
+              EVP_DigestFinal_ex(context, out, NULL) == 1;
+    EVP_MD_CTX_free(context);
+    return ok ? DONE : openssl_failed("compute SHA-1", e);
+}
+
+void table_digest_merge(struct table_digest *d, const struct table_digest *other)
+{
+    uint64_t carry = 0;
+    for (size_t i = 0; i < 4; i++) {
+        uint64_t sum = d->word[i] + carry;
+        carry = sum < carry;
+        d->word[i] = sum + other->word[i];
+        carry += d->word[i] < sum;
+    }
+    d->rows += other->rows;
+}
+
+void table_digest_load(struct table_digest *d, const uint8_t raw[static SHA256_LEN], uint64_t rows)
+{
+    for (size_t i = 0; i < 4; i++) {
+        uint64_t word = 0;
+        for (size_t k = 0; k < 8; k++)
+            word = word << 8 | raw[(3 - i) * 8 + k];
+        d->word[i] = word;
+    }
+    d->rows = rows;
+}
+
+void table_digest_bytes(const struct table_digest *d, uint8_t out[static SHA256_LEN])
+{
+    for (size_t i = 0; i < 4; i++)
+        for (size_t k = 0; k < 8; k++)
+            out[(3 - i) * 8 + k] = (uint8_t)(d->word[i] >> (56 - 8 * k));
+}
+
+status table_digest_add(struct table_digest *d, struct hasher *h, struct bytes row, err *e)
+{
+    uint8_t hash[SHA256_LEN];
+    struct table_digest one;
+    TRY(hasher_once(h, row, hash, e));
+    table_digest_load(&one, hash, 1);
+    table_digest_merge(d, &one);
+    return DONE;
+}
+
+bool table_digest_equal(const struct table_digest *a, const struct table_digest *b)
+{
+    return a->rows == b->rows && memcmp(a->word, b->word, sizeof a->word) == 0;
+}
+
+const char *sha256_format(const uint8_t hash[static SHA256_LEN], char out[static SHA256_TEXT])
+{
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < SHA256_LEN; i++) {
+        out[2 * i] = digits[hash[i] >> 4];
+        out[2 * i + 1] = digits[hash[i] & 0x0f];
+    }
+    out[SHA256_TEXT - 1] = '\0';
+    return out;
+}

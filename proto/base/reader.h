@@ -1,0 +1,56 @@
+/*
+ * reader: the one bounds-checked cursor through which all foreign bytes are parsed.
+ *
+ * A read past the end returns zeroes and sets `bad`; it stays bad. So a parser reads like a schema, and looks once, at
+ * its end (reader_done) or before it trusts a length or count (reader_ok).
+ *
+ * Ownership: borrows the bytes; views returned live as long as they do.
+ */
+#ifndef PGSTRAND_READER_H
+#define PGSTRAND_READER_H
+
+#include "proto/base/bytes.h"
+#include "proto/base/err.h"
+
+struct reader {
+    const uint8_t *at;
+    size_t left; /* bytes not read yet */
+    bool bad;    /* something was read that is not there */
+};
+
+static inline struct reader reader_over(struct bytes input)
+{
+    return (struct reader){input.data, input.len, false};
+}
+
+static inline bool reader_ok(const struct reader *r)
+{
+    return !r->bad;
+}
+
+/* Marks the input as malformed for a reason only the caller knows. */
+void reader_fail(struct reader *r);
+
+/* Big-endian, as on PostgreSQL's wire. */
+uint8_t reader_u8(struct reader *r);
+uint16_t reader_u16(struct reader *r);
+uint32_t reader_u32(struct reader *r);
+uint64_t reader_u64(struct reader *r);
+
+/* Little-endian, as in pgstrand's own files. */
+uint32_t reader_le32(struct reader *r);
+uint64_t reader_le64(struct reader *r);
+
+/* Base-128 varint as in protobuf: at most 10 bytes, else bad. */
+uint64_t reader_varint(struct reader *r);
+
+/* The next `len` bytes; empty and bad when there are fewer. */
+struct bytes reader_bytes(struct reader *r, size_t len);
+
+/* A NUL-terminated string; the view leaves the NUL out, but it is there. Returns "" when bad. */
+const char *reader_cstring(struct reader *r);
+
+/* Fails, as ERR_STORAGE naming `what`, when the input was short or malformed, or when bytes are left over. */
+MUST_CHECK status reader_done(const struct reader *r, const char *what, err *e);
+
+#endif
