@@ -2,8 +2,8 @@
  * buf: a growable byte buffer, the writing side of reader.
  *
  * Ownership: buf_init or {0} -> buf_fini. The memory moves when it grows: keep offsets, not pointers.
- * Failure:   when memory runs out the buffer becomes `bad`, ignores further writes and stays as it was; look once, at the
- *            end, with buf_done.
+ * Failure:   when memory runs out the buffer becomes `bad`, ignores further writes and stays as it was; look
+ * once, at the end, with buf_done.
  */
 #ifndef PGSTRAND_BUF_H
 #define PGSTRAND_BUF_H
@@ -36,7 +36,8 @@ static inline struct bytes buf_view(const struct buf *b)
 
 MUST_CHECK status buf_done(const struct buf *b, err *e);
 
-/* Makes room for `more` bytes at the end and returns where they go (NULL when memory is out). Does not change len. */
+/* Makes room for `more` bytes at the end and returns where they go (NULL when memory is out). Does not change
+ * len. */
 uint8_t *buf_room(struct buf *b, size_t more);
 
 void buf_bytes(struct buf *b, const void *data, size_t len);
@@ -56,10 +57,12 @@ void buf_le64(struct buf *b, uint64_t value);
 /* Base-128, as in protobuf. */
 void buf_varint(struct buf *b, uint64_t value);
 
-/* NUL-terminates (the NUL is not counted in len) and returns the text; "" when bad. Borrowed until the next write. */
+/* NUL-terminates (the NUL is not counted in len) and returns the text; "" when bad. Borrowed until the next
+ * write. */
 const char *buf_cstring(struct buf *b);
 
-/* The text as a malloc'ed string that the caller frees; the buffer is empty afterwards. NULL when memory is out. */
+/* The text as a malloc'ed string that the caller frees; the buffer is empty afterwards. NULL when memory is
+ * out. */
 char *buf_take_cstring(struct buf *b);
 
 #endif

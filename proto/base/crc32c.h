@@ -1,5 +1,6 @@
 /*
- * crc32c: the Castagnoli checksum (polynomial 0x1EDC6F41, reflected), as in iSCSI (RFC 3720) and PostgreSQL's WAL.
+ * crc32c: the Castagnoli checksum (polynomial 0x1EDC6F41, reflected), as in iSCSI (RFC 3720) and PostgreSQL's
+ * WAL.
  */
 #ifndef PGSTRAND_CRC32C_H
 #define PGSTRAND_CRC32C_H

@@ -1,7 +1,9 @@
 /*
- * digest: SHA-256 and SHA-1, and the digest of a table. One of the two adapters of OpenSSL (the other is signing).
+ * digest: SHA-256 and SHA-1, and the digest of a table. One of the two adapters of OpenSSL (the other is
+ * signing).
  *
- * Threads: a hasher belongs to one thread at a time; it exists because fetching an algorithm costs more than hashing a row.
+ * Threads: a hasher belongs to one thread at a time; it exists because fetching an algorithm costs more than
+ * hashing a row.
  */
 #ifndef PGSTRAND_DIGEST_H
 #define PGSTRAND_DIGEST_H
@@ -32,8 +34,8 @@ MUST_CHECK status hasher_end(struct hasher *h, uint8_t out[static SHA256_LEN], e
 MUST_CHECK status sha1_pair(struct bytes first, struct bytes second, uint8_t out[static SHA1_LEN], err *e);
 
 /*
- * A table's digest: the sum modulo 2^256 of the SHA-256 of each row, so that rows may come in any order and a row that
- * is there twice counts twice. A row is its COPY text line without the line end (copytext.h).
+ * A table's digest: the sum modulo 2^256 of the SHA-256 of each row, so that rows may come in any order and a
+ * row that is there twice counts twice. A row is its COPY text line without the line end (copytext.h).
  */
 struct table_digest {
     uint64_t word[4]; /* least significant first */

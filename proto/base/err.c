@@ -10,10 +10,10 @@ struct class_facts {
 };
 
 static const struct class_facts classes[] = {
-    [ERR_NONE] = {"none", 0},          [ERR_VALIDATION] = {"validation", 10},
-    [ERR_SCHEMA] = {"schema", 11},     [ERR_STORAGE] = {"storage", 12},
-    [ERR_NETWORK] = {"network", 13},   [ERR_TIMEOUT] = {"timeout", 14},
-    [ERR_REFUSED] = {"refused", 15},   [ERR_INTERRUPTED] = {"interrupted", 130},
+    [ERR_NONE] = {"none", 0},        [ERR_VALIDATION] = {"validation", 10},
+    [ERR_SCHEMA] = {"schema", 11},   [ERR_STORAGE] = {"storage", 12},
+    [ERR_NETWORK] = {"network", 13}, [ERR_TIMEOUT] = {"timeout", 14},
+    [ERR_REFUSED] = {"refused", 15}, [ERR_INTERRUPTED] = {"interrupted", 130},
     [ERR_USAGE] = {"usage", 2},
 };
 
@@ -28,7 +28,8 @@ static void one_line(char *text)
         text[--length] = '\0';
 }
 
-static void fill(err *e, enum err_class class, enum err_origin origin, int code, const char *format, va_list args)
+static void fill(err *e, enum err_class class, enum err_origin origin, int code, const char *format,
+                 va_list args)
 {
     *e = (err){.class = class, .origin = origin, .code = code};
     (void)vsnprintf(e->message, sizeof e->message, format, args);

@@ -3,8 +3,8 @@
  *
  * Threads:  none of its own; one err belongs to one thread at a time.
  * Classes:  decisions (retry, exit code) look at the class only, never at the text.
- * Message:  one line for a person: what failed, on what, why, and what to do next. err_wrap puts context in front and
- *           keeps class, origin and code.
+ * Message:  one line for a person: what failed, on what, why, and what to do next. err_wrap puts context in
+ * front and keeps class, origin and code.
  */
 #ifndef PGSTRAND_ERR_H
 #define PGSTRAND_ERR_H
@@ -39,11 +39,12 @@ typedef struct {
 
 #define ERR_INIT ((err){0})
 
-/* Fills *e and returns FAILED, so that a failure is one statement: return err_set(e, ERR_STORAGE, "...", ...); */
+/* Fills *e and returns FAILED, so that a failure is one statement: return err_set(e, ERR_STORAGE, "...",
+ * ...); */
 status err_set(err *e, enum err_class class, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-/* The same with an errno value `code`; its text is appended after ": ". Class: timeouts and network errors are told
- * from the number, all others are ERR_STORAGE. */
+/* The same with an errno value `code`; its text is appended after ": ". Class: timeouts and network errors
+ * are told from the number, all others are ERR_STORAGE. */
 status err_errno(err *e, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* The same for the adapters of foreign libraries. */

@@ -1,5 +1,6 @@
 /*
- * lsn: a position in PostgreSQL's write-ahead log, in bytes. Written as two hexadecimal halves, "16/B374D848".
+ * lsn: a position in PostgreSQL's write-ahead log, in bytes. Written as two hexadecimal halves,
+ * "16/B374D848".
  */
 #ifndef PGSTRAND_LSN_H
 #define PGSTRAND_LSN_H

@@ -5,7 +5,8 @@
  *     OWNED(buf) struct buf text = {0};        in a function: buf_fini(&text) runs on every way out
  *
  *     OWN_POINTER(logreader, logreader_close)
- *     OWNED(logreader) struct logreader *r = NULL;    logreader_close(r), which is NULL-safe, runs on every way out
+ *     OWNED(logreader) struct logreader *r = NULL;    logreader_close(r), which is NULL-safe, runs on every
+ * way out
  *
  * A `*_take` function, or setting the pointer to NULL, hands ownership on. Never mix with goto.
  */
@@ -17,18 +18,18 @@
 
 #define OWNED(name) __attribute__((cleanup(name##_cleanup)))
 
-#define OWN_VALUE(name, fini)                                                                                \
-    static inline void name##_cleanup(struct name *value)                                                    \
-    {                                                                                                        \
-        fini(value);                                                                                         \
-    }                                                                                                        \
+#define OWN_VALUE(name, fini)                             \
+    static inline void name##_cleanup(struct name *value) \
+    {                                                     \
+        fini(value);                                      \
+    }                                                     \
     struct own_##name##_needs_semicolon
 
-#define OWN_POINTER(name, release)                                                                           \
-    static inline void name##_cleanup(struct name **value)                                                   \
-    {                                                                                                        \
-        release(*value);                                                                                     \
-    }                                                                                                        \
+#define OWN_POINTER(name, release)                         \
+    static inline void name##_cleanup(struct name **value) \
+    {                                                      \
+        release(*value);                                   \
+    }                                                      \
     struct own_##name##_needs_semicolon
 
 /* A malloc'ed string. */

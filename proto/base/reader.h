@@ -1,8 +1,8 @@
 /*
  * reader: the one bounds-checked cursor through which all foreign bytes are parsed.
  *
- * A read past the end returns zeroes and sets `bad`; it stays bad. So a parser reads like a schema, and looks once, at
- * its end (reader_done) or before it trusts a length or count (reader_ok).
+ * A read past the end returns zeroes and sets `bad`; it stays bad. So a parser reads like a schema, and looks
+ * once, at its end (reader_done) or before it trusts a length or count (reader_ok).
  *
  * Ownership: borrows the bytes; views returned live as long as they do.
  */

@@ -34,7 +34,8 @@ status signing_key_new(struct signing_key *out, err *e)
     return signing_key_from_secret(secret, out, e);
 }
 
-status signing_sign(const struct signing_key *key, struct bytes message, uint8_t out[static SIGNATURE_LEN], err *e)
+status signing_sign(const struct signing_key *key, struct bytes message, uint8_t out[static SIGNATURE_LEN],
+                    err *e)
 {
     size_t len = SIGNATURE_LEN;
     EVP_PKEY *pair = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, key->secret, SIGNING_KEY_LEN);
@@ -52,8 +53,7 @@ status signing_verify(const uint8_t public[static SIGNING_KEY_LEN], struct bytes
     EVP_PKEY *key = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, public, SIGNING_KEY_LEN);
     EVP_MD_CTX *context = EVP_MD_CTX_new();
     bool ready = key != NULL && context != NULL && EVP_DigestVerifyInit(context, NULL, NULL, NULL, key) == 1;
-    bool valid =
-        ready && EVP_DigestVerify(context, signature, SIGNATURE_LEN, message.data, message.len) == 1;
+    bool valid = ready && EVP_DigestVerify(context, signature, SIGNATURE_LEN, message.data, message.len) == 1;
     EVP_MD_CTX_free(context);
     EVP_PKEY_free(key);
     ERR_clear_error();

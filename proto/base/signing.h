@@ -19,8 +19,8 @@ struct signing_key {
 MUST_CHECK status signing_key_new(struct signing_key *out, err *e);
 
 /* The pair that belongs to a stored seed. */
-MUST_CHECK status signing_key_from_secret(const uint8_t secret[static SIGNING_KEY_LEN], struct signing_key *out,
-                                          err *e);
+MUST_CHECK status signing_key_from_secret(const uint8_t secret[static SIGNING_KEY_LEN],
+                                          struct signing_key *out, err *e);
 
 MUST_CHECK status signing_sign(const struct signing_key *key, struct bytes message,
                                uint8_t out[static SIGNATURE_LEN], err *e);

@@ -106,8 +106,8 @@ uint64_t uuid_v8_seq(const uuid *u)
     return high << 12 | (uint64_t)(u->b[6] & 0x0f) << 8 | u->b[7];
 }
 
-status uuid_v8_action(struct hasher *h, const uuid *node, const uuid *incarnation, lsn commit_lsn, uint64_t ordinal,
-                      uint64_t seq, uuid *out, err *e)
+status uuid_v8_action(struct hasher *h, const uuid *node, const uuid *incarnation, lsn commit_lsn,
+                      uint64_t ordinal, uint64_t seq, uuid *out, err *e)
 {
     if (seq > SEQ_MAX)
         return err_set(e, ERR_VALIDATION, "seq %llu is beyond 60 bits", (unsigned long long)seq);

@@ -1,8 +1,8 @@
 /*
  * uuid: 16 bytes in network order (RFC 9562).
  *
- * Three kinds are made here: random (v4) for things that are born once; name-based (v5, SHA-1) for entities, so that every
- * device derives the same one; and v8 for actions, whose byte order is their replay order.
+ * Three kinds are made here: random (v4) for things that are born once; name-based (v5, SHA-1) for entities,
+ * so that every device derives the same one; and v8 for actions, whose byte order is their replay order.
  */
 #ifndef PGSTRAND_UUID_H
 #define PGSTRAND_UUID_H
@@ -49,8 +49,9 @@ MUST_CHECK status uuid_v5(const uuid *namespace, struct bytes name, uuid *out, e
 
 /*
  * v8, an action's key: 60 bits of seq (48 before and 12 after the version nibble), then 62 bits of
- * SHA-256(node, incarnation, commit LSN as 8 bytes big-endian, ordinal as 8 bytes big-endian) after the variant bits.
- * memcmp order is seq order. `h` is the caller's hasher (one per thread). ERR_VALIDATION when seq exceeds SEQ_MAX.
+ * SHA-256(node, incarnation, commit LSN as 8 bytes big-endian, ordinal as 8 bytes big-endian) after the
+ * variant bits. memcmp order is seq order. `h` is the caller's hasher (one per thread). ERR_VALIDATION when
+ * seq exceeds SEQ_MAX.
  */
 MUST_CHECK status uuid_v8_action(struct hasher *h, const uuid *node, const uuid *incarnation, lsn commit_lsn,
                                  uint64_t ordinal, uint64_t seq, uuid *out, err *e);

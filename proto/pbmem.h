@@ -1,0 +1,36 @@
+/*
+ * pbmem: the adapter of protobuf-c: its results become status and err, its messages go into a buf.
+ */
+#ifndef PGSTRAND_PBMEM_H
+#define PGSTRAND_PBMEM_H
+
+#include <protobuf-c/protobuf-c.h>
+
+#include "proto/base/buf.h"
+
+/* Appends the packed message. Fails only for want of memory. */
+MUST_CHECK status pbmem_pack(const ProtobufCMessage *message, struct buf *out, err *e);
+
+/*
+ * Unpacks; the caller frees with pbmem_free. NULL from protobuf-c is corrupt data: ERR_STORAGE naming `what`.
+ * What it may allocate is bounded by `limit` bytes (0: 64 MiB).
+ */
+MUST_CHECK status pbmem_unpack(const ProtobufCMessageDescriptor *type, struct bytes raw, const char *what,
+                               size_t limit, ProtobufCMessage **out, err *e);
+
+/* NULL-safe. */
+void pbmem_free(ProtobufCMessage *message);
+
+/*
+ * PB_OWNED(Pgstrand__Schema) *schema = NULL;
+ * TRY(PB_UNPACK(schema, pgstrand__schema__descriptor, raw, "schema", 0, e));
+ */
+static inline void pbmem_cleanup(void *at)
+{
+    pbmem_free(*(ProtobufCMessage **)at);
+}
+#define PB_OWNED(type) __attribute__((cleanup(pbmem_cleanup))) type
+#define PB_UNPACK(variable, descriptor, raw, what, limit, e) \
+    pbmem_unpack(&(descriptor), raw, what, limit, (ProtobufCMessage **)(void *)&(variable), e)
+
+#endif

@@ -1,0 +1,40 @@
+/*
+ * tuple: TupleData of pgoutput, kept as sent: u16 column count, then per column a kind byte and, for 't' and
+ * 'b', a u32 length and the value (PostgreSQL documentation, "Logical Replication Message Formats").
+ */
+#ifndef PGSTRAND_TUPLE_H
+#define PGSTRAND_TUPLE_H
+
+#include "proto/base/buf.h"
+#include "proto/base/reader.h"
+
+enum value_kind { VALUE_NULL = 'n', VALUE_UNCHANGED = 'u', VALUE_TEXT = 't', VALUE_BINARY = 'b' };
+
+struct value {
+    enum value_kind kind;
+    struct bytes text; /* of 't' and 'b'; borrowed */
+};
+
+/* Steps over one TupleData at the reader's place and returns its bytes; the reader goes bad when it is
+ * malformed. */
+struct bytes tuple_skip(struct reader *r);
+
+struct tuple {
+    struct reader rest;
+    uint16_t count; /* columns in all */
+    uint16_t next;  /* the column that tuple_next returns next, from 0 */
+};
+
+struct tuple tuple_open(struct bytes raw);
+
+/* The next column; false after the last one and when the input is malformed (then rest.bad). */
+bool tuple_next(struct tuple *t, struct value *out);
+
+/* Does any column hold unchanged TOAST? Malformed input: false. */
+bool tuple_has_unchanged(struct bytes raw);
+
+/* Writing one: header with the count, then values. */
+void tuple_begin(struct buf *out, uint16_t count);
+void tuple_put(struct buf *out, struct value v);
+
+#endif

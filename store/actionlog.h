@@ -1,0 +1,137 @@
+/*
+ * actionlog: the append-only log of committed actions, in seq order.
+ *
+ * On disk: DIR holds segments, LMDB environments without subfolder named seg-<16 hex digits of the first
+ * seq>.mdb, each with the databases actions    key: UUIDv8 (16 bytes), value: Action of action.proto commits
+ * key: last_seq of the commit, then its LSN (8 bytes big-endian each), value: Commit relations  key: version
+ * (4 bytes big-endian), value: Relation; each segment holds every version its actions name meta       format
+ * version, node, incarnation, position, next relation version A segment is rotated at a commit when it has
+ * outgrown its size, and trimmed by unlinking it (LMDB files never shrink).
+ *
+ * Visibility: a transaction becomes visible all at once, when its commit record and the position are written.
+ * Large ones are written in several LMDB transactions; what lies behind the last committed seq is invisible,
+ * and is removed when the log is opened for writing.
+ *
+ * Threads:    one writer (process-wide lock on DIR/writer.lock), many readers, in any process; each handle
+ * belongs to one thread. Durability: what logwriter_flush returned ok for is on disk (LMDB commit with
+ * fsync). Determinism: replaying the same transactions after a crash yields the same keys, seqs and bytes.
+ * Full disk:  flush fails with ERR_STORAGE (io_is_full); the writer has then dropped everything since the
+ * last flush; the caller replays it.
+ */
+#ifndef PGSTRAND_ACTIONLOG_H
+#define PGSTRAND_ACTIONLOG_H
+
+#include "proto/action.h"
+#include "proto/base/own.h"
+#include "proto/base/uuid.h"
+#include "proto/relation.h"
+
+struct log_position {
+    lsn commit_lsn; /* of the last transaction in the log: dedupe and order */
+    lsn end_lsn;    /* everything that ends at or before this is durable: what is confirmed to the server */
+    uint64_t last_seq; /* 0: no action yet; the first one has seq 1 */
+    pgtime commit_time;
+};
+
+struct log_options {
+    uuid node;
+    uuid incarnation;
+    uint64_t segment_bytes; /* 0: 256 MiB */
+    lsn start_lsn;          /* a new log: the slot's consistent point, taken as the position */
+    uint64_t start_seq;     /* a new log: the seq before the first action (0, or the chain's last when an
+                               incarnation goes on) */
+};
+
+/* ---- writing ---- */
+
+struct logwriter;
+
+/* Opens or makes the log; checks node and incarnation (ERR_REFUSED when they are another's) and format
+ * version (newer: ERR_REFUSED); removes an invisible tail. */
+MUST_CHECK status logwriter_open(const char *dir, const struct log_options *options, struct logwriter **out,
+                                 err *e);
+void logwriter_close(struct logwriter *w); /* drops what was not flushed; NULL-safe */
+OWN_POINTER(logwriter, logwriter_close);
+
+/* As of the last flush. */
+const struct log_position *logwriter_position(const struct logwriter *w);
+
+/* The newest stored version of the relation with this oid, or NULL; borrowed until the next
+ * logwriter_relation. */
+const struct relation *logwriter_relation_latest(const struct logwriter *w, uint32_t oid);
+
+/* Stores `r` as a new version unless the latest of its oid has the same shape, name, tier and table UUID;
+ * *version is the one to use. */
+MUST_CHECK status logwriter_relation(struct logwriter *w, const struct relation *r, uint32_t *version,
+                                     err *e);
+
+/* Appends one action to the transaction in progress. */
+MUST_CHECK status logwriter_put(struct logwriter *w, const struct action *a, lsn commit_lsn, err *e);
+
+/* Ends the transaction in progress: fills in first_seq and last_seq of *c and stores it. A transaction
+ * without actions only moves the position. */
+MUST_CHECK status logwriter_commit(struct logwriter *w, struct commit *c, err *e);
+
+/* Nothing is pending up to `end`: moves the position only (idle database). */
+MUST_CHECK status logwriter_advance(struct logwriter *w, lsn end, err *e);
+
+/* Makes everything since the last flush durable and, for whole transactions, visible. */
+MUST_CHECK status logwriter_flush(struct logwriter *w, err *e);
+
+/* Unlinks segments all of whose actions have seq <= through and that are not the newest. */
+MUST_CHECK status logwriter_trim(struct logwriter *w, uint64_t through, err *e);
+
+/* ---- reading ---- */
+
+struct logreader;
+
+struct log_state {
+    struct log_position position;
+    uint64_t first_seq; /* oldest seq still held; last_seq + 1 when there is none */
+    uint64_t bytes;     /* disk space of all segments */
+    uint32_t segments;
+};
+
+/* ERR_STORAGE when there is no log in DIR. */
+MUST_CHECK status logreader_open(const char *dir, struct logreader **out, err *e);
+void logreader_close(struct logreader *r);
+OWN_POINTER(logreader, logreader_close);
+
+/* The state now; cheap, may be polled. */
+MUST_CHECK status logreader_state(struct logreader *r, struct log_state *out, err *e);
+
+/* The next logreader_next returns the first action with seq >= from. ERR_VALIDATION when it was trimmed away.
+ */
+MUST_CHECK status logreader_seek(struct logreader *r, uint64_t from, err *e);
+
+struct log_entry {
+    uint64_t seq;
+    uuid id;                         /* the action's UUID */
+    struct bytes raw;                /* the Action message as stored */
+    struct action action;            /* the same, decoded */
+    const struct commit *commit;     /* its commit */
+    const struct relation *relation; /* NULL for TRUNCATE, DDL and MESSAGE */
+};
+
+/*
+ * The next visible action; *end is set (and *out untouched) when the last committed seq is passed, a later
+ * call may find more. Everything in *out is borrowed until the next call. The read transaction is renewed
+ * every few thousand actions.
+ */
+MUST_CHECK status logreader_next(struct logreader *r, struct log_entry *out, bool *end, err *e);
+
+/* A relation by version; borrowed until logreader_close. ERR_STORAGE when it is not there. */
+MUST_CHECK status logreader_relation(struct logreader *r, uint32_t version, const struct relation **out,
+                                     err *e);
+
+/* The last seq of the last commit whose LSN is < `before`, or whose time is < `before_time` (first_seq - 1
+ * when none is). */
+MUST_CHECK status logreader_seq_before_lsn(struct logreader *r, lsn before, uint64_t *seq, err *e);
+MUST_CHECK status logreader_seq_before_time(struct logreader *r, pgtime before_time, uint64_t *seq, err *e);
+
+/* The commit that holds `seq`, or else the last one before it: a target is rounded down to the commit's
+ * last_seq <= seq. *found false: nothing at or before. */
+MUST_CHECK status logreader_commit_at(struct logreader *r, uint64_t seq, struct commit *out, bool *found,
+                                      err *e);
+
+#endif
