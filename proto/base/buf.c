@@ -35,7 +35,8 @@ uint8_t *buf_room(struct buf *b, size_t more)
         b->bad = true;
         return NULL;
     }
-    if (b->cap - b->len < more && !grow(b, b->len + more)) {
+    bool fits = b->data != NULL && b->cap - b->len >= more;
+    if (!fits && !grow(b, b->len + more)) {
         b->bad = true;
         return NULL;
     }

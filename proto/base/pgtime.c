@@ -40,6 +40,14 @@ static int digits(const char **at, int width)
     return value;
 }
 
+/* timegm would silently turn February 30 into March 2. Months count from 0. */
+static int days_of_month(int year, int month)
+{
+    static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+    return days[month] + (month == 1 && leap);
+}
+
 static bool clock_part(const char **at, struct tm *parts, int64_t *micros)
 {
     parts->tm_hour = digits(at, 2);
@@ -77,7 +85,7 @@ static bool offset_part(const char **at, int64_t *seconds)
     if (**at == ':')
         (*at)++;
     int minutes = digits(at, 2);
-    if (hours < 0)
+    if (hours < 0 || hours > 15 || minutes > 59) /* 15:59 is also PostgreSQL's limit */
         return false;
     *seconds = sign * (hours * 3600 + (minutes < 0 ? 0 : minutes) * 60);
     return true;
@@ -89,9 +97,10 @@ static bool parse(const char *text, pgtime *out)
     struct tm parts = {0};
     int64_t micros = 0;
     int64_t offset = 0;
-    parts.tm_year = digits(&at, 4) - 1900;
-    if (*at++ != '-')
+    int year = digits(&at, 4);
+    if (year < 0 || *at++ != '-')
         return false;
+    parts.tm_year = year - 1900;
     parts.tm_mon = digits(&at, 2) - 1;
     if (parts.tm_mon < 0 || parts.tm_mon > 11 || *at++ != '-')
         return false;
@@ -103,7 +112,9 @@ static bool parse(const char *text, pgtime *out)
         if (!clock_part(&at, &parts, &micros) || !offset_part(&at, &offset))
             return false;
     }
-    if (*at != '\0')
+    if (*at != '\0' || (parts.tm_hour == 24 && (parts.tm_min > 0 || parts.tm_sec > 0 || micros > 0)))
+        return false;
+    if (parts.tm_mday > days_of_month(year, parts.tm_mon))
         return false;
     *out = ((int64_t)timegm(&parts) - offset - EPOCH_DELTA) * MICROS + micros;
     return true;
