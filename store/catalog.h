@@ -13,6 +13,8 @@
 #ifndef PGSTRAND_CATALOG_H
 #define PGSTRAND_CATALOG_H
 
+#include <catalog.pb-c.h>
+
 #include "proto/base/own.h"
 #include "proto/base/uuid.h"
 #include "proto/pbmem.h"

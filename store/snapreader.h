@@ -33,7 +33,7 @@ bool snapreader_has_device(const struct snapreader *r);
 
 /* Positions on a section; *found false when the snapshot has none of that tier and kind, or the device file
  * is lawfully absent. */
-MUST_CHECK status snapreader_section(struct snapreader *r, enum tier tier, enum _Pgstrand__SectionKind kind,
+MUST_CHECK status snapreader_section(struct snapreader *r, enum tier tier, Pgstrand__SectionKind kind,
                                      bool *found, err *e);
 /* The index of the section one is positioned on; borrowed until the next snapreader_section. */
 const Pgstrand__SectionIndex *snapreader_index(const struct snapreader *r);

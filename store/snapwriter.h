@@ -46,7 +46,7 @@ OWN_POINTER(snapwriter, snapwriter_close);
 
 /* A section; its tier decides the file (TIER_DEVICE: .device). TIER_TRANSIENT is ERR_REFUSED. Sections of one
  * file may be open at the same time. Owned by the writer. */
-MUST_CHECK status snapwriter_section(struct snapwriter *w, enum tier tier, enum _Pgstrand__SectionKind kind,
+MUST_CHECK status snapwriter_section(struct snapwriter *w, enum tier tier, Pgstrand__SectionKind kind,
                                      struct snapsection **out, err *e);
 
 /* Adds one payload (a packed protobuf message), compressed by `coder` in the calling thread; larger than
@@ -75,7 +75,7 @@ struct snapname {
     uint64_t number;
     uint64_t first_seq;
     uint64_t last_seq;
-    enum _Pgstrand__SnapshotType type;
+    Pgstrand__SnapshotType type;
     uuid id;
 };
 bool snapname_parse(const char *name, struct snapname *out);

@@ -1,0 +1,42 @@
+/*
+ * capture: from the replication slot into the action log: the daemon's main work.
+ *
+ * Two threads and two buffers: the receiver reads the socket, answers keepalives and never waits for the
+ * disk; the committer decodes, assembles transactions, appends and flushes, and tells the receiver what is
+ * durable. Streamed transactions are spooled per top transaction id in DATA/spool.
+ *
+ * Threads: capture_run occupies the calling thread (the receiver) and one of its own. capture_stop may be
+ * called from a signal handler.
+ */
+#ifndef PGSTRAND_CAPTURE_H
+#define PGSTRAND_CAPTURE_H
+
+#include "agent/datadir.h"
+
+struct capture;
+
+/* Called by the committer thread after every flush; must be quick. */
+struct capture_observer {
+    void *context;
+    void (*flushed)(void *context, uint64_t last_seq, lsn durable, uint64_t log_bytes);
+    /* A DDL commit or a relation that changed its shape: the chain cannot follow it; `what` is one line. */
+    void (*schema_changed)(void *context, uint64_t seq, lsn at, const char *what);
+    /* Connected, or the reason why not (NULL e: connected). Also the place where problems for `status` come
+     * from. */
+    void (*connection)(void *context, const err *e);
+};
+
+MUST_CHECK status capture_new(struct datadir *d, const char *conninfo,
+                              const struct capture_observer *observer, struct capture **out, err *e);
+void capture_free(struct capture *c);
+OWN_POINTER(capture, capture_free);
+
+/*
+ * Runs until capture_stop: then the batch in hand is finished and confirmed. Reconnects with backoff on
+ * network errors (server away, restarting). Fails for good when the slot is lost or ahead of the log, the
+ * publication is gone, or the log is another's; a full disk is waited out without confirming.
+ */
+MUST_CHECK status capture_run(struct capture *c, err *e);
+void capture_stop(struct capture *c);
+
+#endif

@@ -1,0 +1,48 @@
+/*
+ * config: DATA/pgstrand.conf, an INI file (inih). Every setting, its default and its meaning stand in one
+ * table (config.c), from which the file that init writes, the parser and the checks are made. An unknown
+ * section or key is ERR_VALIDATION that names the nearest known one.
+ *
+ * Ownership: config_load -> caller -> config_free (NULL-safe). Threads: immutable after loading.
+ */
+#ifndef PGSTRAND_CONFIG_H
+#define PGSTRAND_CONFIG_H
+
+#include "agent/tiers.h"
+#include "proto/base/buf.h"
+#include "proto/base/own.h"
+
+struct config {
+    /* [source] */
+    char *conninfo;
+    /* [seal] */
+    uint64_t seal_interval; /* seconds; 0: never by time */
+    uint64_t seal_actions;  /* after so many actions; 0: never */
+    uint64_t seal_bytes;    /* after so many bytes in the log; 0: never */
+    int seal_level;         /* zstd level */
+    bool seal_on_stop;
+    /* [base] */
+    int base_jobs; /* connections of a base copy */
+    /* [log] */
+    uint64_t log_segment_bytes;
+    uint64_t log_keep_bytes; /* sealed segments kept at least up to this size */
+    /* [capture] */
+    uint64_t status_interval_ms; /* at most 10 s */
+    uint64_t spool_bytes;        /* largest spool of streamed transactions; 0: no limit */
+    /* [restore] */
+    uint64_t restore_memory; /* bytes the fold may use before it spills */
+    /* [slot] */
+    uint64_t slot_wal_limit_mb; /* set by init as max_slot_wal_keep_size when there is none */
+    /* [tiers] */
+    struct tier_rules *tiers;
+};
+
+/* `path` missing: all defaults. */
+MUST_CHECK status config_load(const char *path, struct config **out, err *e);
+void config_free(struct config *c);
+OWN_POINTER(config, config_free);
+
+/* The commented text of a configuration with every setting; values from `c`. */
+MUST_CHECK status config_format(const struct config *c, struct buf *out, err *e);
+
+#endif

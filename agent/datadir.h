@@ -1,0 +1,80 @@
+/*
+ * datadir: the agent's data directory: where everything lies, whose it is, and the device's key.
+ *
+ *   DATA/pgstrand.conf          configuration
+ *   DATA/device.key             Ed25519 seed, 32 bytes, mode 0600; never leaves the device
+ *   DATA/catalog.mdb            the catalogue (store/catalog.h)
+ *   DATA/log/                   the action log (store/actionlog.h)
+ *   DATA/snapshots/<node>/<incarnation>/   the agent's own chain (store/vault.h)
+ *   DATA/base/                  staged table bases (store/rowfile.h)
+ *   DATA/spool/                 streamed transactions in progress; emptied at start
+ *   DATA/agent.lock, seal.lock  one daemon, one sealer
+ *
+ * Ownership: datadir_open -> caller -> datadir_close (NULL-safe). Threads: immutable after opening, but the
+ * catalogue handle inside belongs to one thread at a time: each thread opens its own datadir.
+ */
+#ifndef PGSTRAND_DATADIR_H
+#define PGSTRAND_DATADIR_H
+
+#include "agent/config.h"
+#include "proto/base/signing.h"
+#include "store/catalog.h"
+
+struct identity {
+    uuid dataset;
+    uuid device;
+    uuid node;
+    uuid incarnation;
+    char device_name[128];
+    char system_identifier[24]; /* decimal; empty: nothing captured yet */
+    uint32_t timeline;
+    char database[64];
+    char slot[64];
+    char publication[64];
+};
+
+struct datadir {
+    char *root;
+    char *conf;
+    char *log;
+    char *snapshots; /* root of the own chains */
+    char *chain;     /* folder of the chain of (node, incarnation); set once there is an identity */
+    char *base;
+    char *spool;
+    struct catalog *catalog;
+    struct config *config;
+    struct identity identity;
+    bool has_identity;
+};
+
+enum datadir_mode {
+    DATADIR_EXISTING, /* ERR_VALIDATION "no data directory at ...: run pgstrand init" when missing */
+    DATADIR_CREATE    /* makes the folders and an empty catalogue when missing; an unwritable place is
+                         ERR_STORAGE */
+};
+
+/* `path` NULL: PGSTRAND_DATA, else $XDG_STATE_HOME/pgstrand, else /var/lib/pgstrand. `conf` NULL:
+ * DATA/pgstrand.conf (defaults when that does not exist). */
+MUST_CHECK status datadir_open(const char *path, const char *conf, enum datadir_mode mode,
+                               struct datadir **out, err *e);
+void datadir_close(struct datadir *d);
+OWN_POINTER(datadir, datadir_close);
+
+/* Stores identity into the catalogue, and refreshes d->identity and d->chain. */
+MUST_CHECK status datadir_set_identity(struct datadir *d, const Pgstrand__IdentityRecord *record, err *e);
+/* Reads it again (another process may have changed it). */
+MUST_CHECK status datadir_load_identity(struct datadir *d, err *e);
+
+/* A new identity: dataset NULL makes a new one; device name NULL: the host's name. Makes device.key when it
+ * is missing, and a recovery key whose secret goes to *recovery_secret (show it to the owner, keep it
+ * nowhere). */
+MUST_CHECK status datadir_new_identity(struct datadir *d, const uuid *dataset, const char *device_name,
+                                       uint8_t recovery_secret[static SIGNING_KEY_LEN], err *e);
+
+MUST_CHECK status datadir_device_key(const struct datadir *d, struct signing_key *out, err *e);
+
+/* The slot's and publication's names for an identity: "pgstrand_" and the first 16 hex digits of the node
+ * UUID; the publication likewise. */
+void datadir_object_name(const uuid *node, char out[static 64]);
+
+#endif

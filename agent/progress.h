@@ -1,0 +1,18 @@
+/*
+ * progress: how long operations tell whoever asked how far they are. Libraries never print.
+ */
+#ifndef PGSTRAND_PROGRESS_H
+#define PGSTRAND_PROGRESS_H
+
+#include <stdint.h>
+
+/* Reports to whoever asked; never NULL. Called in the caller's thread. */
+struct progress {
+    void *context;
+    /* One line for the user. */
+    void (*say)(void *context, const char *line);
+    /* `done` of `total` units (total 0: unknown) of the step `what`. */
+    void (*step)(void *context, const char *what, uint64_t done, uint64_t total);
+};
+
+#endif

@@ -1,0 +1,77 @@
+/*
+ * restore: plan, fold, load, prove.
+ *
+ *   plan   which snapshots (and how much of the local log) lead to the target; what is missing is said here,
+ * before anything changes fold   table bases and actions up to the target become one final row per entity
+ * (restore/fold.h) load   COPY in bulk, in one transaction; pre-data before, indexes and foreign keys after
+ * (fresh), or delete and load (replace) prove  each table's digest, made while folding, against what the
+ * target then holds
+ *
+ * Memory: bounded by config's restore_memory, whatever the chain's size; beyond it the fold spills to disk.
+ */
+#ifndef PGSTRAND_RESTORE_H
+#define PGSTRAND_RESTORE_H
+
+#include "agent/datadir.h"
+#include "agent/progress.h"
+
+enum target_kind { TARGET_LATEST, TARGET_SEQ, TARGET_TIME, TARGET_LSN, TARGET_SNAPSHOT, TARGET_NAME };
+struct restore_target {
+    enum target_kind kind;
+    uint64_t seq;
+    pgtime time;
+    lsn lsn;
+    const char *snapshot; /* UUID or name */
+};
+
+enum restore_mode { RESTORE_FRESH, RESTORE_REPLACE };
+enum restore_as { RESTORE_AS_AUTO, RESTORE_AS_SAME, RESTORE_AS_OTHER };
+
+struct restore_request {
+    const char *conninfo;    /* the target database */
+    const char *from;        /* vault URL or path; NULL: the own chain and the local log's tail */
+    const uuid *node;        /* when the vault holds several; NULL: the only one */
+    const uuid *incarnation; /* NULL: the newest of the node */
+    struct restore_target target;
+    enum restore_mode mode;
+    enum restore_as as;
+    unsigned tiers;     /* bits 1 << enum tier; 0: by device */
+    const char *tables; /* glob list; NULL: all */
+    int jobs;           /* 1: one transaction; more: a new database, then names are swapped */
+    bool dry_run;
+};
+
+struct restored_table {
+    char *schema;
+    char *name;
+    enum tier tier;
+    uint64_t rows;
+    uint8_t digest[SHA256_LEN];
+    bool proven;
+    uint64_t base_rows; /* plan: rows in the base */
+    uint64_t actions;   /* plan: actions folded */
+};
+
+struct restore_result {
+    uuid snapshot; /* the last one used */
+    uint64_t seq;  /* what the target was rounded down to */
+    bool rounded;
+    bool same_device;
+    uint64_t rows;
+    uint64_t actions;
+    struct restored_table *table;
+    size_t table_count;
+    char **skipped; /* one line each */
+    size_t skipped_count;
+    char **warning;
+    size_t warning_count;
+};
+void restore_result_fini(struct restore_result *r);
+OWN_VALUE(restore_result, restore_result_fini);
+
+/* `d` may lack an identity (a new machine): then everything is "other device", and it is given one (same
+ * dataset, new device and node). A failed restore leaves the target as it was. */
+MUST_CHECK status restore_run(struct datadir *d, const struct restore_request *request,
+                              const struct progress *progress, struct restore_result *out, err *e);
+
+#endif
