@@ -14,6 +14,8 @@
 
 #include "agent/datadir.h"
 #include "agent/progress.h"
+#include "proto/base/lsn.h"
+#include "proto/base/pgtime.h"
 
 enum target_kind { TARGET_LATEST, TARGET_SEQ, TARGET_TIME, TARGET_LSN, TARGET_SNAPSHOT, TARGET_NAME };
 struct restore_target {

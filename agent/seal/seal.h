@@ -8,6 +8,8 @@
 #define PGSTRAND_SEAL_H
 
 #include "agent/datadir.h"
+#include "agent/pg/pgconn.h"
+#include "agent/pg/tables.h"
 #include "agent/progress.h"
 
 struct seal_request {
