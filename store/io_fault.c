@@ -1,0 +1,140 @@
+#include "store/io_fault.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PATTERN_MAX 256 /* bytes of a pattern, NUL included */
+
+static struct {
+    pthread_mutex_t lock; /* over all but `calls` and `armed` */
+    atomic_uint_fast64_t calls;
+    atomic_bool armed;
+    enum io_fault action;
+    uint64_t nth;
+    uint64_t matched; /* calls that fit the pattern since arming */
+    char pattern[PATTERN_MAX];
+} plan = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+void io_fault_arm(enum io_fault action, uint64_t nth, const char *pattern)
+{
+    pthread_mutex_lock(&plan.lock);
+    plan.action = action;
+    plan.nth = nth;
+    plan.matched = 0;
+    plan.pattern[0] = '\0';
+    if (pattern != NULL)
+        strncat(plan.pattern, pattern, sizeof plan.pattern - 1);
+    atomic_store(&plan.calls, 0);
+    atomic_store(&plan.armed, action != IO_FAULT_NONE);
+    pthread_mutex_unlock(&plan.lock);
+}
+
+uint64_t io_fault_calls(void)
+{
+    return atomic_load(&plan.calls);
+}
+
+static bool fits(const char *path)
+{
+    return path != NULL && strstr(path, plan.pattern) != NULL;
+}
+
+/* SIGKILL and not abort: nothing may run, as in a power cut of this process. */
+static void die(void)
+{
+    (void)kill(getpid(), SIGKILL);
+    for (;;)
+        pause();
+}
+
+/* What this call shall do; the lock is held. */
+static enum io_fault decide(enum io_call call, const char *path, const char *other)
+{
+    if (!fits(path) && !fits(other))
+        return IO_FAULT_NONE;
+    plan.matched++;
+    if (plan.action == IO_FAULT_FULL) /* a full disk stays full, but one can still delete on it */
+        return plan.matched >= plan.nth && call != IO_CALL_UNLINK ? IO_FAULT_FULL : IO_FAULT_NONE;
+    return plan.matched == plan.nth ? plan.action : IO_FAULT_NONE;
+}
+
+struct io_gate io_fault_enter(enum io_call call, const char *path, const char *other)
+{
+    struct io_gate gate = {0};
+    atomic_fetch_add(&plan.calls, 1);
+    if (!atomic_load(&plan.armed))
+        return gate;
+    pthread_mutex_lock(&plan.lock);
+    enum io_fault action = decide(call, path, other);
+    pthread_mutex_unlock(&plan.lock);
+    switch (action) {
+    case IO_FAULT_NONE:
+        break;
+    case IO_FAULT_FAIL:
+        gate.code = EIO;
+        break;
+    case IO_FAULT_FULL:
+        gate.code = ENOSPC;
+        break;
+    case IO_FAULT_SHORT:
+        gate.code = EIO;
+        gate.half = true;
+        break;
+    case IO_FAULT_KILL:
+        die();
+        break;
+    case IO_FAULT_KILL_AFTER:
+        gate.after = true;
+        break;
+    }
+    return gate;
+}
+
+void io_fault_leave(const struct io_gate *gate)
+{
+    if (gate->after)
+        die();
+}
+
+static const struct {
+    const char *word;
+    enum io_fault action;
+} words[] = {
+    {"fail", IO_FAULT_FAIL},
+    {"full", IO_FAULT_FULL},
+    {"short", IO_FAULT_SHORT},
+    {"kill", IO_FAULT_KILL},
+    {"killafter", IO_FAULT_KILL_AFTER},
+};
+
+status io_fault_from_env(bool *armed, err *e)
+{
+    *armed = false;
+    const char *text = getenv("PGSTRAND_IO_FAULT");
+    if (text == NULL || text[0] == '\0')
+        return DONE;
+    size_t length = strcspn(text, ":");
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (strlen(words[i].word) != length || strncmp(words[i].word, text, length) != 0)
+            continue;
+        char *end = NULL;
+        const char *digits = text[length] == ':' ? text + length + 1 : "";
+        unsigned long long nth = strtoull(digits, &end, 10);
+        if (nth == 0 || digits[0] == '-' || (*end != '\0' && *end != ':') ||
+            (*end == ':' && strlen(end + 1) >= PATTERN_MAX))
+            break;
+        io_fault_arm(words[i].action, nth, *end == ':' ? end + 1 : NULL);
+        *armed = true;
+        return DONE;
+    }
+    return err_set(
+        e, ERR_USAGE,
+        "PGSTRAND_IO_FAULT=%s is not ACTION:N[:PATTERN] with ACTION one of fail, full, short, kill, "
+        "killafter and N from 1; it is for tests, unset it",
+        text);
+}
