@@ -1,0 +1,100 @@
+# The scripts and units in deploy/: each check is shown to accept the tree and to reject what it exists for.
+
+setup() {
+    load ../lib/pgstrand
+    root=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+    tree=$BATS_TEST_TMPDIR/tree
+    mkdir -p "$tree"/{proto/base,store,agent/pg,tools,tests}
+    echo '#include "proto/base/err.h"' >"$tree/proto/base/err.c"
+    touch "$tree/proto/base/err.h"
+}
+
+@test "floors: includes on the same floor or below are accepted" {
+    echo '#include "store/log.h"' >"$tree/store/log.c"
+    echo '#include "proto/base/err.h"' >>"$tree/store/log.c"
+    printf '#include <lmdb.h>\n#include <stdio.h>\n' >>"$tree/store/log.c"
+    printf '#include "agent/seal.h"\n#include <libpq-fe.h>\n' >"$tree/agent/pg/pgconn.c"
+    echo '#include "tools/main.h"' >"$tree/tests/main_test.c"
+    run "$root/deploy/check-floors.sh" "$tree"
+    [ "$status" -eq 0 ]
+    [ -z "$output" ]
+}
+
+@test "floors: an include from above is named with its line" {
+    printf '\n#include "agent/seal.h"\n' >"$tree/store/log.c"
+    run "$root/deploy/check-floors.sh" "$tree"
+    [ "$status" -eq 1 ]
+    [ "$output" = 'store/log.c:2: "agent/seal.h" is on a higher floor' ]
+}
+
+@test "floors: base may not include the rest of proto" {
+    echo '#include "proto/tuple.h"' >>"$tree/proto/base/err.c"
+    run "$root/deploy/check-floors.sh" "$tree"
+    [ "$status" -eq 1 ]
+}
+
+@test "floors: foreign libraries stay in their adapters" {
+    echo '#include <libpq-fe.h>' >"$tree/agent/restore.c"
+    echo '#include <lmdb.h>' >"$tree/tools/status.c"
+    echo '#  include <openssl/evp.h>' >"$tree/agent/seal.c"
+    echo '#include <zstd.h>' >"$tree/proto/frame.c"
+    run "$root/deploy/check-floors.sh" "$tree"
+    [ "$status" -eq 1 ]
+    [ "${#lines[@]}" -eq 4 ]
+}
+
+@test "floors: a quoted include that does not start at the top is rejected" {
+    echo '#include "err.h"' >"$tree/store/log.c"
+    run "$root/deploy/check-floors.sh" "$tree"
+    [ "$status" -eq 1 ]
+    [[ $output == *'not written from the top'* ]]
+}
+
+@test "format: a badly shaped tracked file is rejected, --fix mends it" {
+    git -C "$tree" init -q
+    mkdir "$tree/deploy"
+    cp "$root/.clang-format" "$tree/"
+    cp "$root/deploy/check-format.sh" "$tree/deploy/"
+    printf 'int main( void )\n{ return 0 ; }\n' >"$tree/tools/main.c"
+    git -C "$tree" add .
+    run "$tree/deploy/check-format.sh"
+    [ "$status" -ne 0 ]
+    "$tree/deploy/check-format.sh" --fix
+    "$tree/deploy/check-format.sh"
+}
+
+@test "install-deps: everything is there, nothing is done, in a moment" {
+    run timeout 10 "$root/deploy/install-deps.sh" --dev
+    [ "$status" -eq 0 ]
+    [[ $output == *"packages are there"* ]]
+}
+
+@test "install-deps: an unknown option is one clear line" {
+    run "$root/deploy/install-deps.sh" --everything
+    [ "$status" -eq 1 ]
+    [ "${#lines[@]}" -eq 1 ]
+    [[ $output == *"--everything"* ]]
+}
+
+# The unit with a program that exists on this machine: systemd checks that.
+installed_unit() {
+    sed "s|/usr/bin/pgstrand-agent|$(command -v true)|" "$root/deploy/systemd/pgstrand-agent@.service" \
+        >"$BATS_TEST_TMPDIR/pgstrand-agent@.service"
+    cp "$BATS_TEST_TMPDIR/pgstrand-agent@.service" "$BATS_TEST_TMPDIR/pgstrand-agent@shop.service"
+}
+
+@test "systemd: the unit is well formed" {
+    installed_unit
+    run systemd-analyze verify --man=no "$BATS_TEST_TMPDIR/pgstrand-agent@shop.service"
+    echo "$output"
+    [ "$status" -eq 0 ]
+    refute grep -q "pgstrand-agent@" <<<"$output"
+}
+
+@test "systemd: the sandbox is tight (exposure at most 2.0 of 10)" {
+    installed_unit
+    systemd-analyze security --no-pager --offline=true --threshold=20 "$BATS_TEST_TMPDIR/pgstrand-agent@shop.service" >/dev/null
+    sed -i '/^Protect/d; /^Private/d; /^SystemCall/d; /^Capability/d' "$BATS_TEST_TMPDIR/pgstrand-agent@shop.service"
+    run systemd-analyze security --no-pager --offline=true --threshold=20 "$BATS_TEST_TMPDIR/pgstrand-agent@shop.service"
+    [ "$status" -ne 0 ]
+}
