@@ -24,5 +24,9 @@ struct wire_field {
 bool wire_next(struct reader *r, struct wire_field *out);
 
 int64_t wire_unzigzag(uint64_t value);
+uint64_t wire_zigzag(int64_t value);
+
+/* How many bytes a varint takes. */
+size_t wire_varint_size(uint64_t value);
 
 #endif

@@ -29,14 +29,9 @@ static bool grow(struct buf *b, size_t needed)
     return true;
 }
 
-uint8_t *buf_room(struct buf *b, size_t more)
+uint8_t *buf_grow(struct buf *b, size_t more)
 {
-    if (b->bad || more > SIZE_MAX - b->len) {
-        b->bad = true;
-        return NULL;
-    }
-    bool fits = b->data != NULL && b->cap - b->len >= more;
-    if (!fits && !grow(b, b->len + more)) {
+    if (b->bad || more > SIZE_MAX - b->len || !grow(b, b->len + more)) {
         b->bad = true;
         return NULL;
     }

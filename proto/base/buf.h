@@ -36,9 +36,16 @@ static inline struct bytes buf_view(const struct buf *b)
 
 MUST_CHECK status buf_done(const struct buf *b, err *e);
 
+/* buf_room's way when there is no room left. */
+uint8_t *buf_grow(struct buf *b, size_t more);
+
 /* Makes room for `more` bytes at the end and returns where they go (NULL when memory is out). Does not change
- * len. */
-uint8_t *buf_room(struct buf *b, size_t more);
+ * len. In the header because capture calls it for every field. */
+static inline uint8_t *buf_room(struct buf *b, size_t more)
+{
+    bool fits = b->data != NULL && !b->bad && b->cap - b->len >= more;
+    return fits ? b->data + b->len : buf_grow(b, more);
+}
 
 void buf_bytes(struct buf *b, const void *data, size_t len);
 void buf_u8(struct buf *b, uint8_t value);

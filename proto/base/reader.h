@@ -31,10 +31,41 @@ static inline bool reader_ok(const struct reader *r)
 /* Marks the input as malformed for a reason only the caller knows. */
 void reader_fail(struct reader *r);
 
+/*
+ * The next `len` bytes, or NULL and bad when there are fewer: the only place where the cursor moves. This and
+ * the short reads below are in the header because capture calls them for every column.
+ */
+static inline const uint8_t *reader_take(struct reader *r, size_t len)
+{
+    if (r->bad || r->left < len) {
+        reader_fail(r);
+        return NULL;
+    }
+    const uint8_t *start = r->at;
+    r->at += len;
+    r->left -= len;
+    return start;
+}
+
 /* Big-endian, as on PostgreSQL's wire. */
-uint8_t reader_u8(struct reader *r);
-uint16_t reader_u16(struct reader *r);
-uint32_t reader_u32(struct reader *r);
+static inline uint8_t reader_u8(struct reader *r)
+{
+    const uint8_t *p = reader_take(r, 1);
+    return p == NULL ? 0 : *p;
+}
+
+static inline uint16_t reader_u16(struct reader *r)
+{
+    const uint8_t *p = reader_take(r, 2);
+    return p == NULL ? 0 : (uint16_t)(p[0] << 8 | p[1]);
+}
+
+static inline uint32_t reader_u32(struct reader *r)
+{
+    const uint8_t *p = reader_take(r, 4);
+    return p == NULL ? 0 : (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
 uint64_t reader_u64(struct reader *r);
 
 /* Little-endian, as in pgstrand's own files. */
@@ -45,7 +76,11 @@ uint64_t reader_le64(struct reader *r);
 uint64_t reader_varint(struct reader *r);
 
 /* The next `len` bytes; empty and bad when there are fewer. */
-struct bytes reader_bytes(struct reader *r, size_t len);
+static inline struct bytes reader_bytes(struct reader *r, size_t len)
+{
+    const uint8_t *p = reader_take(r, len);
+    return p == NULL ? (struct bytes){(const uint8_t *)"", 0} : (struct bytes){p, len};
+}
 
 /* A NUL-terminated string; the view leaves the NUL out, but it is there. Returns "" when bad. */
 const char *reader_cstring(struct reader *r);

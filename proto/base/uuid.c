@@ -75,12 +75,19 @@ status uuid_random(uuid *out, err *e)
     return DONE;
 }
 
+uuid uuid_v5_of_hash(const uint8_t hash[static SHA1_LEN])
+{
+    uuid u;
+    memcpy(u.b, hash, sizeof u.b);
+    set_version(&u, 5);
+    return u;
+}
+
 status uuid_v5(const uuid *namespace, struct bytes name, uuid *out, err *e)
 {
     uint8_t hash[SHA1_LEN];
     TRY(sha1_pair(bytes_of(namespace->b, sizeof namespace->b), name, hash, e));
-    memcpy(out->b, hash, sizeof out->b);
-    set_version(out, 5);
+    *out = uuid_v5_of_hash(hash);
     return DONE;
 }
 

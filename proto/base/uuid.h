@@ -47,6 +47,9 @@ MUST_CHECK status uuid_random(uuid *out, err *e);
 /* v5: SHA-1 over the namespace and the name. */
 MUST_CHECK status uuid_v5(const uuid *namespace, struct bytes name, uuid *out, err *e);
 
+/* The v5 UUID that this SHA-1 makes: for names that come in pieces. */
+uuid uuid_v5_of_hash(const uint8_t hash[static SHA1_LEN]);
+
 /*
  * v8, an action's key: 60 bits of seq (48 before and 12 after the version nibble), then 62 bits of
  * SHA-256(node, incarnation, commit LSN as 8 bytes big-endian, ordinal as 8 bytes big-endian) after the
