@@ -41,6 +41,10 @@ bool pgconn_alive(const struct pgconn *c);
  * malloc'ed. */
 char *pgconn_describe(const struct pgconn *c);
 
+/* conninfo as it may be written down: without passwords (*had_password says that there was one).
+ * ERR_VALIDATION when it is malformed; *out is malloc'ed. */
+MUST_CHECK status pgconn_without_password(const char *conninfo, char **out, bool *had_password, err *e);
+
 /* One or more statements without results that matter. */
 MUST_CHECK status pgconn_exec(struct pgconn *c, const char *sql, err *e);
 MUST_CHECK status pgconn_execf(struct pgconn *c, err *e, const char *format, ...)

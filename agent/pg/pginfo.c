@@ -1,0 +1,62 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/pg/pgconn.h"
+#include "agent/pg/pglib.h"
+#include "proto/base/buf.h"
+
+char *pgconn_describe(const struct pgconn *c)
+{
+    OWNED(buf) struct buf text = {0};
+    const char *host = PQhost(c->pg);
+    const char *port = PQport(c->pg);
+    if (host != NULL && host[0] != '\0')
+        buf_printf(&text, "host=%s ", host);
+    if (port != NULL && port[0] != '\0')
+        buf_printf(&text, "port=%s ", port);
+    buf_printf(&text, "user=%s dbname=%s", PQuser(c->pg), PQdb(c->pg));
+    return buf_take_cstring(&text);
+}
+
+/* A conninfo value; always quoted, so that nothing in it can mean anything else. */
+static void quote_value(struct buf *out, const char *value)
+{
+    buf_u8(out, '\'');
+    for (const char *p = value; *p != '\0'; p++) {
+        if (*p == '\'' || *p == '\\')
+            buf_u8(out, '\\');
+        buf_u8(out, (uint8_t)*p);
+    }
+    buf_u8(out, '\'');
+}
+
+status pgconn_without_password(const char *conninfo, char **out, bool *had_password, err *e)
+{
+    *had_password = false;
+    if (strchr(conninfo, '=') == NULL && strstr(conninfo, "://") == NULL) {
+        *out = strdup(conninfo);
+        return *out != NULL ? DONE : err_no_memory(e);
+    }
+    char *why = NULL;
+    PQconninfoOption *options = PQconninfoParse(conninfo, &why);
+    if (options == NULL) {
+        char text[ERR_TEXT];
+        pglib_one_line(why != NULL ? why : "out of memory", text, sizeof text);
+        PQfreemem(why);
+        return err_from(e, ERR_VALIDATION, FROM_LIBPQ, 0, "the connection string is not valid: %s", text);
+    }
+    OWNED(buf) struct buf text = {0};
+    for (const PQconninfoOption *o = options; o->keyword != NULL; o++) {
+        if (o->val == NULL)
+            continue;
+        if (o->dispchar[0] == '*') { /* libpq's mark of what must not be shown */
+            *had_password = true;
+            continue;
+        }
+        buf_printf(&text, "%s%s=", text.len > 0 ? " " : "", o->keyword);
+        quote_value(&text, o->val);
+    }
+    PQconninfoFree(options);
+    *out = buf_take_cstring(&text);
+    return *out != NULL ? DONE : err_no_memory(e);
+}
