@@ -1,0 +1,212 @@
+#include "proto/copytext.h"
+
+#include "proto/relation.h"
+
+/* The letter after the backslash; 0: the byte stands for itself. CopyAttributeOutText of copyto.c. */
+static const uint8_t escapes[256] = {
+    ['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\v'] = 'v', ['\f'] = 'f', ['\r'] = 'r', ['\\'] = '\\',
+};
+
+#define EACH_BYTE(b) (UINT64_C(0x0101010101010101) * (b))
+
+/*
+ * Could one of these 8 bytes need an escape? All that do are below 0x0e or a backslash. The usual tricks
+ * (Hacker's Delight, 6-1): subtracting n from every byte borrows into the top bit of those below n, when it
+ * was clear. A byte behind a hit may be reported too: the caller looks again.
+ */
+static bool word_is_suspect(const uint8_t *at)
+{
+    uint64_t word;
+    memcpy(&word, at, sizeof word);
+    uint64_t low = (word - EACH_BYTE(0x0e)) & ~word;
+    uint64_t slash = word ^ EACH_BYTE('\\');
+    slash = (slash - EACH_BYTE(0x01)) & ~slash;
+    return ((low | slash) & EACH_BYTE(0x80)) != 0;
+}
+
+/* How many bytes from `at` on stand for themselves. */
+static size_t plain_run(const uint8_t *at, const uint8_t *end)
+{
+    const uint8_t *p = at;
+    while (p < end) {
+        while (end - p >= 8 && !word_is_suspect(p))
+            p += 8;
+        const uint8_t *stop = end - p < 8 ? end : p + 8;
+        while (p < stop && escapes[*p] == 0)
+            p++;
+        if (p < stop)
+            break;
+    }
+    return (size_t)(p - at);
+}
+
+static void append_text(struct buf *line, struct bytes text)
+{
+    const uint8_t *at = text.data;
+    const uint8_t *end = at + text.len;
+    while (at < end) {
+        size_t run = plain_run(at, end);
+        buf_bytes(line, at, run);
+        at += run;
+        if (at == end)
+            break;
+        const uint8_t pair[2] = {'\\', escapes[*at++]};
+        buf_bytes(line, pair, sizeof pair);
+    }
+}
+
+void copytext_value(struct buf *line, bool first, struct value v)
+{
+    if (!first)
+        buf_u8(line, '\t');
+    if (v.kind == VALUE_NULL)
+        buf_bytes(line, "\\N", 2);
+    else if (v.text.len > 0)
+        append_text(line, v.text);
+}
+
+/* The columns of a line, one after the other. */
+struct cursor {
+    const uint8_t *at; /* NULL: no more columns */
+    const uint8_t *end;
+    size_t next; /* the column at `at`, from 0 */
+};
+
+static struct cursor cursor_over(struct bytes line)
+{
+    return (struct cursor){line.data, line.data == NULL ? NULL : line.data + line.len, 0};
+}
+
+static bool cursor_next(struct cursor *c, struct bytes *out)
+{
+    if (c->at == NULL)
+        return false;
+    size_t left = (size_t)(c->end - c->at);
+    const uint8_t *tab = left == 0 ? NULL : memchr(c->at, '\t', left);
+    *out = bytes_of(c->at, tab == NULL ? left : (size_t)(tab - c->at));
+    c->at = tab == NULL ? NULL : tab + 1;
+    c->next++;
+    return true;
+}
+
+/* An unchanged column: as the old line has it, which is escaped already. */
+static status append_old(struct cursor *old, size_t column, struct buf *line, err *e)
+{
+    struct bytes text = {0};
+    while (old->next <= column)
+        if (!cursor_next(old, &text))
+            return err_set(e, ERR_STORAGE, "column %zu was not sent and there is no old value of it",
+                           column + 1);
+    if (column > 0)
+        buf_u8(line, '\t');
+    buf_bytes(line, text.data, text.len);
+    return DONE;
+}
+
+status copytext_tuple(struct bytes tuple, struct bytes old_line, struct buf *line, err *e)
+{
+    struct tuple t = tuple_open(tuple);
+    struct cursor old = cursor_over(old_line);
+    struct value v;
+    (void)buf_room(line, tuple.len); /* most lines fit in what their tuple takes */
+    while (tuple_next(&t, &v)) {
+        size_t column = t.next - 1u;
+        if (v.kind == VALUE_UNCHANGED)
+            TRY(append_old(&old, column, line, e));
+        else if (v.kind == VALUE_BINARY)
+            return err_set(e, ERR_STORAGE, "column %zu is in binary format; only text makes a line",
+                           column + 1);
+        else
+            copytext_value(line, column == 0, v);
+    }
+    TRY(reader_done(&t.rest, "a row", e));
+    return buf_done(line, e);
+}
+
+size_t copytext_split(struct bytes line, struct bytes *columns, size_t max)
+{
+    struct cursor c = cursor_over(line);
+    struct bytes column;
+    while (cursor_next(&c, &column))
+        if (c.next <= max)
+            columns[c.next - 1] = column;
+    return c.next;
+}
+
+static uint8_t unescaped(uint8_t letter)
+{
+    switch (letter) {
+    case 'b':
+        return '\b';
+    case 'f':
+        return '\f';
+    case 'n':
+        return '\n';
+    case 'r':
+        return '\r';
+    case 't':
+        return '\t';
+    case 'v':
+        return '\v';
+    default: /* as COPY FROM: anything else stands for itself */
+        return letter;
+    }
+}
+
+static bool is_null(struct bytes column)
+{
+    return column.len == 2 && column.data[0] == '\\' && column.data[1] == 'N';
+}
+
+bool copytext_unescape(struct bytes column, struct buf *out)
+{
+    if (is_null(column))
+        return false;
+    const uint8_t *at = column.data;
+    size_t left = column.len;
+    while (left > 0) {
+        const uint8_t *slash = memchr(at, '\\', left);
+        size_t run = slash == NULL ? left : (size_t)(slash - at);
+        buf_bytes(out, at, run);
+        at += run;
+        left -= run;
+        if (left < 2) /* the end, or a backslash with nothing behind it, which COPY FROM ignores */
+            break;
+        buf_u8(out, unescaped(at[1]));
+        at += 2;
+        left -= 2;
+    }
+    return true;
+}
+
+static void put_column(struct bytes column, struct buf *tuple)
+{
+    if (is_null(column)) {
+        tuple_put(tuple, (struct value){.kind = VALUE_NULL});
+        return;
+    }
+    /* The length is known when the escapes are undone: a place for it first. */
+    buf_u8(tuple, VALUE_TEXT);
+    size_t at = tuple->len;
+    buf_u32(tuple, 0);
+    (void)copytext_unescape(column, tuple);
+    if (tuple->bad)
+        return;
+    size_t len = tuple->len - at - 4;
+    for (size_t i = 0; i < 4; i++)
+        tuple->data[at + i] = (uint8_t)(len >> (24 - 8 * i));
+}
+
+status copytext_to_tuple(struct bytes line, struct buf *tuple, err *e)
+{
+    struct bytes column;
+    size_t count = copytext_split(line, NULL, 0);
+    if (count == 0 || count > RELATION_COLUMNS_MAX)
+        return err_set(e, ERR_STORAGE, "a line has %zu columns, not 1 to %d", count, RELATION_COLUMNS_MAX);
+    if (line.len > UINT32_MAX || (line.len > 0 && memchr(line.data, '\n', line.len) != NULL))
+        return err_set(e, ERR_STORAGE, "a line of %zu bytes is too long or has a line end inside", line.len);
+    tuple_begin(tuple, (uint16_t)count);
+    for (struct cursor c = cursor_over(line); cursor_next(&c, &column);)
+        put_column(column, tuple);
+    return buf_done(tuple, e);
+}
