@@ -15,4 +15,7 @@ struct progress {
     void (*step)(void *context, const char *what, uint64_t done, uint64_t total);
 };
 
+/* For whoever does not want to know. */
+extern const struct progress progress_silent;
+
 #endif

@@ -25,7 +25,7 @@ enum catalog_kind {
     CATALOG_IDENTITY,   /* one; key empty: IdentityRecord */
     CATALOG_SETUP,      /* one; key empty: SetupRecord */
     CATALOG_AGENT,      /* one; key empty: AgentState */
-    CATALOG_BASE_TABLE, /* key: oid, 4 bytes big-endian: BaseTableRecord */
+    CATALOG_BASE_TABLE, /* key: oid and part, 4 bytes big-endian each: BaseTableRecord */
     CATALOG_TABLE,      /* key: table UUID: TableRecord */
     CATALOG_SNAPSHOT,   /* key: incarnation UUID, number 8 bytes big-endian: SnapshotRecord */
     CATALOG_VAULT,      /* key: name: VaultRecord */

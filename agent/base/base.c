@@ -1,0 +1,216 @@
+#include "agent/base/base.h"
+
+#include <pthread.h>
+
+#include "agent/base/baseschema.h"
+#include "agent/base/basetask.h"
+#include "agent/base/tablemsg.h"
+#include "agent/registry.h"
+#include "proto/base/arena.h"
+#include "store/io.h"
+#include "store/rowfile.h"
+
+#define REPORT_EVERY_MS 250 /* progress, while the workers work */
+
+/* What the workers of one base share. `lock` guards everything below it, the catalogue and the registry
+ * included. */
+struct copying {
+    struct datadir *d;
+    const struct base_request *request;
+    struct basetasks tasks;
+    struct registry *registry;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    size_t next;      /* task that nobody has taken yet */
+    int running;      /* workers */
+    int64_t finished; /* weight of complete tasks */
+    bool failed;
+    err why;
+};
+
+struct worker {
+    struct copying *shared;
+    pthread_t thread;
+};
+
+static struct basetask *take(struct copying *c)
+{
+    (void)pthread_mutex_lock(&c->lock);
+    bool more = !c->failed && c->next < c->tasks.count;
+    struct basetask *task = more ? &c->tasks.task[c->next++] : NULL;
+    (void)pthread_mutex_unlock(&c->lock);
+    return task;
+}
+
+static bool is_stopped(struct copying *c)
+{
+    (void)pthread_mutex_lock(&c->lock);
+    bool stopped = c->failed;
+    (void)pthread_mutex_unlock(&c->lock);
+    return stopped;
+}
+
+/* Makes the piece known: from here on it survives an interruption. Holds the lock. */
+static status record(struct copying *c, const struct basetask *task, const char *file,
+                     const struct table_digest *digest, uint64_t stored, err *e)
+{
+    OWNED(arena) struct arena arena = {0};
+    Pgstrand__Table table;
+    uuid id;
+    const struct registry_table seen = {task->table->oid, task->table->schema, task->table->name,
+                                        task->table->replica_identity, &task->table->tier};
+    TRY(registry_see(c->registry, &seen, 0, &id, e));
+    TRY(tablemsg_fill(task->table, 0, &id, c->request->lsn, &arena, &table, e));
+    uint8_t sum[SHA256_LEN];
+    table_digest_bytes(digest, sum);
+    Pgstrand__BaseTableRecord entry = PGSTRAND__BASE_TABLE_RECORD__INIT;
+    entry.oid = task->table->oid;
+    entry.lsn = c->request->lsn;
+    entry.rows = digest->rows;
+    entry.digest = (ProtobufCBinaryData){sizeof sum, sum};
+    entry.file = (char *)(uintptr_t)file;
+    entry.stored = stored;
+    entry.table = &table;
+    entry.part = task->part;
+    entry.parts = task->parts;
+    struct catalog_key key = basetask_key(task->table->oid, task->part);
+    return catalog_put(c->d->catalog, CATALOG_BASE_TABLE, catalog_key_bytes(&key), &entry.base, e);
+}
+
+static status copy_rows(struct copying *c, struct pgconn *conn, const struct basetask *task,
+                        struct rowfile *out, err *e)
+{
+    OWNED(buf) struct buf sql = {0};
+    basetask_command(task, &sql);
+    TRY(pgconn_copy_out(conn, buf_cstring(&sql), e));
+    uint64_t rows = 0;
+    for (;;) {
+        struct bytes row;
+        bool end = false;
+        TRY(pgconn_copy_next(conn, &row, &end, e));
+        if (end)
+            return DONE;
+        TRY(rowfile_lines(out, row, e));
+        if (++rows % 4096 == 0 && is_stopped(c))
+            return err_set(e, ERR_INTERRUPTED, "another connection of this base failed");
+    }
+}
+
+static status copy_task(struct copying *c, struct pgconn *conn, const struct basetask *task, err *e)
+{
+    char file[32];
+    struct table_digest digest = {0};
+    uint64_t stored = 0;
+    basetask_file(task, file);
+    OWNED(text) char *path = io_join(c->d->base, file);
+    if (path == NULL)
+        return err_no_memory(e);
+    OWNED(rowfile) struct rowfile *out = NULL;
+    TRY(io_unlink(path, e));
+    TRY(rowfile_create(path, c->d->config->seal_level, &out, e));
+    if (!copy_rows(c, conn, task, out, e).ok)
+        return err_wrap(e, "copying table %s.%s", task->table->schema, task->table->name);
+    TRY(rowfile_finish(out, &digest, &stored, e));
+    (void)pthread_mutex_lock(&c->lock);
+    status recorded = record(c, task, file, &digest, stored, e);
+    c->finished += task->weight;
+    (void)pthread_cond_signal(&c->changed);
+    (void)pthread_mutex_unlock(&c->lock);
+    return recorded;
+}
+
+static status work(struct copying *c, err *e)
+{
+    OWNED(pgconn) struct pgconn *conn = NULL;
+    TRY(baseschema_connect(c->request, &conn, e));
+    for (const struct basetask *task = take(c); task != NULL; task = take(c))
+        TRY(copy_task(c, conn, task, e));
+    return DONE;
+}
+
+static void *worker_main(void *argument)
+{
+    struct copying *c = ((struct worker *)argument)->shared;
+    err e = ERR_INIT;
+    status done = work(c, &e);
+    (void)pthread_mutex_lock(&c->lock);
+    if (!done.ok && !c->failed) {
+        c->failed = true;
+        c->why = e;
+    }
+    c->running--;
+    (void)pthread_cond_signal(&c->changed);
+    (void)pthread_mutex_unlock(&c->lock);
+    return NULL;
+}
+
+static void report_until_done(struct copying *c, const struct progress *progress)
+{
+    (void)pthread_mutex_lock(&c->lock);
+    while (c->running > 0) {
+        struct timespec until;
+        (void)clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_nsec += REPORT_EVERY_MS * 1000000L;
+        until.tv_sec += until.tv_nsec / 1000000000L;
+        until.tv_nsec %= 1000000000L;
+        (void)pthread_cond_timedwait(&c->changed, &c->lock, &until);
+        uint64_t finished = (uint64_t)c->finished;
+        (void)pthread_mutex_unlock(&c->lock);
+        progress->step(progress->context, "base", finished, (uint64_t)c->tasks.weight);
+        (void)pthread_mutex_lock(&c->lock);
+    }
+    (void)pthread_mutex_unlock(&c->lock);
+}
+
+static status run_workers(struct copying *c, const struct progress *progress, err *e)
+{
+    int wanted = c->request->jobs < 1 ? 1 : c->request->jobs;
+    if ((size_t)wanted > c->tasks.count)
+        wanted = (int)c->tasks.count;
+    OWNED(memory) struct worker *workers = calloc((size_t)wanted + 1, sizeof *workers);
+    if (workers == NULL)
+        return err_no_memory(e);
+    int started = 0;
+    for (; started < wanted; started++) {
+        workers[started].shared = c;
+        (void)pthread_mutex_lock(&c->lock);
+        c->running++;
+        (void)pthread_mutex_unlock(&c->lock);
+        int code = pthread_create(&workers[started].thread, NULL, worker_main, &workers[started]);
+        if (code != 0) {
+            (void)pthread_mutex_lock(&c->lock);
+            c->running--;
+            c->failed = true;
+            (void)err_errno(&c->why, code, "starting a thread for the base");
+            (void)pthread_mutex_unlock(&c->lock);
+            break;
+        }
+    }
+    report_until_done(c, progress);
+    for (int i = 0; i < started; i++)
+        (void)pthread_join(workers[i].thread, NULL);
+    if (!c->failed)
+        return DONE;
+    *e = c->why;
+    return FAILED;
+}
+
+status base_copy(struct datadir *d, const struct base_request *request, const struct table_list *tables,
+                 const struct progress *progress, err *e)
+{
+    struct copying c = {.d = d, .request = request};
+    OWNED(registry) struct registry *registry = NULL;
+    TRY(io_make_dir(d->base, e));
+    TRY(baseschema_stage(d, request, e));
+    TRY(registry_load(d->catalog, &d->identity.dataset, &registry, e));
+    OWNED(basetasks) struct basetasks tasks = {0};
+    TRY(basetasks_plan(d, tables, request->jobs, &tasks, e));
+    c.registry = registry;
+    c.tasks = tasks;
+    (void)pthread_mutex_init(&c.lock, NULL);
+    (void)pthread_cond_init(&c.changed, NULL);
+    status done = run_workers(&c, progress, e);
+    (void)pthread_cond_destroy(&c.changed);
+    (void)pthread_mutex_destroy(&c.lock);
+    return done;
+}

@@ -1,0 +1,80 @@
+#include "agent/base/baseschema.h"
+
+#include "agent/pg/schema.h"
+#include "store/io.h"
+
+#define SCHEMA_LIMIT ((size_t)256 << 20) /* bytes of schema text that are believed */
+
+status baseschema_connect(const struct base_request *request, struct pgconn **out, err *e)
+{
+    OWNED(pgconn) struct pgconn *conn = NULL;
+    OWNED(buf) struct buf sql = {0};
+    TRY(pgconn_open(request->conninfo, PGCONN_QUERY, &conn, e));
+    buf_text(&sql, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT ");
+    pgconn_quote_literal(&sql, request->snapshot);
+    TRY(pgconn_exec(conn, buf_cstring(&sql), e));
+    *out = conn;
+    conn = NULL;
+    return DONE;
+}
+
+static char *path_of(const struct datadir *d)
+{
+    return io_join(d->base, BASESCHEMA_FILE);
+}
+
+status baseschema_load(struct datadir *d, Pgstrand__Schema **out, err *e)
+{
+    OWNED(text) char *path = path_of(d);
+    OWNED(memory) uint8_t *raw = NULL;
+    size_t len = 0;
+    if (path == NULL)
+        return err_no_memory(e);
+    TRY(io_load(path, SCHEMA_LIMIT, &raw, &len, e));
+    return PB_UNPACK(*out, pgstrand__schema__descriptor, bytes_of(raw, len), path, SCHEMA_LIMIT * 2, e);
+}
+
+static status store(struct datadir *d, struct schema_text *text, err *e)
+{
+    Pgstrand__Schema schema = PGSTRAND__SCHEMA__INIT;
+    OWNED(buf) struct buf packed = {0};
+    schema.has_fingerprint = true;
+    schema.fingerprint = (ProtobufCBinaryData){sizeof text->fingerprint, text->fingerprint};
+    schema.has_server_version_num = true;
+    schema.server_version_num = (uint32_t)text->server_version;
+    schema.pre_data = (char *)(uintptr_t)buf_cstring(&text->pre_data);
+    schema.post_data = (char *)(uintptr_t)buf_cstring(&text->post_data);
+    schema.role = text->roles;
+    schema.n_role = text->role_count;
+    schema.encoding = text->encoding;
+    TRY(pbmem_pack(&schema.base, &packed, e));
+    OWNED(text) char *path = path_of(d);
+    if (path == NULL)
+        return err_no_memory(e);
+    return io_store(path, buf_view(&packed), e);
+}
+
+static bool same_fingerprint(const Pgstrand__Schema *staged, const struct schema_text *text)
+{
+    return bytes_equal(bytes_of(staged->fingerprint.data, staged->fingerprint.len),
+                       bytes_of(text->fingerprint, sizeof text->fingerprint));
+}
+
+status baseschema_stage(struct datadir *d, const struct base_request *request, err *e)
+{
+    OWNED(pgconn) struct pgconn *conn = NULL;
+    OWNED(schema_text) struct schema_text text = {0};
+    OWNED(text) char *path = path_of(d);
+    if (path == NULL)
+        return err_no_memory(e);
+    TRY(baseschema_connect(request, &conn, e));
+    TRY(schema_dump(conn, request->conninfo, request->snapshot, &text, e));
+    if (io_exists(path)) {
+        PB_OWNED(Pgstrand__Schema) *staged = NULL;
+        TRY(baseschema_load(d, &staged, e));
+        if (same_fingerprint(staged, &text))
+            return DONE;
+        TRY(base_clear(d, e));
+    }
+    return store(d, &text, e);
+}

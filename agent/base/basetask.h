@@ -1,0 +1,46 @@
+/*
+ * basetask: the pieces of work of a base copy: a table, or a range of a large table's pages, each into one
+ * row file.
+ *
+ * A table is cut into parts only for one base: parts of different LSNs never stand side by side, so an
+ * incomplete set is taken again whole.
+ */
+#ifndef PGSTRAND_BASETASK_H
+#define PGSTRAND_BASETASK_H
+
+#include "agent/base/base.h"
+
+/* A part of a large table has so many pages (of 8 KiB): 256 MiB. Smaller ones gain nothing, larger ones leave
+ * connections idle at the end. */
+#define BASETASK_PAGES 32768
+
+struct basetask {
+    const struct table_info *table;
+    uint32_t part;
+    uint32_t parts;
+    int64_t first_page; /* of this part */
+    int64_t end_page;   /* behind it; -1: to the end of the table */
+    int64_t weight;     /* bytes expected, for order and progress */
+};
+
+struct basetasks {
+    struct basetask *task; /* biggest first */
+    size_t count;
+    int64_t weight;
+};
+void basetasks_fini(struct basetasks *tasks);
+OWN_VALUE(basetasks, basetasks_fini);
+
+/* Everything of `tables` that has no complete record in the catalogue. */
+MUST_CHECK status basetasks_plan(struct datadir *d, const struct table_list *tables, int jobs,
+                                 struct basetasks *out, err *e);
+
+/* "<oid>-<part>.rows" */
+void basetask_file(const struct basetask *task, char out[static 32]);
+
+/* COPY ... TO STDOUT for the task. */
+void basetask_command(const struct basetask *task, struct buf *sql);
+
+struct catalog_key basetask_key(uint32_t oid, uint32_t part);
+
+#endif

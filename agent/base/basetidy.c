@@ -1,0 +1,81 @@
+#include "agent/base/base.h"
+#include "agent/base/baseschema.h"
+#include "agent/base/tablemsg.h"
+#include "store/io.h"
+
+struct tidying {
+    const struct table_list *tables;
+    struct io_names files;
+    struct buf stale; /* keys of records to delete, 8 bytes each */
+};
+
+static bool is_listed(const struct table_list *tables, uint32_t oid)
+{
+    for (size_t i = 0; i < tables->count; i++)
+        if (tables->table[i].oid == oid && tablemsg_has_rows(&tables->table[i]))
+            return true;
+    return false;
+}
+
+static void forget_file(struct io_names *files, const char *name)
+{
+    for (size_t i = 0; i < files->count; i++)
+        if (strcmp(files->name[i], name) == 0)
+            files->name[i][0] = '\0';
+}
+
+/* A record stays when its table is still wanted and its file is still there; its file then leaves the list of
+ * strays. */
+static status judge_record(void *context, struct bytes key, const ProtobufCMessage *message, err *e)
+{
+    struct tidying *t = context;
+    const Pgstrand__BaseTableRecord *entry = (const Pgstrand__BaseTableRecord *)(const void *)message;
+    bool present = false;
+    for (size_t i = 0; i < t->files.count; i++)
+        present = present || strcmp(t->files.name[i], entry->file) == 0;
+    if (present && is_listed(t->tables, entry->oid))
+        forget_file(&t->files, entry->file);
+    else
+        buf_bytes(&t->stale, key.data, key.len);
+    return buf_done(&t->stale, e);
+}
+
+static status remove_strays(struct datadir *d, struct tidying *t, err *e)
+{
+    for (size_t at = 0; at + 8 <= t->stale.len; at += 8)
+        TRY(catalog_delete(d->catalog, CATALOG_BASE_TABLE, bytes_of(t->stale.data + at, 8), e));
+    for (size_t i = 0; i < t->files.count; i++) {
+        if (t->files.name[i][0] == '\0')
+            continue;
+        OWNED(text) char *path = io_join(d->base, t->files.name[i]);
+        if (path == NULL)
+            return err_no_memory(e);
+        TRY(io_unlink(path, e));
+    }
+    return DONE;
+}
+
+static status tidy(struct datadir *d, const struct table_list *tables, bool keep_schema, err *e)
+{
+    struct tidying t = {.tables = tables};
+    TRY(io_make_dir(d->base, e));
+    TRY(io_list(d->base, &t.files, e));
+    if (keep_schema)
+        forget_file(&t.files, BASESCHEMA_FILE);
+    status judged = catalog_each(d->catalog, CATALOG_BASE_TABLE, judge_record, &t, e);
+    status tidied = judged.ok ? remove_strays(d, &t, e) : FAILED;
+    io_names_free(&t.files);
+    buf_fini(&t.stale);
+    return tidied;
+}
+
+status base_tidy(struct datadir *d, const struct table_list *tables, err *e)
+{
+    return tidy(d, tables, true, e);
+}
+
+status base_clear(struct datadir *d, err *e)
+{
+    const struct table_list none = {0};
+    return tidy(d, &none, false, e);
+}
