@@ -1,0 +1,55 @@
+#include "agent/seal/seal.h"
+
+#include "agent/seal/sealrun.h"
+
+/* Sealing actions needs the log alone; without the database only the sequences are missing, and the parent's
+ * count. */
+static status connect(struct sealrun *run, err *e)
+{
+    const struct seal_request *request = run->request;
+    bool needed = request->type == PGSTRAND__SNAPSHOT_TYPE__FULL;
+    if (request->offline && !needed)
+        return DONE;
+    const char *conninfo = request->conninfo == NULL ? run->d->config->conninfo : request->conninfo;
+    status connected = pgconn_open(conninfo, PGCONN_QUERY, &run->conn, e);
+    if (!connected.ok && (needed || !err_is_transient(e)))
+        return FAILED;
+    if (!connected.ok) {
+        run->progress->say(run->progress->context,
+                           "the database cannot be reached: sealing without the sequences' values");
+        return DONE;
+    }
+    return table_list_read(run->conn, run->d->config->tiers, &run->tables, e);
+}
+
+static status open_log(struct sealrun *run, struct log_state *state, err *e)
+{
+    TRY(logreader_open(run->d->log, &run->log, e));
+    return logreader_state(run->log, state, e);
+}
+
+status seal_snapshot(struct datadir *d, const struct seal_request *request, const struct progress *progress,
+                     struct seal_result *out, err *e)
+{
+    OWNED(sealrun) struct sealrun run = {0};
+    struct log_state state;
+    *out = (struct seal_result){0};
+    if (request->type == PGSTRAND__SNAPSHOT_TYPE__DIFFERENTIAL)
+        return err_set(e, ERR_USAGE,
+                       "this version seals incremental and full snapshots; differential is not built yet");
+    TRY(sealrun_begin(d, request, progress, &run, e));
+    if (run.chain->count == 0)
+        return err_set(e, ERR_VALIDATION, "there is no base to seal after: run pgstrand init");
+    TRY(open_log(&run, &state, e));
+    TRY(connect(&run, e));
+    if (request->type == PGSTRAND__SNAPSHOT_TYPE__FULL)
+        return sealfull_run(&run, out, e);
+    return sealincremental_run(&run, state.position.last_seq, out, e);
+}
+
+status seal_reconcile(struct datadir *d, err *e)
+{
+    const struct seal_request request = {.type = PGSTRAND__SNAPSHOT_TYPE__INCREMENTAL};
+    OWNED(sealrun) struct sealrun run = {0};
+    return sealrun_begin(d, &request, &progress_silent, &run, e);
+}

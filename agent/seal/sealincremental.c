@@ -1,0 +1,60 @@
+#include "agent/seal/sealrun.h"
+
+/* The range from the chain's end to last_seq, with the commits at its ends. */
+static status find_range(struct sealrun *run, uint64_t last_seq, struct seal_range *out, err *e)
+{
+    const Pgstrand__SnapshotHeader *parent = run->chain->link[run->chain->count - 1].commit->header;
+    struct commit first;
+    struct commit last;
+    bool found = false;
+    *out = (struct seal_range){.first_seq = parent->last_seq + 1, .last_seq = last_seq};
+    TRY(logreader_commit_at(run->log, out->first_seq, &first, &found, e));
+    if (!found || first.last_seq < out->first_seq)
+        return err_set(e, ERR_STORAGE, "the log no longer holds action %llu, the first that is not sealed",
+                       (unsigned long long)out->first_seq);
+    out->first_lsn = first.lsn;
+    out->first_time = first.time;
+    TRY(logreader_commit_at(run->log, last_seq, &last, &found, e));
+    out->last_lsn = last.lsn;
+    out->last_time = last.time;
+    return DONE;
+}
+
+static status write_sections(struct sealrun *run, struct snapwriter *writer, const struct seal_range *range,
+                             err *e)
+{
+    OWNED(framecoder) struct framecoder *coder = NULL;
+    OWNED(sealactions) struct sealactions *actions = NULL;
+    TRY(framecoder_new(run->d->config->seal_level, &coder, e));
+    TRY(sealactions_new(writer, coder, run->log, &actions, e));
+    TRY(sealactions_copy(actions, range->first_seq, range->last_seq, e));
+    TRY(sealschema_relations(writer, coder, actions, run->chain, e));
+    if (run->conn != NULL)
+        TRY(sealschema_sequences(writer, coder, run->conn, run->tables, e));
+    return DONE;
+}
+
+status sealincremental_run(struct sealrun *run, uint64_t last_seq, struct seal_result *out, err *e)
+{
+    const Pgstrand__SnapshotHeader *parent = run->chain->link[run->chain->count - 1].commit->header;
+    *out = (struct seal_result){.nothing_new = last_seq <= parent->last_seq,
+                                .type = PGSTRAND__SNAPSHOT_TYPE__INCREMENTAL};
+    if (out->nothing_new)
+        return DONE;
+    struct seal_request request = *run->request;
+    struct seal_range range;
+    struct sealheader header;
+    OWNED(snapwriter) struct snapwriter *writer = NULL;
+    if (request.type !=
+        PGSTRAND__SNAPSHOT_TYPE__INCREMENTAL) { /* on the way to a FULL: the name is the FULL's */
+        request.type = PGSTRAND__SNAPSHOT_TYPE__INCREMENTAL;
+        request.name = NULL;
+        request.description = NULL;
+    }
+    int version = run->conn == NULL ? 0 : pgconn_server_version(run->conn);
+    TRY(find_range(run, last_seq, &range, e));
+    TRY(sealheader_fill(run->d, &request, run->chain, &range, version, &header, e));
+    TRY(sealrun_open(run, &header.message, &writer, e));
+    TRY(write_sections(run, writer, &range, e));
+    return sealrun_publish(run, writer, out, e);
+}

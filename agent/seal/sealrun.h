@@ -1,0 +1,46 @@
+/*
+ * sealrun: one sealing in progress, shared by the kinds of snapshot: lock, chain, database, progress.
+ */
+#ifndef PGSTRAND_SEALRUN_H
+#define PGSTRAND_SEALRUN_H
+
+#include "agent/seal/sealheader.h"
+#include "agent/seal/sealschema.h"
+#include "store/io.h"
+
+struct sealrun {
+    struct datadir *d;
+    const struct seal_request *request;
+    const struct progress *progress;
+    struct io_lock *lock;
+    struct chain *chain;
+    struct pgconn *conn;       /* NULL: offline */
+    struct table_list *tables; /* NULL: offline */
+    struct logreader *log;     /* NULL: there is none yet */
+};
+void sealrun_fini(struct sealrun *run);
+OWN_VALUE(sealrun, sealrun_fini);
+
+/* Takes the lock, tidies the folder, loads the chain and brings the catalogue up to it. */
+MUST_CHECK status sealrun_begin(struct datadir *d, const struct seal_request *request,
+                                const struct progress *progress, struct sealrun *out, err *e);
+
+/* Loads the chain again after a snapshot was published. */
+MUST_CHECK status sealrun_reload(struct sealrun *run, err *e);
+
+/* A writer for the next snapshot, after its number was reserved in the catalogue. */
+MUST_CHECK status sealrun_open(struct sealrun *run, const Pgstrand__SnapshotHeader *header,
+                               struct snapwriter **out, err *e);
+
+/* Publishes, records in the catalogue and fills *out. */
+MUST_CHECK status sealrun_publish(struct sealrun *run, struct snapwriter *writer, struct seal_result *out,
+                                  err *e);
+
+/* Every action from the chain's end to `last_seq` as the next INCREMENTAL; nothing_new when there is none. */
+MUST_CHECK status sealincremental_run(struct sealrun *run, uint64_t last_seq, struct seal_result *out,
+                                      err *e);
+
+/* A new base under a temporary slot's snapshot, an INCREMENTAL up to it, and the FULL. */
+MUST_CHECK status sealfull_run(struct sealrun *run, struct seal_result *out, err *e);
+
+#endif

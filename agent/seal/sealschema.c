@@ -1,0 +1,47 @@
+#include "agent/seal/sealschema.h"
+
+#include "agent/pg/schema.h"
+
+status sealschema_section(struct snapwriter *writer, struct framecoder *coder, Pgstrand__SectionKind kind,
+                          const ProtobufCMessage *message, err *e)
+{
+    OWNED(buf) struct buf packed = {0};
+    struct snapsection *section = NULL;
+    TRY(pbmem_pack(message, &packed, e));
+    TRY(snapwriter_section(writer, TIER_BUSINESS, kind, &section, e));
+    return snapsection_frame(section, coder, 0, 0, 0, buf_view(&packed), e);
+}
+
+status sealschema_relations(struct snapwriter *writer, struct framecoder *coder, struct sealactions *actions,
+                            const struct chain *chain, err *e)
+{
+    Pgstrand__Schema schema = PGSTRAND__SCHEMA__INIT;
+    const struct chain_link *base = sealheader_base(chain);
+    TRY(sealactions_relations(actions, &schema.relation, &schema.n_relation, e));
+    if (base != NULL) {
+        schema.has_schema_snapshot = true;
+        schema.schema_snapshot = base->commit->header->snapshot;
+    }
+    return sealschema_section(writer, coder, PGSTRAND__SECTION_KIND__SCHEMA, &schema.base, e);
+}
+
+status sealschema_sequences(struct snapwriter *writer, struct framecoder *coder, struct pgconn *c,
+                            const struct table_list *tables, err *e)
+{
+    PB_OWNED(Pgstrand__Sequences) *sequences = NULL;
+    TRY(schema_sequences(c, tables, &sequences, e));
+    return sealschema_section(writer, coder, PGSTRAND__SECTION_KIND__SEQUENCES, &sequences->base, e);
+}
+
+status sealschema_config(struct snapwriter *writer, struct framecoder *coder, const struct datadir *d,
+                         const char *server_version, err *e)
+{
+    Pgstrand__Config message = PGSTRAND__CONFIG__INIT;
+    OWNED(buf) struct buf text = {0};
+    struct config shown = *d->config;
+    shown.conninfo = NULL; /* names a host and a role; may hold more */
+    TRY(config_format(&shown, &text, e));
+    message.agent_conf = (char *)(uintptr_t)buf_cstring(&text);
+    message.server_version = (char *)(uintptr_t)server_version;
+    return sealschema_section(writer, coder, PGSTRAND__SECTION_KIND__CONFIG, &message.base, e);
+}
