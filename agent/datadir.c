@@ -1,0 +1,275 @@
+#include "agent/datadir.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "proto/base/pgtime.h"
+#include "store/io.h"
+#include "store/vault.h"
+
+/* ---- where things lie ---- */
+
+static char *default_root(void)
+{
+    const char *path = getenv("PGSTRAND_DATA");
+    if (path != NULL && *path != '\0')
+        return strdup(path);
+    path = getenv("XDG_STATE_HOME");
+    if (path != NULL && *path != '\0')
+        return io_join(path, "pgstrand");
+    return strdup("/var/lib/pgstrand");
+}
+
+static status set_paths(struct datadir *d, const char *path, const char *conf, err *e)
+{
+    d->root = path != NULL ? strdup(path) : default_root();
+    if (d->root == NULL)
+        return err_no_memory(e);
+    d->conf = conf != NULL ? strdup(conf) : io_join(d->root, "pgstrand.conf");
+    d->log = io_join(d->root, "log");
+    d->snapshots = io_join(d->root, "snapshots");
+    d->base = io_join(d->root, "base");
+    d->spool = io_join(d->root, "spool");
+    if (d->conf == NULL || d->log == NULL || d->snapshots == NULL || d->base == NULL || d->spool == NULL)
+        return err_no_memory(e);
+    return DONE;
+}
+
+/* Is there a catalogue? A folder that may not be looked into is a failure, not an absence. */
+static status find_catalog(const struct datadir *d, const char *catalog, bool *found, err *e)
+{
+    struct stat facts;
+    *found = stat(catalog, &facts) == 0;
+    if (!*found && errno != ENOENT)
+        return err_errno(e, errno, "cannot look into the data directory %s", d->root);
+    return DONE;
+}
+
+static status make_folders(const struct datadir *d, err *e)
+{
+    const char *const folders[] = {d->root, d->log, d->snapshots, d->base, d->spool};
+    for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++)
+        if (!io_make_dir(folders[i], e).ok)
+            return err_wrap(e, "cannot make the data directory %s", d->root);
+    if (access(d->root, W_OK | X_OK) != 0)
+        return err_errno(e, errno, "cannot write into the data directory %s", d->root);
+    return DONE;
+}
+
+static status open_parts(struct datadir *d, const char *conf, enum datadir_mode mode, err *e)
+{
+    OWNED(text) char *catalog = io_join(d->root, "catalog.mdb");
+    bool found = false;
+
+    if (catalog == NULL)
+        return err_no_memory(e);
+    TRY(find_catalog(d, catalog, &found, e));
+    if (!found && mode == DATADIR_EXISTING)
+        return err_set(e, ERR_VALIDATION,
+                       "no data directory at %s: run pgstrand init, or name another with --data", d->root);
+    if (conf != NULL && !io_exists(conf))
+        return err_set(e, ERR_VALIDATION, "there is no configuration file %s", conf);
+    TRY(config_load(d->conf, &d->config, e)); /* a wrong one leaves no folder behind */
+    if (mode == DATADIR_CREATE)
+        TRY(make_folders(d, e));
+    TRY(catalog_open(catalog, &d->catalog, e));
+    return datadir_load_identity(d, e);
+}
+
+status datadir_open(const char *path, const char *conf, enum datadir_mode mode, struct datadir **out, err *e)
+{
+    OWNED(datadir) struct datadir *d = calloc(1, sizeof *d);
+    if (d == NULL)
+        return err_no_memory(e);
+    TRY(set_paths(d, path, conf, e));
+    TRY(open_parts(d, conf, mode, e));
+    *out = d;
+    d = NULL;
+    return DONE;
+}
+
+void datadir_close(struct datadir *d)
+{
+    if (d == NULL)
+        return;
+    catalog_close(d->catalog);
+    config_free(d->config);
+    free(d->root);
+    free(d->conf);
+    free(d->log);
+    free(d->snapshots);
+    free(d->chain);
+    free(d->base);
+    free(d->spool);
+    free(d);
+}
+
+/* ---- identity ---- */
+
+/* Absent text is "". */
+static status copy_text(const char *text, const char *what, size_t room, char *out, err *e)
+{
+    size_t len = text != NULL ? strlen(text) : 0;
+    if (len >= room)
+        return err_set(e, ERR_VALIDATION, "the %s is %zu bytes long, but may have at most %zu", what, len,
+                       room - 1);
+    if (len > 0)
+        memcpy(out, text, len);
+    out[len] = '\0';
+    return DONE;
+}
+
+static struct bytes view(ProtobufCBinaryData field)
+{
+    return bytes_of(field.data, field.len);
+}
+
+static status identity_from(const Pgstrand__IdentityRecord *record, struct identity *out, err *e)
+{
+    struct identity id = {0};
+    TRY(uuid_from_bytes(view(record->dataset), "dataset", &id.dataset, e));
+    TRY(uuid_from_bytes(view(record->device), "device", &id.device, e));
+    TRY(uuid_from_bytes(view(record->node), "node", &id.node, e));
+    TRY(uuid_from_bytes(view(record->incarnation), "incarnation", &id.incarnation, e));
+    TRY(copy_text(record->device_name, "device name", sizeof id.device_name, id.device_name, e));
+    TRY(copy_text(record->system_identifier, "system identifier", sizeof id.system_identifier,
+                  id.system_identifier, e));
+    TRY(copy_text(record->database, "database name", sizeof id.database, id.database, e));
+    TRY(copy_text(record->slot, "slot name", sizeof id.slot, id.slot, e));
+    TRY(copy_text(record->publication, "publication name", sizeof id.publication, id.publication, e));
+    id.timeline = record->timeline;
+    *out = id;
+    return DONE;
+}
+
+static status take_identity(struct datadir *d, const struct identity *id, err *e)
+{
+    char *chain = vault_chain_dir(d->snapshots, &id->node, &id->incarnation);
+    if (chain == NULL)
+        return err_no_memory(e);
+    free(d->chain);
+    d->chain = chain;
+    d->identity = *id;
+    d->has_identity = true;
+    return DONE;
+}
+
+status datadir_set_identity(struct datadir *d, const Pgstrand__IdentityRecord *record, err *e)
+{
+    struct identity id;
+    TRY(identity_from(record, &id, e));
+    TRY(catalog_put(d->catalog, CATALOG_IDENTITY, bytes_of(NULL, 0), &record->base, e));
+    return take_identity(d, &id, e);
+}
+
+status datadir_load_identity(struct datadir *d, err *e)
+{
+    PB_OWNED(ProtobufCMessage) *record = NULL;
+    struct identity id;
+    TRY(catalog_get(d->catalog, CATALOG_IDENTITY, bytes_of(NULL, 0), &record, e));
+    if (record == NULL) {
+        d->has_identity = false;
+        return DONE;
+    }
+    TRY(identity_from((const Pgstrand__IdentityRecord *)(const void *)record, &id, e));
+    return take_identity(d, &id, e);
+}
+
+/* ---- keys ---- */
+
+static char *key_path(const struct datadir *d)
+{
+    return io_join(d->root, "device.key");
+}
+
+status datadir_device_key(const struct datadir *d, struct signing_key *out, err *e)
+{
+    OWNED(text) char *path = key_path(d);
+    OWNED(text) char *secret = NULL;
+    size_t len = 0;
+
+    if (path == NULL)
+        return err_no_memory(e);
+    TRY(io_load(path, 4096, (uint8_t **)(void *)&secret, &len, e));
+    if (len != SIGNING_KEY_LEN)
+        return err_set(e, ERR_STORAGE, "%s is damaged: it has %zu bytes, not %d", path, len, SIGNING_KEY_LEN);
+    status result = signing_key_from_secret((const uint8_t *)secret, out, e);
+    explicit_bzero(secret, len);
+    return result;
+}
+
+static status ensure_device_key(const struct datadir *d, struct signing_key *out, err *e)
+{
+    OWNED(text) char *path = key_path(d);
+    if (path == NULL)
+        return err_no_memory(e);
+    if (io_exists(path))
+        return datadir_device_key(d, out, e);
+    TRY(signing_key_new(out, e));
+    return io_store(path, bytes_of(out->secret, SIGNING_KEY_LEN), e);
+}
+
+/* ---- a new identity ---- */
+
+struct new_ids {
+    uuid dataset, device, node, incarnation;
+};
+
+static status make_ids(const uuid *dataset, struct new_ids *out, err *e)
+{
+    if (dataset != NULL)
+        out->dataset = *dataset;
+    else
+        TRY(uuid_random(&out->dataset, e));
+    TRY(uuid_random(&out->device, e));
+    TRY(uuid_random(&out->node, e));
+    return uuid_random(&out->incarnation, e);
+}
+
+static ProtobufCBinaryData field(void *data, size_t len)
+{
+    return (ProtobufCBinaryData){.data = data, .len = len};
+}
+
+status datadir_new_identity(struct datadir *d, const uuid *dataset, const char *device_name,
+                            uint8_t recovery_secret[static SIGNING_KEY_LEN], err *e)
+{
+    struct new_ids ids;
+    struct signing_key device, recovery;
+    char host[128] = "";
+    char object[64];
+    Pgstrand__IdentityRecord record = PGSTRAND__IDENTITY_RECORD__INIT;
+
+    TRY(copy_text(device_name, "device name", sizeof host, host, e));
+    if (host[0] == '\0' && gethostname(host, sizeof host - 1) != 0)
+        return err_errno(e, errno, "cannot read the host's name");
+    TRY(make_ids(dataset, &ids, e));
+    TRY(ensure_device_key(d, &device, e));
+    TRY(signing_key_new(&recovery, e));
+
+    datadir_object_name(&ids.node, object);
+    record.dataset = field(ids.dataset.b, sizeof ids.dataset.b);
+    record.device = field(ids.device.b, sizeof ids.device.b);
+    record.node = field(ids.node.b, sizeof ids.node.b);
+    record.incarnation = field(ids.incarnation.b, sizeof ids.incarnation.b);
+    record.device_name = host;
+    record.device_public_key = field(device.public, SIGNING_KEY_LEN);
+    record.recovery_public_key = field(recovery.public, SIGNING_KEY_LEN);
+    record.slot = object;
+    record.publication = object;
+    record.has_created = 1;
+    record.created = pgtime_now();
+    status stored = datadir_set_identity(d, &record, e);
+    memcpy(recovery_secret, recovery.secret, SIGNING_KEY_LEN);
+    explicit_bzero(&recovery, sizeof recovery);
+    explicit_bzero(&device, sizeof device);
+    return stored;
+}
+
+void datadir_object_name(const uuid *node, char out[static 64])
+{
+    int at = snprintf(out, 64, "pgstrand_");
+    for (size_t i = 0; i < 8; i++)
+        at += snprintf(out + at, (size_t)(64 - at), "%02x", node->b[i]);
+}
