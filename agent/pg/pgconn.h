@@ -41,9 +41,10 @@ bool pgconn_alive(const struct pgconn *c);
  * malloc'ed. */
 char *pgconn_describe(const struct pgconn *c);
 
-/* conninfo as it may be written down: without passwords (*had_password says that there was one).
- * ERR_VALIDATION when it is malformed; *out is malloc'ed. */
-MUST_CHECK status pgconn_without_password(const char *conninfo, char **out, bool *had_password, err *e);
+/* conninfo as it may be written down or stand in a process list: as "keyword='value' ..." without its
+ * password, which goes to *password (NULL when there is none). ERR_VALIDATION when it is malformed; both
+ * malloc'ed. */
+MUST_CHECK status pgconn_without_password(const char *conninfo, char **out, char **password, err *e);
 
 /* One or more statements without results that matter. */
 MUST_CHECK status pgconn_exec(struct pgconn *c, const char *sql, err *e);

@@ -30,33 +30,47 @@ static void quote_value(struct buf *out, const char *value)
     buf_u8(out, '\'');
 }
 
-status pgconn_without_password(const char *conninfo, char **out, bool *had_password, err *e)
+static status take_options(const PQconninfoOption *options, struct buf *text, char **password, err *e)
 {
-    *had_password = false;
-    if (strchr(conninfo, '=') == NULL && strstr(conninfo, "://") == NULL) {
-        *out = strdup(conninfo);
-        return *out != NULL ? DONE : err_no_memory(e);
-    }
-    char *why = NULL;
-    PQconninfoOption *options = PQconninfoParse(conninfo, &why);
-    if (options == NULL) {
-        char text[ERR_TEXT];
-        pglib_one_line(why != NULL ? why : "out of memory", text, sizeof text);
-        PQfreemem(why);
-        return err_from(e, ERR_VALIDATION, FROM_LIBPQ, 0, "the connection string is not valid: %s", text);
-    }
-    OWNED(buf) struct buf text = {0};
     for (const PQconninfoOption *o = options; o->keyword != NULL; o++) {
         if (o->val == NULL)
             continue;
-        if (o->dispchar[0] == '*') { /* libpq's mark of what must not be shown */
-            *had_password = true;
-            continue;
+        if (strcmp(o->keyword, "password") == 0) {
+            free(*password);
+            *password = strdup(o->val);
+            if (*password == NULL)
+                return err_no_memory(e);
         }
-        buf_printf(&text, "%s%s=", text.len > 0 ? " " : "", o->keyword);
-        quote_value(&text, o->val);
+        if (o->dispchar[0] == '*') /* libpq's mark of what must not be shown: password, sslpassword */
+            continue;
+        buf_printf(text, "%s%s=", text->len > 0 ? " " : "", o->keyword);
+        quote_value(text, o->val);
     }
-    PQconninfoFree(options);
+    return DONE;
+}
+
+status pgconn_without_password(const char *conninfo, char **out, char **password, err *e)
+{
+    OWNED(buf) struct buf text = {0};
+    *password = NULL;
+    if (strchr(conninfo, '=') == NULL && strstr(conninfo, "://") == NULL) {
+        if (conninfo[0] != '\0') {
+            buf_text(&text, "dbname=");
+            quote_value(&text, conninfo);
+        }
+    } else {
+        char *why = NULL;
+        PQconninfoOption *options = PQconninfoParse(conninfo, &why);
+        if (options == NULL) {
+            char line[ERR_TEXT];
+            pglib_one_line(why != NULL ? why : "out of memory", line, sizeof line);
+            PQfreemem(why);
+            return err_from(e, ERR_VALIDATION, FROM_LIBPQ, 0, "the connection string is not valid: %s", line);
+        }
+        status s = take_options(options, &text, password, e);
+        PQconninfoFree(options);
+        TRY(s);
+    }
     *out = buf_take_cstring(&text);
     return *out != NULL ? DONE : err_no_memory(e);
 }

@@ -1,0 +1,289 @@
+#include "agent/pg/pgdump.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/pg/program.h"
+#include "proto/base/uuid.h"
+#include "store/io.h"
+
+/* Milliseconds that pg_dump waits for a table someone holds exclusively. */
+#define LOCK_WAIT "--lock-wait-timeout=30000"
+
+#define MAJORS_AHEAD 10 /* how many majors newer than the server's are looked for */
+
+/* The catalogue identities of our own objects outside the schema pgstrand, as they stand in an archive's
+ * list. */
+static const char own_objects[] =
+    "SELECT coalesce(pg_catalog.string_agg(o.c::oid || ' ' || o.o, E'\\n') || E'\\n', '') FROM ("
+    " SELECT 'pg_catalog.pg_event_trigger'::regclass AS c, oid AS o FROM pg_catalog.pg_event_trigger"
+    "  WHERE evtname LIKE 'pgstrand\\_%'"
+    " UNION ALL SELECT 'pg_catalog.pg_publication'::regclass, oid FROM pg_catalog.pg_publication"
+    "  WHERE pubname LIKE 'pgstrand\\_%'"
+    " UNION ALL SELECT 'pg_catalog.pg_publication_rel'::regclass, r.oid FROM pg_catalog.pg_publication_rel r"
+    "  JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid WHERE p.pubname LIKE 'pgstrand\\_%') o";
+
+static bool is_program(const char *folder, const char *name)
+{
+    OWNED(text) char *path = io_join(folder, name);
+    return path != NULL && access(path, X_OK) == 0;
+}
+
+/* The major of the pg_dump in a folder; 0 when it does not say. */
+static int major_of(const char *folder)
+{
+    OWNED(text) char *path = io_join(folder, "pg_dump");
+    OWNED(buf) struct buf said = {0};
+    err ignored = ERR_INIT; /* a program that cannot tell its version is not one we can use */
+    if (path == NULL)
+        return 0;
+    const char *argv[] = {path, "--version", NULL};
+    if (!program_run(argv, NULL, &said, &ignored).ok)
+        return 0;
+    const char *number = strstr(buf_cstring(&said), ") ");
+    return number != NULL ? atoi(number + 2) : 0;
+}
+
+/* Debian's /usr/bin/pg_dump is a script that picks a version by its own rules; the real ones lie elsewhere.
+ */
+static bool is_wrapper(const char *folder)
+{
+    OWNED(text) char *path = io_join(folder, "pg_dump");
+    OWNED(text) char *real = path != NULL ? realpath(path, NULL) : NULL;
+    return real != NULL && strstr(real, "pg_wrapper") != NULL;
+}
+
+static bool usable(const char *folder, int major)
+{
+    return is_program(folder, "pg_dump") && is_program(folder, "pg_restore") && !is_wrapper(folder) &&
+           major_of(folder) >= major;
+}
+
+static char *find_in_path(int major)
+{
+    const char *path = getenv("PATH");
+    OWNED(text) char *copy = strdup(path != NULL ? path : "");
+    char *rest = copy;
+    for (char *folder; copy != NULL && (folder = strsep(&rest, ":")) != NULL;)
+        if (folder[0] == '/' && usable(folder, major))
+            return strdup(folder);
+    return NULL;
+}
+
+status pgdump_find(int server_version, char **folder, err *e)
+{
+    int major = server_version / 10000;
+    *folder = find_in_path(major);
+    for (int m = major; *folder == NULL && m <= major + MAJORS_AHEAD; m++) {
+        char candidate[64];
+        (void)snprintf(candidate, sizeof candidate, "/usr/lib/postgresql/%d/bin", m);
+        if (usable(candidate, major))
+            *folder = strdup(candidate);
+    }
+    if (*folder == NULL)
+        return err_set(e, ERR_SCHEMA,
+                       "no pg_dump for PostgreSQL %d or newer is in PATH or /usr/lib/postgresql: install "
+                       "postgresql-client-%d",
+                       major, major);
+    return DONE;
+}
+
+void pgdump_strip_meta(struct buf *text)
+{
+    static const char restrict_word[] = "\\restrict ";
+    static const char unrestrict_word[] = "\n\\unrestrict ";
+    (void)buf_cstring(text);
+    if (text->bad || text->len == 0)
+        return;
+    /* The head is comments and empty lines; a line further down belongs to some function's body. */
+    char *line = (char *)text->data;
+    char *end = line + text->len;
+    while (line < end && (line[0] == '\n' || strncmp(line, "--", 2) == 0)) {
+        char *next = memchr(line, '\n', (size_t)(end - line));
+        if (next == NULL)
+            return;
+        line = next + 1;
+    }
+    if (strncmp(line, restrict_word, sizeof restrict_word - 1) != 0)
+        return;
+    char *next = memchr(line, '\n', (size_t)(end - line));
+    size_t cut = (size_t)((next != NULL ? next + 1 : end) - line);
+    memmove(line, line + cut, (size_t)(end - line) - cut);
+    text->len -= cut;
+    char *last = NULL;
+    for (char *at = (char *)text->data; (at = memmem(at, text->len - (size_t)(at - (char *)text->data),
+                                                     unrestrict_word, sizeof unrestrict_word - 1)) != NULL;
+         at++)
+        last = at;
+    if (last == NULL)
+        return;
+    end = (char *)text->data + text->len;
+    next = memchr(last + 1, '\n', (size_t)(end - last - 1));
+    cut = (size_t)((next != NULL ? next : end) - last);
+    memmove(last, last + cut, (size_t)(end - last) - cut);
+    text->len -= cut;
+}
+
+/* Is "tableoid oid" a line of `excluded`? */
+static bool is_excluded(const char *excluded, const char *pair, size_t len)
+{
+    for (const char *line = excluded; *line != '\0';) {
+        const char *end = strchr(line, '\n');
+        size_t line_len = end != NULL ? (size_t)(end - line) : strlen(line);
+        if (line_len == len && memcmp(line, pair, len) == 0)
+            return true;
+        line += line_len + (end != NULL);
+    }
+    return false;
+}
+
+/* An entry is "123; 1259 16385 TABLE public t owner" (pg_backup_archiver.c, PrintTOCSummary). */
+static bool keeps_entry(const char *line, size_t len, const char *excluded)
+{
+    const char *semicolon = memchr(line, ';', len);
+    if (len == 0 || line[0] == ';' || semicolon == NULL || len - (size_t)(semicolon - line) < 3)
+        return false;
+    const char *pair = semicolon + 2;
+    const char *end = line + len;
+    const char *space = memchr(pair, ' ', (size_t)(end - pair));
+    const char *after = space != NULL ? memchr(space + 1, ' ', (size_t)(end - space - 1)) : NULL;
+    if (after == NULL)
+        return false;
+    size_t left = (size_t)(end - after - 1);
+    static const char *const secret[] = {"USER MAPPING ", "SUBSCRIPTION "};
+    for (size_t i = 0; i < sizeof secret / sizeof secret[0]; i++)
+        if (left >= strlen(secret[i]) && memcmp(after + 1, secret[i], strlen(secret[i])) == 0)
+            return false;
+    return !is_excluded(excluded, pair, (size_t)(after - pair));
+}
+
+void pgdump_filter_list(struct bytes list, const char *excluded, struct buf *out)
+{
+    const char *at = (const char *)list.data;
+    const char *end = at + list.len;
+    while (at < end) {
+        const char *newline = memchr(at, '\n', (size_t)(end - at));
+        size_t len = (size_t)((newline != NULL ? newline : end) - at);
+        if (keeps_entry(at, len, excluded)) {
+            buf_bytes(out, at, len);
+            buf_u8(out, '\n');
+        }
+        at += len + (newline != NULL);
+    }
+}
+
+struct job {
+    char *folder;   /* of the programs */
+    char *work;     /* private folder */
+    char *archive;  /* in it */
+    char *list;     /* in it */
+    char *conninfo; /* without password */
+    char *password; /* "PGPASSWORD=...", or NULL */
+};
+
+static void job_fini(struct job *j)
+{
+    err ignored = ERR_INIT; /* what stays behind in a temporary folder is no reason to fail */
+    if (j->work != NULL && !io_remove_tree(j->work, &ignored).ok)
+        ignored = ERR_INIT;
+    free(j->folder);
+    free(j->work);
+    free(j->archive);
+    free(j->list);
+    free(j->conninfo);
+    free(j->password);
+}
+OWN_VALUE(job, job_fini);
+
+static status job_start(struct job *j, const struct pgconn *c, const char *conninfo, err *e)
+{
+    TRY(pgdump_find(pgconn_server_version(c), &j->folder, e));
+
+    OWNED(text) char *plain = NULL;
+    OWNED(text) char *password = NULL;
+    TRY(pgconn_without_password(conninfo, &plain, &password, e));
+    OWNED(buf) struct buf text = {0};
+    buf_printf(&text, "%s dbname='", plain);
+    for (const char *p = pgconn_database(c); *p != '\0'; p++) {
+        if (*p == '\'' || *p == '\\')
+            buf_u8(&text, '\\');
+        buf_u8(&text, (uint8_t)*p);
+    }
+    buf_u8(&text, '\'');
+    j->conninfo = buf_take_cstring(&text);
+    if (password != NULL && asprintf(&j->password, "PGPASSWORD=%s", password) < 0)
+        j->password = NULL;
+
+    uuid name;
+    char name_text[UUID_TEXT];
+    TRY(uuid_random(&name, e));
+    const char *tmp = getenv("TMPDIR");
+    if (asprintf(&j->work, "%s/pgstrand-%s", tmp != NULL && tmp[0] == '/' ? tmp : "/tmp",
+                 uuid_format(&name, name_text)) < 0)
+        j->work = NULL;
+    if (j->work == NULL)
+        return err_no_memory(e);
+    TRY(io_make_dir(j->work, e));
+    j->archive = io_join(j->work, "schema.dump");
+    j->list = io_join(j->work, "schema.list");
+    if (j->conninfo == NULL || j->archive == NULL || j->list == NULL ||
+        (password != NULL && j->password == NULL))
+        return err_no_memory(e);
+    return DONE;
+}
+
+static status dump(const struct job *j, const char *snapshot, err *e)
+{
+    OWNED(text) char *program = io_join(j->folder, "pg_dump");
+    OWNED(text) char *with = NULL;
+    OWNED(buf) struct buf said = {0};
+    if (program == NULL || asprintf(&with, "--snapshot=%s", snapshot) < 0)
+        return err_no_memory(e);
+    const char *argv[] = {program, "-Fc",      "-s",       "-Z0",       "-w",      "-E",
+                          "UTF8",  "-N",       "pgstrand", with,        LOCK_WAIT, "--no-subscriptions",
+                          "-f",    j->archive, "-d",       j->conninfo, NULL};
+    return program_run(argv, j->password, &said, e);
+}
+
+static status make_list(const struct job *j, const char *excluded, err *e)
+{
+    OWNED(text) char *program = io_join(j->folder, "pg_restore");
+    OWNED(buf) struct buf all = {0};
+    OWNED(buf) struct buf kept = {0};
+    if (program == NULL)
+        return err_no_memory(e);
+    const char *argv[] = {program, "-l", j->archive, NULL};
+    TRY(program_run(argv, NULL, &all, e));
+    pgdump_filter_list(buf_view(&all), excluded, &kept);
+    TRY(buf_done(&kept, e));
+    return io_store(j->list, buf_view(&kept), e);
+}
+
+static status extract(const struct job *j, const char *section, struct buf *out, err *e)
+{
+    OWNED(text) char *program = io_join(j->folder, "pg_restore");
+    OWNED(buf) struct buf text = {0};
+    if (program == NULL)
+        return err_no_memory(e);
+    const char *argv[] = {program, "-L", j->list, section, "-f", "-", j->archive, NULL};
+    TRY(program_run(argv, NULL, &text, e));
+    pgdump_strip_meta(&text);
+    buf_bytes(out, text.data, text.len);
+    TRY(buf_done(&text, e));
+    return buf_done(out, e);
+}
+
+status pgdump_sections(struct pgconn *c, const char *conninfo, const char *snapshot, struct buf *pre_data,
+                       struct buf *post_data, err *e)
+{
+    OWNED(job) struct job j = {0};
+    OWNED(text) char *excluded = NULL;
+    TRY(pgconn_value(c, own_objects, &excluded, e));
+    TRY(job_start(&j, c, conninfo, e));
+    TRY(dump(&j, snapshot, e));
+    TRY(make_list(&j, excluded != NULL ? excluded : "", e));
+    TRY(extract(&j, "--section=pre-data", pre_data, e));
+    return extract(&j, "--section=post-data", post_data, e);
+}
