@@ -1,0 +1,183 @@
+#include "store/chain.h"
+
+#include <inttypes.h>
+
+#include "proto/pbmem.h"
+#include "store/io.h"
+#include "store/snapnames.h"
+#include "store/snapreader.h"
+#include "store/snapwriter.h"
+
+void chain_free(struct chain *c)
+{
+    if (c == NULL)
+        return;
+    for (size_t i = 0; i < c->count; i++) {
+        free(c->link[i].name);
+        pbmem_free((ProtobufCMessage *)c->link[i].commit);
+    }
+    free(c->link);
+    free(c->dir);
+    free(c);
+}
+
+/* ---- the checks ---- */
+
+static bool same(const ProtobufCBinaryData *a, const ProtobufCBinaryData *b)
+{
+    return a->len == b->len && memcmp(a->data, b->data, a->len) == 0;
+}
+
+/* What all links of a chain have in common. */
+static status same_origin(const struct chain_link *first, const struct chain_link *link, err *e)
+{
+    const Pgstrand__SnapshotHeader *a = first->commit->header, *b = link->commit->header;
+    const char *what = !same(&a->node, &b->node)                                      ? "node"
+                       : !same(&a->incarnation, &b->incarnation)                      ? "incarnation"
+                       : !same(&a->dataset, &b->dataset)                              ? "dataset"
+                       : !same(&a->device, &b->device)                                ? "device"
+                       : !same(&first->commit->device_key, &link->commit->device_key) ? "device key"
+                                                                                      : NULL;
+    if (what != NULL)
+        return err_set(e, ERR_STORAGE, "%s: another %s than the rest of the chain", link->name, what);
+    return DONE;
+}
+
+static status is_first(const struct chain_link *link, err *e)
+{
+    const Pgstrand__SnapshotHeader *h = link->commit->header;
+    if (h->number != 0)
+        return err_set(e, ERR_STORAGE, "the chain begins with number %" PRIu64 ": 0 is missing", h->number);
+    if (h->type != PGSTRAND__SNAPSHOT_TYPE__FULL || h->has_parent)
+        return err_set(e, ERR_STORAGE, "%s: a chain must begin with a FULL without a parent", link->name);
+    return DONE;
+}
+
+static status adjoins(const struct chain_link *before, const struct chain_link *link, err *e)
+{
+    const Pgstrand__SnapshotHeader *p = before->commit->header, *h = link->commit->header;
+    bool differential = h->type == PGSTRAND__SNAPSHOT_TYPE__DIFFERENTIAL;
+    bool first = differential ? h->first_seq <= p->last_seq + 1 : h->first_seq == p->last_seq + 1;
+    if (!first || h->last_seq < p->last_seq)
+        return err_set(e, ERR_STORAGE,
+                       "%s: actions %" PRIu64 " to %" PRIu64 " do not adjoin the parent's last, %" PRIu64,
+                       link->name, h->first_seq, h->last_seq, p->last_seq);
+    return DONE;
+}
+
+static status follows(const struct chain_link *before, const struct chain_link *link, err *e)
+{
+    const Pgstrand__SnapshotHeader *p = before->commit->header, *h = link->commit->header;
+    if (h->number == p->number)
+        return err_set(e, ERR_STORAGE, "the chain forks: %s and %s have one number", before->name,
+                       link->name);
+    if (h->number != p->number + 1)
+        return err_set(e, ERR_STORAGE, "the chain has a gap: number %" PRIu64 " is missing before %s",
+                       p->number + 1, link->name);
+    if (!h->has_parent || !same(&h->parent, &p->snapshot))
+        return err_set(e, ERR_STORAGE, "%s: its parent is not %s", link->name, before->name);
+    if (h->parent_hash.len != SHA256_LEN || memcmp(h->parent_hash.data, before->hash, SHA256_LEN) != 0)
+        return err_set(e, ERR_STORAGE, "%s: it was made on another version of its parent %s", link->name,
+                       before->name);
+    return adjoins(before, link, e);
+}
+
+/* A FULL stands on nothing; the others on a FULL before them. */
+static status has_base(const struct chain *c, size_t at, err *e)
+{
+    const Pgstrand__SnapshotHeader *h = c->link[at].commit->header;
+    bool full = h->type == PGSTRAND__SNAPSHOT_TYPE__FULL;
+    if (full)
+        return !h->has_base_snapshot
+                   ? DONE
+                   : err_set(e, ERR_STORAGE, "%s: a FULL that names a base", c->link[at].name);
+    for (size_t i = 0; h->has_base_snapshot && i < at; i++) {
+        const Pgstrand__SnapshotHeader *base = c->link[i].commit->header;
+        if (base->type == PGSTRAND__SNAPSHOT_TYPE__FULL && same(&base->snapshot, &h->base_snapshot))
+            return DONE;
+    }
+    return err_set(e, ERR_STORAGE, "%s: the FULL it stands on is not before it in the chain",
+                   c->link[at].name);
+}
+
+static status check(const struct chain *c, err *e)
+{
+    for (size_t i = 0; i < c->count; i++) {
+        TRY(same_origin(&c->link[0], &c->link[i], e));
+        TRY(i == 0 ? is_first(&c->link[0], e) : follows(&c->link[i - 1], &c->link[i], e));
+        TRY(has_base(c, i, e));
+    }
+    return DONE;
+}
+
+/* ---- loading ---- */
+
+static status load_link(struct chain *c, char *name, err *e)
+{
+    struct chain_link *more = realloc(c->link, (c->count + 1) * sizeof *more);
+    if (more == NULL)
+        return err_no_memory(e);
+    c->link = more;
+    struct chain_link *link = &c->link[c->count];
+    *link = (struct chain_link){0};
+    TRY(snapcommit_load(c->dir, name, &link->commit, link->hash, e));
+    link->name = strdup(name);
+    c->count++;
+    return link->name == NULL ? err_no_memory(e) : DONE;
+}
+
+status chain_load(const char *dir, struct chain **out, err *e)
+{
+    OWNED(chain) struct chain *c = calloc(1, sizeof *c);
+    OWNED(io_names) struct io_names names = {0};
+    if (c == NULL)
+        return err_no_memory(e);
+    c->dir = strdup(dir);
+    if (c->dir == NULL)
+        return err_no_memory(e);
+    TRY(snapnames_committed(dir, &names, e));
+    for (size_t i = 0; i < names.count; i++)
+        TRY(load_link(c, names.name[i], e));
+    if (!check(c, e).ok)
+        return err_wrap(e, "%s", dir);
+    *out = c;
+    c = NULL;
+    return DONE;
+}
+
+const struct chain_link *chain_find(const struct chain *c, const char *uuid_or_name)
+{
+    for (size_t i = c->count; i > 0; i--) {
+        const struct chain_link *link = &c->link[i - 1];
+        const Pgstrand__SnapshotHeader *h = link->commit->header;
+        uuid id;
+        char text[UUID_TEXT];
+        memcpy(id.b, h->snapshot.data, sizeof id.b);
+        if (strcasecmp(uuid_format(&id, text), uuid_or_name) == 0 ||
+            (h->name != NULL && strcmp(h->name, uuid_or_name) == 0) || strcmp(link->name, uuid_or_name) == 0)
+            return link;
+    }
+    return NULL;
+}
+
+/* ---- tidying ---- */
+
+status chain_tidy(const char *dir, err *e)
+{
+    OWNED(io_names) struct io_names all = {0};
+    OWNED(io_names) struct io_names committed = {0};
+    TRY(io_list(dir, &all, e));
+    TRY(snapnames_committed(dir, &committed, e));
+    for (size_t i = 0; i < all.count; i++) {
+        struct snapnames_file file;
+        if (!snapnames_parse(all.name[i], &file))
+            continue;
+        bool keep = !file.staged && (file.kind == SNAPNAMES_COMMIT || snapnames_has(&committed, file.name));
+        OWNED(text) char *path = keep ? NULL : io_join(dir, all.name[i]);
+        if (!keep && path == NULL)
+            return err_no_memory(e);
+        if (!keep)
+            TRY(io_unlink(path, e));
+    }
+    return DONE;
+}

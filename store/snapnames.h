@@ -1,0 +1,29 @@
+/*
+ * snapnames: which snapshot a file in a folder belongs to, told from its name.
+ */
+#ifndef PGSTRAND_SNAPNAMES_H
+#define PGSTRAND_SNAPNAMES_H
+
+#include "store/io.h"
+#include "store/snapwriter.h"
+
+#define SNAPNAMES_MAX 128 /* NAME and NUL: three numbers, "differential", a UUID, dashes: 101 */
+
+enum snapnames_kind { SNAPNAMES_SNAP, SNAPNAMES_DEVICE, SNAPNAMES_COMMIT };
+
+struct snapnames_file {
+    char name[SNAPNAMES_MAX]; /* NAME */
+    struct snapname parsed;
+    enum snapnames_kind kind;
+    bool staged; /* ends in .part */
+};
+
+/* False: not a file of a snapshot. */
+bool snapnames_parse(const char *file, struct snapnames_file *out);
+
+/* The NAMEs in a folder that have a commit, in order. */
+MUST_CHECK status snapnames_committed(const char *dir, struct io_names *out, err *e);
+
+bool snapnames_has(const struct io_names *names, const char *name);
+
+#endif
