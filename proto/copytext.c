@@ -123,9 +123,15 @@ status copytext_tuple(struct bytes tuple, struct bytes old_line, struct buf *lin
     return buf_done(line, e);
 }
 
+/* A line that was never written to has no memory; it is an empty line all the same. */
+static struct bytes as_line(struct bytes line)
+{
+    return line.data == NULL ? bytes_text("") : line;
+}
+
 size_t copytext_split(struct bytes line, struct bytes *columns, size_t max)
 {
-    struct cursor c = cursor_over(line);
+    struct cursor c = cursor_over(as_line(line));
     struct bytes column;
     while (cursor_next(&c, &column))
         if (c.next <= max)
@@ -201,12 +207,13 @@ status copytext_to_tuple(struct bytes line, struct buf *tuple, err *e)
 {
     struct bytes column;
     size_t count = copytext_split(line, NULL, 0);
-    if (count == 0 || count > RELATION_COLUMNS_MAX)
-        return err_set(e, ERR_STORAGE, "a line has %zu columns, not 1 to %d", count, RELATION_COLUMNS_MAX);
+    if (count > RELATION_COLUMNS_MAX)
+        return err_set(e, ERR_STORAGE, "a line has %zu columns, more than the %d there can be", count,
+                       RELATION_COLUMNS_MAX);
     if (line.len > UINT32_MAX || (line.len > 0 && memchr(line.data, '\n', line.len) != NULL))
         return err_set(e, ERR_STORAGE, "a line of %zu bytes is too long or has a line end inside", line.len);
     tuple_begin(tuple, (uint16_t)count);
-    for (struct cursor c = cursor_over(line); cursor_next(&c, &column);)
+    for (struct cursor c = cursor_over(as_line(line)); cursor_next(&c, &column);)
         put_column(column, tuple);
     return buf_done(tuple, e);
 }

@@ -21,7 +21,7 @@ void copytext_value(struct buf *line, bool first, struct value v);
 MUST_CHECK status copytext_tuple(struct bytes tuple, struct bytes old_line, struct buf *line, err *e);
 
 /* The columns of a line, still escaped; borrowed from it. Returns their number; `columns` holds at most `max`
- * of them. */
+ * of them. An empty line is one empty column (COPY writes the same for a table without columns). */
 size_t copytext_split(struct bytes line, struct bytes *columns, size_t max);
 
 /* Undoes the escapes of one column into `out`; a NULL column (\N) gives false and writes nothing. */
