@@ -207,6 +207,7 @@ static status open_connection(const char *conninfo, const char *database, enum p
     (void)PQsetNoticeProcessor(c->pg, ignore_notice, NULL);
     TRY(connect_complete(c->pg, e));
     c->cancel = PQgetCancel(c->pg);
+    pglib_enlist(c);
     TRY(settle_session(c, e));
     *out = c;
     c = NULL;
@@ -227,6 +228,7 @@ void pgconn_close(struct pgconn *c)
 {
     if (c == NULL)
         return;
+    pglib_delist(c);
     pglib_row_release(c);
     PQfreeCancel(c->cancel);
     PQfinish(c->pg);

@@ -7,7 +7,7 @@
  * ERR_STORAGE); err.sqlstate has it. Session: every connection gets datestyle ISO, intervalstyle postgres,
  * extra_float_digits 3, bytea_output hex, lc_monetary C, TimeZone UTC, client_encoding UTF8, search_path '',
  * application_name pgstrand: values are text and must not depend on the database's settings. Threads: one per
- * connection, except pgconn_cancel, which any thread may call.
+ * connection, except pgconn_cancel and pgconn_cancel_all, which any thread may call.
  */
 #ifndef PGSTRAND_PGCONN_H
 #define PGSTRAND_PGCONN_H
@@ -83,6 +83,8 @@ void pgconn_copy_fail(struct pgconn *c, const char *why);
 
 /* Asks the server to stop what the connection is doing. */
 void pgconn_cancel(struct pgconn *c);
+/* The same for every open connection of this process; any thread. */
+void pgconn_cancel_all(void);
 
 /* ---- replication ---- */
 

@@ -13,7 +13,8 @@ struct pgconn {
     PGconn *pg;
     PGcancel *cancel; /* made at connect, so that any thread may use it */
     enum pgconn_purpose purpose;
-    char *row; /* what PQgetCopyData gave last */
+    char *row;            /* what PQgetCopyData gave last */
+    struct pgconn *older; /* in the list of open connections */
 };
 
 OWN_POINTER(pg_result, PQclear);
@@ -30,6 +31,10 @@ void pglib_one_line(const char *text, char *out, size_t size);
 /* Reads what is left of a command, up to libpq's NULL; fails with the first error among it. `rows` may be
  * NULL. */
 MUST_CHECK status pglib_finish(struct pgconn *c, uint64_t *rows, err *e);
+
+/* The list of open connections, for pgconn_cancel_all. Delisting what is not listed is fine. */
+void pglib_enlist(struct pgconn *c);
+void pglib_delist(struct pgconn *c);
 
 /* Frees the COPY row that was lent out. */
 void pglib_row_release(struct pgconn *c);
