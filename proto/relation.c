@@ -77,7 +77,7 @@ static const char *block_name(struct block *b, struct bytes name)
 
 status relation_copy(const struct relation *source, struct relation **out, err *e)
 {
-    struct block b;
+    struct block b = {0};
     size_t text = strlen(source->schema) + strlen(source->name) + 2;
     for (uint16_t i = 0; i < source->column_count; i++)
         text += strlen(source->columns[i].name) + 1;
@@ -237,7 +237,7 @@ status relation_decode(struct bytes raw, struct relation **out, err *e)
 {
     const uint32_t required = SEEN(RELATION_COLUMNS) - SEEN(RELATION_VERSION); /* all but the columns */
     struct reader r = reader_over(raw);
-    struct block b;
+    struct block b = {0};
     struct wire_field f;
     size_t columns;
     uint32_t seen = survey(&r, &columns);
