@@ -266,7 +266,12 @@ status tier_rules_match(const struct tier_rules *r, const char *schema, const ch
     if (found.column == NULL) {
         found.tier = found.other;
         found.rule = plain_rule;
-    }
+    } else if (found.other != TIER_TRANSIENT || found.tier == TIER_TRANSIENT)
+        return err_set(
+            e, ERR_VALIDATION,
+            "the tier rule \"%s\" would spread %s.%s over two tiers that are kept: list the table under "
+            "transient too, and name the rows that are kept in the rule",
+            found.rule, schema, table);
     *out = found;
     return DONE;
 }

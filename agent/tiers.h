@@ -6,7 +6,8 @@
  * " where COLUMN = 'VALUE'": then only such rows are of that tier, and the rows that are not take the first
  * plain rule's tier (or the default). The first match wins: rules with a column before plain ones, then the
  * order business, audit, device, transient, then within the list; a name without schema matches in any
- * schema. A table with two column rules is ERR_VALIDATION.
+ * schema. A table with two column rules is ERR_VALIDATION, and so is one whose other rows are
+ * kept too: a row would then wander between files that travel differently. The rest must be transient.
  *
  * Ownership: tier_rules_new -> caller -> tier_rules_free. Threads: immutable once filled.
  */

@@ -95,6 +95,18 @@ static void two_column_rules_are_refused(void **state)
     assert_mentions(&e, "j* where b = '2'");
 }
 
+static void a_rest_that_is_kept_is_refused(void **state)
+{
+    (void)state;
+    OWNED(tier_rules) struct tier_rules *r = rules(TIER_BUSINESS);
+    err e = ERR_INIT;
+    struct table_tier t;
+    add(r, TIER_DEVICE, "jobs where a = '1'");
+    assert_fails(tier_rules_match(r, "public", "jobs", &t, &e), &e, ERR_VALIDATION);
+    add(r, TIER_TRANSIENT, "queue where a = '1'");
+    assert_fails(tier_rules_match(r, "public", "queue", &t, &e), &e, ERR_VALIDATION);
+}
+
 static void pgstrands_own_tables(void **state)
 {
     (void)state;
@@ -188,6 +200,7 @@ int main(void)
         cmocka_unit_test(the_first_of_a_list_is_named),
         cmocka_unit_test(a_column_splits_a_table),
         cmocka_unit_test(two_column_rules_are_refused),
+        cmocka_unit_test(a_rest_that_is_kept_is_refused),
         cmocka_unit_test(pgstrands_own_tables),
         cmocka_unit_test(what_cannot_be_read_is_named),
         cmocka_unit_test(lists_are_kept_as_text),
