@@ -112,6 +112,22 @@ status table_digest_add(struct table_digest *d, struct hasher *h, struct bytes r
     return DONE;
 }
 
+status table_digest_remove(struct table_digest *d, struct hasher *h, struct bytes row, err *e)
+{
+    uint8_t hash[SHA256_LEN];
+    TRY(hasher_once(h, row, hash, e));
+    /* Modulo 2^256, minus x is plus (not x) plus 1. */
+    for (size_t i = 0; i < SHA256_LEN; i++)
+        hash[i] = (uint8_t)~hash[i];
+    struct table_digest inverse;
+    const struct table_digest one = {.word = {1}};
+    table_digest_load(&inverse, hash, 0);
+    table_digest_merge(&inverse, &one);
+    table_digest_merge(d, &inverse);
+    d->rows--;
+    return DONE;
+}
+
 bool table_digest_equal(const struct table_digest *a, const struct table_digest *b)
 {
     return a->rows == b->rows && memcmp(a->word, b->word, sizeof a->word) == 0;

@@ -43,6 +43,8 @@ struct table_digest {
 };
 
 MUST_CHECK status table_digest_add(struct table_digest *d, struct hasher *h, struct bytes row, err *e);
+/* Takes a row out again that is in the sum. */
+MUST_CHECK status table_digest_remove(struct table_digest *d, struct hasher *h, struct bytes row, err *e);
 void table_digest_merge(struct table_digest *d, const struct table_digest *other);
 bool table_digest_equal(const struct table_digest *a, const struct table_digest *b);
 

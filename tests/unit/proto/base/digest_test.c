@@ -122,6 +122,22 @@ static void carries_ripple_and_wrap(void **state)
     assert_memory_equal(sum, ones, sizeof sum);
 }
 
+static void removing_undoes_adding(void **state)
+{
+    struct hasher *h = *state;
+    err e = ERR_INIT;
+    struct table_digest all = {0}, most = {0};
+    static const char *const rows[] = {"1\ta", "2\tb", "2\tb", "3\t\\N"};
+    for (size_t i = 0; i < 4; i++)
+        assert_done(table_digest_add(&all, h, bytes_text(rows[i]), &e), &e);
+    for (size_t i = 1; i < 3; i++)
+        assert_done(table_digest_add(&most, h, bytes_text(rows[i]), &e), &e);
+    assert_done(table_digest_remove(&all, h, bytes_text(rows[0]), &e), &e);
+    assert_false(table_digest_equal(&all, &most));
+    assert_done(table_digest_remove(&all, h, bytes_text(rows[3]), &e), &e);
+    assert_true(table_digest_equal(&all, &most));
+}
+
 static void bytes_and_back(void **state)
 {
     (void)state;
@@ -140,7 +156,7 @@ int main(void)
         cmocka_unit_test(sha256_vectors),      cmocka_unit_test(sha1_vector),
         cmocka_unit_test(one_row_is_its_hash), cmocka_unit_test(order_does_not_matter_and_count_does),
         cmocka_unit_test(merging_is_adding),   cmocka_unit_test(carries_ripple_and_wrap),
-        cmocka_unit_test(bytes_and_back),
+        cmocka_unit_test(bytes_and_back),      cmocka_unit_test(removing_undoes_adding),
     };
     return cmocka_run_group_tests_name("digest", tests, make_hasher, free_hasher);
 }
