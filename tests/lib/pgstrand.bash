@@ -13,7 +13,8 @@
 #   assert_same_tables SOURCE TARGET [TABLES...]   both are connection strings
 #   assert_same_schema SOURCE TARGET
 #
-# Table names are qualified and quoted as PostgreSQL would print them: public."menuItems".
+# Table names are qualified and quoted as PostgreSQL would print them: public."menuItems". One may go on with a condition,
+# public."printJobs" WHERE status = $$COMPLETED$$ (not in single quotes: it passes through psql's \\copy).
 
 PGSTRAND_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 PGSTRAND_BUILD=${PGSTRAND_BUILD:-$PGSTRAND_ROOT/build/release}
@@ -140,7 +141,7 @@ user_tables() {
 
 # One session for all tables. The settings are those under which pgstrand reads values, so that text is comparable.
 dump_tables() {
-    local source=$1 folder=$2 table
+    local source=$1 folder=$2 table file
     shift 2
     [ $# -gt 0 ] || mapfile -t tables < <(user_tables "$source")
     [ $# -eq 0 ] || local tables=("$@")
@@ -151,7 +152,8 @@ dump_tables() {
         echo "SET bytea_output = hex; SET lc_monetary = 'C'; SET client_encoding = 'UTF8';"
         echo "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"
         for table in "${tables[@]}"; do
-            echo "\\copy (SELECT * FROM ONLY $table) TO PROGRAM 'LC_ALL=C sort > \"$folder/${table//\"/}\"'"
+            file=$folder/${table%% WHERE *}
+            echo "\\copy (SELECT * FROM ONLY $table) TO PROGRAM 'LC_ALL=C sort > \"${file//\"/}\"'"
         done
         echo "COMMIT;"
     } | "$PSQL" -X -q -v ON_ERROR_STOP=1 -d "$source"
@@ -162,7 +164,7 @@ assert_same_dumps() {
     report=$(diff -rq "$1" "$2") || {
         local first
         first=$(LC_ALL=C diff -r "$1" "$2" | cut -c 1-200 | head -n 12)
-        complain "$(wc -l <<<"$report") tables differ (< is wanted, > is what is there):" "$report" "$first"
+        complain "$(wc -l <<<"$report") tables differ (< is wanted, > is what is there):" "$(head -n 10 <<<"$report")" "$first"
     }
 }
 

@@ -79,12 +79,19 @@ limit=(-T "$seconds")
 [ -z "$rate" ] || limit+=(-R "$rate")
 
 report=$(mktemp)
-trap 'rm -f "$report"' EXIT
-# Serialization of locks between a stocktake and the tills can end in a deadlock: like the application, try again.
+worker=
+trap 'rm -f "$report"; [ -z "$worker" ] || kill "$worker" 2>/dev/null || true' EXIT
+trap 'exit 143' INT TERM
+# Locks of a stocktake and of the tills can end in a deadlock: like the application, try again.
 "$pgbench" -n -c "$clients" -j "$clients" "${limit[@]}" "${files[@]}" --random-seed="$seed" --max-tries=20 \
-    -D products="$products" -D customers="$customers" "$db" >"$report" 2>&1 || {
+    -D products="$products" -D customers="$customers" "$db" >"$report" 2>&1 </dev/null &
+worker=$!
+# In the background, so that a signal to this script ends pgbench as well.
+wait "$worker" || {
+    worker=
     grep -v '^pgbench: hint\|^starting' "$report" | tail -n 5 >&2
     fail "pgbench failed; see the lines above"
 }
+worker=
 grep -E '^(number of (transactions actually|failed)|tps|latency average|duration)' "$report"
 grep -Eq '^number of failed transactions: 0 ' "$report" || fail "some transactions failed"
