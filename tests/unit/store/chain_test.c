@@ -1,0 +1,215 @@
+#include "store/chain.h"
+
+#include "tests/lib/scratch.h"
+#include "tests/lib/snapmake.h"
+
+#define FULL PGSTRAND__SNAPSHOT_TYPE__FULL
+#define INCREMENTAL PGSTRAND__SNAPSHOT_TYPE__INCREMENTAL
+#define DIFFERENTIAL PGSTRAND__SNAPSHOT_TYPE__DIFFERENTIAL
+
+static void add(struct snapmake *m, const char *dir, Pgstrand__SnapshotType type, uint64_t first,
+                uint64_t last)
+{
+    free(snapmake_next(m, dir, type, first, last));
+}
+
+/* A FULL and two INCREMENTALs. */
+static void three(struct snapmake *m, const char *dir)
+{
+    snapmake_init(m);
+    add(m, dir, FULL, 1, 0);
+    add(m, dir, INCREMENTAL, 1, 10);
+    add(m, dir, INCREMENTAL, 11, 20);
+}
+
+static void refused(const char *dir, const char *why)
+{
+    struct chain *c = NULL;
+    err e = ERR_INIT;
+    assert_fails(chain_load(dir, &c, &e), &e, ERR_STORAGE);
+    assert_mentions(&e, why);
+}
+
+/* Removes the commit whose name begins with this number. */
+static void lose(const char *dir, char number)
+{
+    OWNED(io_names) struct io_names names = {0};
+    err e = ERR_INIT;
+    assert_done(io_list(dir, &names, &e), &e);
+    for (size_t i = 0; i < names.count; i++) {
+        OWNED(text) char *path = io_join(dir, names.name[i]);
+        if (names.name[i][15] == number && strstr(names.name[i], ".commit") != NULL)
+            assert_done(io_unlink(path, &e), &e);
+    }
+}
+
+static void a_whole_chain_loads(void **state)
+{
+    (void)state;
+    OWNED(scratch) struct scratch s = scratch_make();
+    OWNED(chain) struct chain *c = NULL;
+    struct snapmake m;
+    err e = ERR_INIT;
+    assert_done(chain_load(s.dir, &c, &e), &e);
+    assert_int_equal(c->count, 0);
+    chain_free(c);
+    c = NULL;
+    char label[] = "before the move";
+    three(&m, s.dir);
+    m.header.name = label;
+    add(&m, s.dir, DIFFERENTIAL, 1, 20);
+    m.header.name = NULL;
+    add(&m, s.dir, FULL, 21, 20);
+    add(&m, s.dir, INCREMENTAL, 21, 25);
+    assert_done(chain_load(s.dir, &c, &e), &e);
+    assert_int_equal(c->count, 6);
+    for (uint64_t i = 0; i < c->count; i++)
+        assert_int_equal(c->link[i].commit->header->number, i);
+    assert_ptr_equal(chain_find(c, "before the move"), &c->link[3]);
+    assert_ptr_equal(chain_find(c, c->link[2].name), &c->link[2]);
+    char text[UUID_TEXT];
+    uuid second = snapmake_uuid(0xb0, 1);
+    assert_ptr_equal(chain_find(c, uuid_format(&second, text)), &c->link[1]);
+    assert_null(chain_find(c, "nothing"));
+}
+
+static void missing_links(void **state)
+{
+    (void)state;
+    for (char number = '0'; number <= '1'; number++) {
+        OWNED(scratch) struct scratch s = scratch_make();
+        struct snapmake m;
+        three(&m, s.dir);
+        lose(s.dir, number);
+        refused(s.dir, "missing");
+    }
+}
+
+static void forks(void **state)
+{
+    (void)state;
+    OWNED(scratch) struct scratch s = scratch_make();
+    struct snapmake m, other;
+    three(&m, s.dir);
+    other = m; /* borrows its UUIDs from m; they are not changed */
+    other.header.number = 1;
+    other.snapshot = snapmake_uuid(0xbb, 9);
+    other.header.snapshot = snapmake_bytes(&other.snapshot);
+    char *name = NULL;
+    err e = ERR_INIT;
+    assert_done(snapmake_try(&other, s.dir, &name, &e), &e);
+    free(name);
+    refused(s.dir, "forks");
+}
+
+/* Each one thing that does not fit in a child of a good FULL. */
+static void children_that_do_not_fit(void **state)
+{
+    (void)state;
+    for (int wrong = 0; wrong < 10; wrong++) {
+        static const char *const why[] = {"another version of its parent",
+                                          "its parent is not",
+                                          "another dataset",
+                                          "another device than",
+                                          "device key",
+                                          "adjoin",
+                                          "stands on",
+                                          "begin with a FULL",
+                                          "stands on",
+                                          "names a base"};
+        OWNED(scratch) struct scratch s = scratch_make();
+        struct snapmake m;
+        char *name = NULL;
+        err e = ERR_INIT;
+        snapmake_init(&m);
+        add(&m, s.dir, FULL, 1, 5);
+        snapmake_begin(&m, wrong == 9 ? FULL : INCREMENTAL, wrong == 5 ? 7 : 6, 9);
+        if (wrong == 0)
+            m.parent_hash[3] ^= 1;
+        else if (wrong == 1)
+            m.parent.b[3] ^= 1;
+        else if (wrong == 2)
+            m.dataset.b[3] ^= 1;
+        else if (wrong == 3)
+            m.device.b[3] ^= 1;
+        else if (wrong == 4)
+            assert_done(signing_key_new(&m.key, &e), &e);
+        else if (wrong == 6)
+            m.base = snapmake_uuid(0xb0, 77);
+        else if (wrong == 7) {
+            lose(s.dir, '0');
+            m.header.number = 0;
+        } else if (wrong == 8)
+            m.header.has_base_snapshot = false;
+        else if (wrong == 9)
+            m.header.has_base_snapshot = true;
+        assert_done(snapmake_try(&m, s.dir, &name, &e), &e);
+        free(name);
+        refused(s.dir, why[wrong]);
+    }
+}
+
+static void a_forged_signature(void **state)
+{
+    (void)state;
+    OWNED(scratch) struct scratch s = scratch_make();
+    OWNED(memory) uint8_t *data = NULL;
+    struct snapmake m;
+    size_t len = 0;
+    err e = ERR_INIT;
+    snapmake_init(&m);
+    OWNED(text) char *name = snapmake_full(&m, s.dir);
+    char path[400];
+    (void)snprintf(path, sizeof path, "%s/%s.commit", s.dir, name);
+    assert_done(io_load(path, 1 << 20, &data, &len, &e), &e);
+    data[len - 20] ^= 4;
+    assert_done(io_store(path, bytes_of(data, len), &e), &e);
+    refused(s.dir, name);
+}
+
+static void tidy_keeps_what_is_committed(void **state)
+{
+    (void)state;
+    static const char *const junk[] = {".snap.part", ".snap.1.part", ".device.part", ".commit.part",
+                                       ".snap",      ".snap.12",     ".device"};
+    OWNED(scratch) struct scratch s = scratch_make();
+    OWNED(io_names) struct io_names before = {0};
+    OWNED(io_names) struct io_names after = {0};
+    OWNED(chain) struct chain *c = NULL;
+    struct snapmake m;
+    err e = ERR_INIT;
+    three(&m, s.dir);
+    assert_done(io_store(scratch_path(&s, "sealer.lock"), bytes_text(""), &e), &e);
+    assert_done(io_store(scratch_path(&s, "notes.snap"), bytes_text("the user's"), &e), &e);
+    assert_done(io_list(s.dir, &before, &e), &e);
+    snapmake_begin(&m, INCREMENTAL, 21, 30);
+    OWNED(text) char *name = snapname_format(&m.header);
+    for (size_t i = 0; i < sizeof junk / sizeof junk[0]; i++) {
+        char file[200];
+        (void)snprintf(file, sizeof file, "%s%s", name, junk[i]);
+        assert_done(io_store(scratch_path(&s, file), bytes_text("x"), &e), &e);
+    }
+    char again[400];
+    (void)snprintf(again, sizeof again, "%s.part", before.name[0]);
+    assert_done(io_store(scratch_path(&s, again), bytes_text("x"), &e), &e);
+    assert_done(chain_tidy(s.dir, &e), &e);
+    assert_done(io_list(s.dir, &after, &e), &e);
+    assert_int_equal(after.count, before.count);
+    for (size_t i = 0; i < after.count; i++)
+        assert_string_equal(after.name[i], before.name[i]);
+    assert_done(chain_load(s.dir, &c, &e), &e);
+    assert_int_equal(c->count, 3);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_whole_chain_loads),
+        cmocka_unit_test(missing_links),
+        cmocka_unit_test(forks),
+        cmocka_unit_test(children_that_do_not_fit),
+        cmocka_unit_test(a_forged_signature),
+        cmocka_unit_test(tidy_keeps_what_is_committed),
+    };
+    return cmocka_run_group_tests_name("chain", tests, NULL, NULL);
+}
