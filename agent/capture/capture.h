@@ -12,18 +12,26 @@
 #define PGSTRAND_CAPTURE_H
 
 #include "agent/datadir.h"
+#include "proto/relation.h"
 
 struct capture;
 
-/* Called by the committer thread after every flush; must be quick. */
+/* Called by the committer thread after every flush, and by the receiver where it says so; must be quick. */
 struct capture_observer {
     void *context;
+    /* `log_bytes`: rows and contents appended since capture_new. */
     void (*flushed)(void *context, uint64_t last_seq, lsn durable, uint64_t log_bytes);
     /* A DDL commit or a relation that changed its shape: the chain cannot follow it; `what` is one line. */
     void (*schema_changed)(void *context, uint64_t seq, lsn at, const char *what);
     /* Connected, or the reason why not (NULL e: connected). Also the place where problems for `status` come
      * from. */
     void (*connection)(void *context, const err *e);
+    /* Committer's thread: a table the catalogue does not know under this OID and name, first met after
+     * `seq`; to be recorded there. Borrowed for the call. */
+    void (*table_seen)(void *context, const struct relation *shape, const struct table_tier *tier,
+                       uint64_t seq);
+    /* Something the user should know; one line. */
+    void (*notice)(void *context, const char *line);
 };
 
 MUST_CHECK status capture_new(struct datadir *d, const char *conninfo,
@@ -38,5 +46,15 @@ OWN_POINTER(capture, capture_free);
  */
 MUST_CHECK status capture_run(struct capture *c, err *e);
 void capture_stop(struct capture *c);
+
+/* Any thread: unlink the log's segments up to this seq when the committer comes to it. */
+void capture_trim(struct capture *c, uint64_t through);
+
+/* Any thread: how far the stream was read, and where the server's WAL ended when it last spoke. */
+struct capture_progress {
+    lsn received;
+    lsn server_end;
+};
+struct capture_progress capture_progress(const struct capture *c);
 
 #endif

@@ -1,0 +1,193 @@
+#include "agent/capture/receiver.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <time.h>
+
+/* Messages read between two looks at the clock and at the committer. */
+#define BURST 256
+/* A durable position is told at once when nothing was said for this long. */
+#define CONFIRM_MS 100
+/* While messages flow, a batch of at least this size is handed over without waiting for a pause. */
+#define HAND_OVER_BYTES ((size_t)256 << 10)
+
+static int64_t now_ms(void)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static status send_status(struct receiver *r, err *e)
+{
+    const lsn durable = exchange_durable(r->exchange);
+    lsn received = atomic_load(r->received);
+    if (received < durable)
+        received = durable;
+    TRY(pgconn_stream_status(r->stream, received, durable, durable, false, e));
+    r->confirmed = durable;
+    r->status_at = now_ms();
+    return DONE;
+}
+
+/* When the next update is due, in ms from now; 0 or less: now. */
+static int64_t status_due(struct receiver *r)
+{
+    const bool news = exchange_durable(r->exchange) != r->confirmed;
+    return r->status_at + (news ? CONFIRM_MS : r->status_ms) - now_ms();
+}
+
+static status keep_status(struct receiver *r, err *e)
+{
+    return status_due(r) <= 0 ? send_status(r, e) : DONE;
+}
+
+static void raise_to(_Atomic lsn *at, lsn value)
+{
+    if (value > atomic_load_explicit(at, memory_order_relaxed))
+        atomic_store_explicit(at, value, memory_order_relaxed);
+}
+
+enum burst_end { BURST_PAUSE, BURST_MORE, BURST_FULL };
+
+/* Puts one event into the batch; *fits false: the event must be put again into the next one. */
+static status take_event(struct receiver *r, const struct stream_event *event, bool *fits, err *e)
+{
+    if (event->kind == STREAM_DATA) {
+        TRY(batch_message(r->batch, event->payload, fits, e));
+        if (*fits && event->start != LSN_NONE)
+            raise_to(r->received, event->start);
+    } else {
+        TRY(batch_keepalive(r->batch, event->end, event->reply_requested, fits, e));
+        if (*fits)
+            raise_to(r->received, event->end);
+        if (*fits && event->reply_requested)
+            TRY(send_status(r, e));
+    }
+    raise_to(r->server_end, event->end);
+    return DONE;
+}
+
+/* `event` may hold one that did not fit before. */
+static status read_burst(struct receiver *r, struct stream_event *event, enum burst_end *out, err *e)
+{
+    for (int i = 0; i < BURST; i++) {
+        bool fits = false;
+        if (event->kind == STREAM_NOTHING)
+            TRY(pgconn_stream_next(r->stream, event, e));
+        if (event->kind == STREAM_END)
+            return err_set(e, ERR_NETWORK, "the server ended the replication stream");
+        if (event->kind == STREAM_NOTHING) {
+            *out = BURST_PAUSE;
+            return DONE;
+        }
+        TRY(take_event(r, event, &fits, e));
+        if (!fits) {
+            *out = BURST_FULL;
+            return DONE;
+        }
+        event->kind = STREAM_NOTHING;
+    }
+    *out = BURST_MORE;
+    return DONE;
+}
+
+static status wait_for_more(struct receiver *r, bool socket, int64_t at_most, err *e)
+{
+    struct pollfd fds[] = {
+        {.fd = exchange_event(r->exchange), .events = POLLIN},
+        {.fd = r->stop_event, .events = POLLIN},
+        {.fd = pgconn_socket(r->stream), .events = POLLIN},
+    };
+    int64_t due = status_due(r);
+    if (at_most < due)
+        due = at_most;
+    if (poll(fds, socket ? 3 : 2, due > 0 ? (int)due : 0) < 0 && errno != EINTR)
+        return err_errno(e, errno, "cannot wait for the server");
+    if ((fds[0].revents & POLLIN) != 0)
+        exchange_event_clear(r->exchange);
+    return DONE;
+}
+
+static status hand_over(struct receiver *r, enum burst_end reached, bool *handed, err *e)
+{
+    *handed = false;
+    if (r->batch->len == 0 || (reached == BURST_MORE && r->batch->len < HAND_OVER_BYTES))
+        return DONE;
+    struct batch *next = exchange_swap(r->exchange, r->batch);
+    if (next != NULL) {
+        r->batch = next;
+        *handed = true;
+        return DONE;
+    }
+    return exchange_ended(r->exchange, e) ? FAILED : DONE;
+}
+
+static status read_stream(struct receiver *r, err *e)
+{
+    struct stream_event event = {.kind = STREAM_NOTHING};
+    while (!atomic_load(r->stop)) {
+        enum burst_end reached = BURST_MORE;
+        bool handed = false;
+        TRY(read_burst(r, &event, &reached, e));
+        TRY(hand_over(r, reached, &handed, e));
+        TRY(keep_status(r, e));
+        if (exchange_ended(r->exchange, e))
+            return FAILED;
+        if (reached == BURST_PAUSE)
+            TRY(wait_for_more(r, true, r->status_ms, e));
+        else if (reached == BURST_FULL && !handed)
+            TRY(wait_for_more(r, false, r->status_ms, e));
+    }
+    return DONE;
+}
+
+/* Gives the committer what is left and waits for its end; `alive`: with status updates. */
+static status finish(struct receiver *r, bool alive, err *e)
+{
+    err ended = ERR_INIT;
+    bool given = r->batch->len == 0;
+    for (bool closed = false; !exchange_ended(r->exchange, &ended);) {
+        if (!given)
+            given = exchange_swap(r->exchange, r->batch) != NULL;
+        if (given && !closed) {
+            exchange_close(r->exchange);
+            closed = true;
+        }
+        if (alive)
+            TRY(keep_status(r, e));
+        struct pollfd fd = {.fd = exchange_event(r->exchange), .events = POLLIN};
+        (void)poll(&fd, 1, CONFIRM_MS);
+        if ((fd.revents & POLLIN) != 0)
+            exchange_event_clear(r->exchange);
+    }
+    if (ended.class != ERR_NONE) {
+        *e = ended;
+        return FAILED;
+    }
+    return alive ? send_status(r, e) : DONE;
+}
+
+status receiver_run(struct receiver *r, err *e)
+{
+    r->batch = exchange_first(r->exchange);
+    TRY(send_status(r, e));
+    if (read_stream(r, e).ok)
+        return finish(r, true, e);
+    err ended = ERR_INIT;
+    if (exchange_ended(r->exchange, &ended))
+        return FAILED; /* with the committer's own reason */
+    err later = ERR_INIT;
+    if (!finish(r, false, &later).ok)
+        *e = later; /* what the disk says matters more than a lost connection */
+    return FAILED;
+}
+
+status receiver_idle(struct receiver *r, int64_t ms, err *e)
+{
+    for (const int64_t until = now_ms() + ms; !atomic_load(r->stop) && now_ms() < until;) {
+        TRY(keep_status(r, e));
+        TRY(wait_for_more(r, false, until - now_ms(), e));
+    }
+    return DONE;
+}

@@ -1,0 +1,144 @@
+#include "agent/capture/session.h"
+
+#include <sys/statvfs.h>
+
+#include "agent/capture/committer.h"
+#include "agent/capture/receiver.h"
+#include "agent/capture/source.h"
+#include "store/io.h"
+
+#define STATUS_MS_MAX 10000 /* whatever the server's timeout is */
+/* A full disk: how much room must be there before the next try. */
+#define ROOM_ENOUGH ((uint64_t)16 << 20)
+#define ROOM_LOOK_MS 1000
+
+static status open_log(struct capture *c, struct logwriter **out, err *e)
+{
+    const struct log_options options = {
+        .node = c->data->identity.node,
+        .incarnation = c->data->identity.incarnation,
+        .segment_bytes = c->data->config->log_segment_bytes,
+        .start_lsn = c->slot_lsn,
+    };
+    return logwriter_open(c->data->log, &options, out, e);
+}
+
+static int64_t status_interval(const struct capture *c, const struct source_facts *facts)
+{
+    int64_t ms = STATUS_MS_MAX;
+    if (facts->wal_sender_timeout_ms > 0 && facts->wal_sender_timeout_ms / 3 < ms)
+        ms = facts->wal_sender_timeout_ms / 3;
+    if (c->data->config->status_interval_ms > 0 && (int64_t)c->data->config->status_interval_ms < ms)
+        ms = (int64_t)c->data->config->status_interval_ms;
+    return ms > 0 ? ms : 1;
+}
+
+static uint64_t room(const struct capture *c)
+{
+    struct statvfs fs;
+    return statvfs(c->data->root, &fs) == 0 ? (uint64_t)fs.f_bavail * fs.f_frsize : 0;
+}
+
+/* The disk is full: nothing is confirmed any more, but the server must not take us for dead. */
+static status wait_for_room(struct capture *c, struct receiver *r, err *e)
+{
+    while (!atomic_load(&c->stop)) {
+        TRY(receiver_idle(r, ROOM_LOOK_MS, e));
+        if (room(c) >= ROOM_ENOUGH)
+            break;
+    }
+    return DONE;
+}
+
+static void publish_exchange(struct capture *c, struct exchange *x)
+{
+    (void)pthread_mutex_lock(&c->lock);
+    c->exchange = x;
+    (void)pthread_mutex_unlock(&c->lock);
+}
+
+static status stream(struct capture *c, struct committer *committer, struct receiver *r, err *e)
+{
+    TRY(committer_start(committer, e));
+    publish_exchange(c, committer->exchange);
+    const status ran = receiver_run(r, e);
+    publish_exchange(c, NULL);
+    exchange_close(committer->exchange);
+    committer_join(committer);
+    return ran;
+}
+
+/* The log and the assembler are closed before a full disk is waited out: what they hold is lost anyway, and
+ * the spools' room is given back. */
+static status assemble(struct capture *c, struct exchange *x, struct receiver *r, unsigned version, err *e)
+{
+    OWNED(logwriter) struct logwriter *log = NULL;
+    OWNED(assembler) struct assembler *assembler = NULL;
+    const struct capture_events events = {
+        .context = c->observer.context, .table_seen = c->observer.table_seen, .notice = c->observer.notice};
+    TRY(open_log(c, &log, e));
+    const struct assembler_options options = {
+        .log = log,
+        .book = c->book,
+        .rules = c->data->config->tiers,
+        .events = &events,
+        .spool_dir = c->data->spool,
+        .spool_limit = c->data->config->spool_bytes,
+        .version = version,
+        .ddl_rows = c->ddl_rows,
+    };
+    TRY(assembler_new(&options, &assembler, e));
+    struct committer committer = {
+        .exchange = x,
+        .log = log,
+        .assembler = assembler,
+        .observer = &c->observer,
+        .trim_through = &c->trim_through,
+        .bytes_before = c->bytes,
+    };
+    const status ran = stream(c, &committer, r, e);
+    c->bytes += assembler_totals(assembler).bytes;
+    return ran;
+}
+
+static status log_position_now(struct capture *c, struct log_position *out, err *e)
+{
+    OWNED(logwriter) struct logwriter *log = NULL;
+    TRY(open_log(c, &log, e));
+    *out = *logwriter_position(log);
+    return DONE;
+}
+
+status session_run(struct capture *c, err *e)
+{
+    struct log_position position;
+    struct source_facts facts;
+    OWNED(pgconn) struct pgconn *conn = NULL;
+    OWNED(exchange) struct exchange x = {.event = -1};
+    c->connected = false;
+    TRY(log_position_now(c, &position, e));
+    TRY(source_check(c->conninfo, &c->data->identity, &position, &facts, e));
+    TRY(source_start(c->conninfo, &c->data->identity, &facts, position.end_lsn, &conn, e));
+    TRY(exchange_init(&x, position.end_lsn, e));
+    struct receiver r = {
+        .stream = conn,
+        .exchange = &x,
+        .status_ms = status_interval(c, &facts),
+        .stop = &c->stop,
+        .stop_event = c->stop_event,
+        .received = &c->received,
+        .server_end = &c->server_end,
+    };
+    c->connected = true;
+    c->connected_once = true;
+    c->observer.connection(c->observer.context, NULL);
+    if (assemble(c, &x, &r, facts.proto_version, e).ok)
+        return DONE;
+    if (io_is_full(e) && !atomic_load(&c->stop)) {
+        err lost = ERR_INIT; /* of the connection while waiting: the next session finds out */
+        c->observer.connection(c->observer.context, e);
+        const status waited = wait_for_room(c, &r, &lost);
+        (void)waited;
+    }
+    return FAILED;
+}

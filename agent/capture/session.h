@@ -1,0 +1,42 @@
+/*
+ * session: one connection's life: open the log, check the server, stream until it ends.
+ *
+ * Everything that belongs to a connection (relations, spools, a transaction half received) ends with it; the
+ * next session starts from the log's position.
+ */
+#ifndef PGSTRAND_SESSION_H
+#define PGSTRAND_SESSION_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "agent/capture/capture.h"
+#include "agent/capture/exchange.h"
+#include "agent/capture/tablebook.h"
+
+struct capture {
+    struct datadir *data;
+    char *conninfo;
+    struct capture_observer observer;
+    struct tablebook *book;
+    lsn slot_lsn;  /* the slot's consistent point: where a new log begins */
+    bool ddl_rows; /* the event trigger is there */
+
+    atomic_bool stop;
+    int stop_event;
+    _Atomic uint64_t trim_through;
+    _Atomic lsn received;
+    _Atomic lsn server_end;
+    uint64_t bytes; /* appended by sessions that ended */
+    bool connected_once;
+    bool connected; /* in this session */
+
+    pthread_mutex_t lock;
+    struct exchange *exchange; /* of the running session, for capture_trim; under lock */
+};
+
+/* Until capture_stop (DONE) or a failure, which the caller judges. A full disk is waited out here, with the
+ * connection kept alive; then it fails with that error all the same, to begin anew. */
+MUST_CHECK status session_run(struct capture *c, err *e);
+
+#endif

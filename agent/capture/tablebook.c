@@ -1,0 +1,147 @@
+#include "agent/capture/tablebook.h"
+
+#include <stdlib.h>
+
+struct page {
+    uint32_t oid; /* 0: its table is gone, the name was taken over */
+    uuid table;
+    char *schema;
+    char *name;
+};
+
+struct tablebook {
+    uuid dataset;
+    struct page *page;
+    size_t count;
+    size_t cap;
+};
+
+void tablebook_free(struct tablebook *b)
+{
+    if (b == NULL)
+        return;
+    for (size_t i = 0; i < b->count; i++) {
+        free(b->page[i].schema);
+        free(b->page[i].name);
+    }
+    free(b->page);
+    free(b);
+}
+
+static status add_page(struct tablebook *b, uint32_t oid, const uuid *table, const char *schema,
+                       const char *name, err *e)
+{
+    if (b->count == b->cap) {
+        const size_t cap = b->cap == 0 ? 64 : b->cap * 2;
+        struct page *more = realloc(b->page, cap * sizeof *more);
+        if (more == NULL)
+            return err_no_memory(e);
+        b->page = more;
+        b->cap = cap;
+    }
+    struct page *p = &b->page[b->count];
+    *p = (struct page){.oid = oid, .table = *table, .schema = strdup(schema), .name = strdup(name)};
+    b->count++;
+    return p->schema != NULL && p->name != NULL ? DONE : err_no_memory(e);
+}
+
+static status load_page(void *context, struct bytes key, const ProtobufCMessage *record, err *e)
+{
+    const Pgstrand__TableRecord *r = (const Pgstrand__TableRecord *)record;
+    uuid table;
+    (void)key;
+    TRY(uuid_from_bytes(bytes_of(r->table.data, r->table.len), "a table's UUID", &table, e));
+    return add_page(context, r->oid, &table, r->schema, r->name, e);
+}
+
+status tablebook_load(struct catalog *c, const uuid *dataset, struct tablebook **out, err *e)
+{
+    OWNED(tablebook) struct tablebook *b = calloc(1, sizeof *b);
+    if (b == NULL)
+        return err_no_memory(e);
+    b->dataset = *dataset;
+    TRY(catalog_each(c, CATALOG_TABLE, load_page, b, e));
+    *out = b;
+    b = NULL;
+    return DONE;
+}
+
+static struct page *page_of(struct tablebook *b, uint32_t oid)
+{
+    for (size_t i = 0; i < b->count; i++) {
+        if (b->page[i].oid == oid)
+            return &b->page[i];
+    }
+    return NULL;
+}
+
+static struct page *bearer_of(struct tablebook *b, const uuid *table, uint32_t but)
+{
+    for (size_t i = 0; i < b->count; i++) {
+        const struct page *p = &b->page[i];
+        if (p->oid != 0 && p->oid != but && uuid_equal(&p->table, table))
+            return &b->page[i];
+    }
+    return NULL;
+}
+
+static bool same_name(const struct page *p, const struct relation *shape)
+{
+    return strcmp(p->schema, shape->schema) == 0 && strcmp(p->name, shape->name) == 0;
+}
+
+/* A dropped table's name goes to its successor; a bearer that lives on keeps the UUID. */
+static status settle(struct tablebook *b, struct relation *shape, err *e)
+{
+    struct page *other = bearer_of(b, &shape->table, shape->oid);
+    if (other == NULL)
+        return DONE;
+    if (same_name(other, shape)) {
+        other->oid = 0;
+        return DONE;
+    }
+    TRY(relation_table_uuid(&b->dataset, shape->schema, shape->name, &shape->table, e));
+    if (bearer_of(b, &shape->table, shape->oid) == NULL)
+        return DONE;
+    OWNED(buf) struct buf name = {0};
+    buf_printf(&name, "%s#%u", shape->name, shape->oid);
+    TRY(buf_done(&name, e));
+    return relation_table_uuid(&b->dataset, shape->schema, buf_cstring(&name), &shape->table, e);
+}
+
+static status rename_page(struct page *p, const struct relation *shape, err *e)
+{
+    char *schema = strdup(shape->schema);
+    char *name = strdup(shape->name);
+    if (schema == NULL || name == NULL) {
+        free(schema);
+        free(name);
+        return err_no_memory(e);
+    }
+    free(p->schema);
+    free(p->name);
+    p->schema = schema;
+    p->name = name;
+    return DONE;
+}
+
+status tablebook_identify(struct tablebook *b, struct relation *shape, const struct relation *logged,
+                          bool *known, bool *news, err *e)
+{
+    struct page *p = page_of(b, shape->oid);
+    *known = p != NULL || logged != NULL;
+    if (p != NULL)
+        shape->table = p->table;
+    else if (logged != NULL)
+        shape->table = logged->table;
+    else
+        TRY(relation_table_uuid(&b->dataset, shape->schema, shape->name, &shape->table, e));
+    TRY(settle(b, shape, e));
+    if (p == NULL) {
+        *news = true;
+        return add_page(b, shape->oid, &shape->table, shape->schema, shape->name, e);
+    }
+    *news = !same_name(p, shape) || !uuid_equal(&p->table, &shape->table);
+    p->table = shape->table;
+    return same_name(p, shape) ? DONE : rename_page(p, shape, e);
+}

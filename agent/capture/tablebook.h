@@ -1,0 +1,29 @@
+/*
+ * tablebook: which UUID a table has: the one the catalogue or the log remembers for its OID (so that it is
+ * kept over renames), else the one of its qualified name at first sight.
+ *
+ * Two tables never share a UUID: when a name is used again while its first bearer lives on under another
+ * name, the later one's UUID is made from its name and OID.
+ *
+ * Threads: one at a time. Ownership: tablebook_load -> caller -> tablebook_free (NULL-safe).
+ */
+#ifndef PGSTRAND_TABLEBOOK_H
+#define PGSTRAND_TABLEBOOK_H
+
+#include "proto/relation.h"
+#include "store/catalog.h"
+
+struct tablebook;
+
+MUST_CHECK status tablebook_load(struct catalog *c, const uuid *dataset, struct tablebook **out, err *e);
+void tablebook_free(struct tablebook *b);
+OWN_POINTER(tablebook, tablebook_free);
+
+/*
+ * Sets shape->table. `logged` is the log's newest version of the same OID, or NULL. *news: the catalogue does
+ * not know this OID under this name yet. *known: the table was in the catalogue or the log before.
+ */
+MUST_CHECK status tablebook_identify(struct tablebook *b, struct relation *shape,
+                                     const struct relation *logged, bool *known, bool *news, err *e);
+
+#endif

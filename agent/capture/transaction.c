@@ -1,0 +1,226 @@
+#include "agent/capture/transaction.h"
+
+#include <stdio.h>
+
+#include "agent/capture/ddlrow.h"
+#include "agent/capture/rowchange.h"
+
+#define PREFIX_CONTEXT "pgstrand.context"
+#define PREFIX_WAIT "pgstrand.wait"
+
+void transaction_init(struct transaction *t, struct logwriter *log, struct tablebook *book,
+                      const struct tier_rules *rules, const struct capture_events *events, bool ddl_rows)
+{
+    *t = (struct transaction){
+        .log = log, .book = book, .rules = rules, .events = events, .ddl_rows = ddl_rows};
+}
+
+void transaction_fini(struct transaction *t)
+{
+    relmap_fini(&t->relations);
+    buf_fini(&t->origin);
+    buf_fini(&t->user);
+    buf_fini(&t->session);
+    buf_fini(&t->merged);
+    buf_fini(&t->list);
+}
+
+void transaction_begin(struct transaction *t, const struct commit *head)
+{
+    t->commit = *head;
+    t->changes_schema = false;
+    buf_reset(&t->origin);
+    buf_reset(&t->user);
+    buf_reset(&t->session);
+}
+
+status transaction_put(struct transaction *t, const struct action *a, err *e)
+{
+    t->bytes += a->old.len + a->new.len + a->content.len;
+    t->actions++;
+    return logwriter_put(t->log, a, t->commit.lsn, e);
+}
+
+void transaction_mark(struct transaction *t, const char *format, ...)
+{
+    if (t->changes_schema)
+        return;
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(t->what, sizeof t->what, format, args);
+    va_end(args);
+    t->changes_schema = true;
+}
+
+/* Without the event trigger a change of the schema shows only in what the stream announces. */
+static void infer_schema_change(struct transaction *t, const struct relation *shape,
+                                const struct relation *logged, bool known)
+{
+    if (logged == NULL) {
+        if (!known)
+            transaction_mark(t, "table %s.%s is new", shape->schema, shape->name);
+        return;
+    }
+    if (strcmp(shape->schema, logged->schema) != 0 || strcmp(shape->name, logged->name) != 0)
+        transaction_mark(t, "table %s.%s is now %s.%s", logged->schema, logged->name, shape->schema,
+                         shape->name);
+    else if (!relation_same_shape(shape, logged))
+        transaction_mark(t, "the columns or keys of %s.%s changed", shape->schema, shape->name);
+}
+
+static status identify(struct transaction *t, struct rel_entry *rel, err *e)
+{
+    const struct relation *logged = logwriter_relation_latest(t->log, rel->oid);
+    bool known = false;
+    bool news = false;
+    TRY(tablebook_identify(t->book, rel->shape, logged, &known, &news, e));
+    rel->identified = true;
+    if (!t->ddl_rows)
+        infer_schema_change(t, rel->shape, logged, known);
+    if (news)
+        t->events->table_seen(t->events->context, rel->shape, &rel->tier,
+                              logwriter_position(t->log)->last_seq);
+    return DONE;
+}
+
+status transaction_version(struct transaction *t, struct rel_entry *rel, enum tier tier, uint32_t *version,
+                           err *e)
+{
+    if (rel->version[tier] == 0) {
+        if (!rel->identified)
+            TRY(identify(t, rel, e));
+        rel->shape->tier = tier;
+        TRY(logwriter_relation(t->log, rel->shape, &rel->version[tier], e));
+    }
+    *version = rel->version[tier];
+    return DONE;
+}
+
+status transaction_relation(struct transaction *t, const struct pgoutput_message *msg, err *e)
+{
+    struct rel_entry *rel = NULL;
+    return relmap_announce(&t->relations, msg, t->rules, &rel, e);
+}
+
+static status find(struct transaction *t, uint32_t oid, struct rel_entry **out, err *e)
+{
+    *out = relmap_find(&t->relations, oid);
+    return *out != NULL ? DONE
+                        : err_set(e, ERR_STORAGE,
+                                  "the server sent a change of table %u without having announced it", oid);
+}
+
+static status change_row(struct transaction *t, const struct pgoutput_message *msg, err *e)
+{
+    struct rel_entry *rel = NULL;
+    TRY(find(t, msg->change.relation, &rel, e));
+    switch (rel->use) {
+    case REL_ROWS:
+        return rowchange_apply(t, rel, msg, e);
+    case REL_DDL:
+        return msg->kind == PGOUTPUT_INSERT ? ddlrow_apply(t, rel->shape, msg->change.new, e) : DONE;
+    case REL_DROPPED:
+        break;
+    }
+    return DONE;
+}
+
+/* One action per tier, so that what travels never names what stays at home. */
+static status truncate_tier(struct transaction *t, const struct pgoutput_message *msg, enum tier tier, err *e)
+{
+    buf_reset(&t->list);
+    for (uint32_t i = 0; i < msg->truncate.count; i++) {
+        struct rel_entry *rel = NULL;
+        uint32_t version = 0;
+        TRY(find(t, msg->truncate.relations[i], &rel, e));
+        if (rel->use != REL_ROWS || (rel->tier.tier != tier && rel->tier.other != tier))
+            continue;
+        TRY(transaction_version(t, rel, tier, &version, e));
+        buf_varint(&t->list, version);
+    }
+    TRY(buf_done(&t->list, e));
+    if (t->list.len == 0)
+        return DONE;
+    const struct action a = {
+        .kind = ACTION_TRUNCATE, .truncated = buf_view(&t->list), .flags = msg->truncate.flags};
+    return transaction_put(t, &a, e);
+}
+
+static status truncate_tables(struct transaction *t, const struct pgoutput_message *msg, err *e)
+{
+    TRY(truncate_tier(t, msg, TIER_BUSINESS, e));
+    TRY(truncate_tier(t, msg, TIER_AUDIT, e));
+    return truncate_tier(t, msg, TIER_DEVICE, e);
+}
+
+/* pgstrand.set_context: user, a line end, session. */
+static status take_context(struct transaction *t, struct bytes content, err *e)
+{
+    const uint8_t *cut = content.len > 0 ? memchr(content.data, '\n', content.len) : NULL;
+    const size_t user = cut != NULL ? (size_t)(cut - content.data) : content.len;
+    buf_reset(&t->user);
+    buf_reset(&t->session);
+    buf_bytes(&t->user, content.data, user);
+    if (cut != NULL)
+        buf_bytes(&t->session, cut + 1, content.len - user - 1);
+    TRY(buf_done(&t->user, e));
+    return buf_done(&t->session, e);
+}
+
+static status add_message(struct transaction *t, const struct pgoutput_message *msg, err *e)
+{
+    if (strcmp(msg->message.prefix, PREFIX_CONTEXT) == 0)
+        return take_context(t, msg->message.content, e);
+    if (strcmp(msg->message.prefix, PREFIX_WAIT) == 0)
+        return DONE;
+    const struct action a = {
+        .kind = ACTION_MESSAGE,
+        .flags = (msg->message.flags & 1u) != 0 ? ACTION_MESSAGE_TRANSACTIONAL : 0,
+        .prefix = bytes_text(msg->message.prefix),
+        .content = msg->message.content,
+    };
+    return transaction_put(t, &a, e);
+}
+
+status transaction_change(struct transaction *t, const struct pgoutput_message *msg, err *e)
+{
+    switch (msg->kind) {
+    case PGOUTPUT_INSERT:
+    case PGOUTPUT_UPDATE:
+    case PGOUTPUT_DELETE:
+        return change_row(t, msg, e);
+    case PGOUTPUT_TRUNCATE:
+        return truncate_tables(t, msg, e);
+    case PGOUTPUT_MESSAGE:
+        return add_message(t, msg, e);
+    case PGOUTPUT_ORIGIN:
+        buf_reset(&t->origin);
+        buf_text(&t->origin, msg->origin.name);
+        t->commit.origin_lsn = msg->origin.lsn;
+        return buf_done(&t->origin, e);
+    default: /* Type: values are text, and their type is the column's OID */
+        return DONE;
+    }
+}
+
+static void remember_mark(struct transaction *t)
+{
+    if (t->mark_count < SCHEMA_MARKS)
+        t->mark_count++;
+    struct schema_mark *m = &t->mark[t->mark_count - 1];
+    m->seq = t->commit.last_seq;
+    m->at = t->commit.lsn;
+    memcpy(m->what, t->what, sizeof m->what);
+}
+
+status transaction_commit(struct transaction *t, lsn end, err *e)
+{
+    t->commit.end_lsn = end;
+    t->commit.origin = buf_view(&t->origin);
+    t->commit.user = buf_view(&t->user);
+    t->commit.session = buf_view(&t->session);
+    TRY(logwriter_commit(t->log, &t->commit, e));
+    if (t->changes_schema)
+        remember_mark(t);
+    return DONE;
+}
