@@ -29,6 +29,9 @@ static void one_line(char *text)
 }
 
 static void fill(err *e, enum err_class class, enum err_origin origin, int code, const char *format,
+                 va_list args) __attribute__((format(printf, 5, 0)));
+
+static void fill(err *e, enum err_class class, enum err_origin origin, int code, const char *format,
                  va_list args)
 {
     *e = (err){.class = class, .origin = origin, .code = code};

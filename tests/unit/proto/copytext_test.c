@@ -221,11 +221,44 @@ static void lines_that_are_none(void **unused)
     assert_fails(copytext_to_tuple(bytes_of(tabs, 1600), &tuple, &e), &e, ERR_STORAGE);
 }
 
+/* What a real server sent of a row, and the line that COPY wrote of it: nasty values, all of ASCII alone. */
+static void a_real_server_writes_the_same(void **unused)
+{
+    (void)unused;
+    FILE *file = fopen(TEST_DATA "/copytext/pg15.txt", "r");
+    assert_non_null(file);
+    static char text[8192];
+    static uint8_t tuple[2048];
+    static uint8_t wanted[2048];
+    size_t rows = 0;
+    while (fgets(text, sizeof text, file) != NULL) {
+        if (text[0] == '#')
+            continue;
+        err e = ERR_INIT;
+        OWNED(buf) struct buf line = {0};
+        OWNED(buf) struct buf back = {0};
+        text[strcspn(text, "\n")] = '\0';
+        char *space = strchr(text, ' ');
+        assert_non_null(space);
+        *space = '\0';
+        struct bytes sent = bytes_of(tuple, from_hex(text, tuple, sizeof tuple));
+        struct bytes copied = bytes_of(wanted, from_hex(space + 1, wanted, sizeof wanted));
+        assert_done(copytext_tuple(sent, (struct bytes){0}, &line, &e), &e);
+        assert_true(bytes_equal(buf_view(&line), copied));
+        assert_done(copytext_to_tuple(copied, &back, &e), &e);
+        assert_true(bytes_equal(buf_view(&back), sent));
+        rows++;
+    }
+    (void)fclose(file);
+    assert_int_equal(rows, 154);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_byte_is_escaped_as_documented),
         cmocka_unit_test(fast_and_slow_agree),
+        cmocka_unit_test(a_real_server_writes_the_same),
         cmocka_unit_test(tuples_become_lines),
         cmocka_unit_test(lines_become_tuples),
         cmocka_unit_test(unchanged_columns_come_from_the_old_line),
