@@ -1,22 +1,33 @@
 /*
  * actionlog: the append-only log of committed actions, in seq order.
  *
- * On disk: DIR holds segments, LMDB environments without subfolder named seg-<16 hex digits of the first
- * seq>.mdb, each with the databases actions    key: UUIDv8 (16 bytes), value: Action of action.proto commits
- * key: last_seq of the commit, then its LSN (8 bytes big-endian each), value: Commit relations  key: version
- * (4 bytes big-endian), value: Relation; each segment holds every version its actions name meta       format
- * version, node, incarnation, position, next relation version A segment is rotated at a commit when it has
- * outgrown its size, and trimmed by unlinking it (LMDB files never shrink).
+ * On disk: DIR holds segments, LMDB environments without subfolder, named seg-<first seq>.mdb (16 hex
+ * digits), with the databases
+ *
+ * - actions: UUIDv8 (16 bytes) -> Action of action.proto
+ * - commits: last seq of the commit, then its LSN (8 bytes big-endian each) -> Commit
+ * - relations: version (4 bytes big-endian) -> Relation; every version that the segment's actions name
+ * - meta: "format", "node", "incarnation", "position" (commit LSN, end LSN, last seq, commit time, latest
+ * commit time: 8 bytes big-endian each), "next relation" (version)
+ *
+ * A segment is rotated at a commit when it has outgrown its size, and trimmed by unlinking it (LMDB files
+ * never shrink). It appears by rename and complete; the position in the newest one is the truth.
  *
  * Visibility: a transaction becomes visible all at once, when its commit record and the position are written.
  * Large ones are written in several LMDB transactions; what lies behind the last committed seq is invisible,
  * and is removed when the log is opened for writing.
  *
- * Threads:    one writer (process-wide lock on DIR/writer.lock), many readers, in any process; each handle
- * belongs to one thread. Durability: what logwriter_flush returned ok for is on disk (LMDB commit with
- * fsync). Determinism: replaying the same transactions after a crash yields the same keys, seqs and bytes.
- * Full disk:  flush fails with ERR_STORAGE (io_is_full); the writer has then dropped everything since the
- * last flush; the caller replays it.
+ * Threads: one writer (process-wide lock on DIR/writer.lock), many readers, in any process and also in the
+ * writer's; each handle belongs to one thread at a time.
+ *
+ * Durability: what logwriter_flush returned ok for is on disk (LMDB commit with fsync).
+ *
+ * Determinism: replaying the same transactions after a crash yields the same keys, seqs and bytes.
+ *
+ * Failure of writing: ERR_STORAGE (a full disk: io_is_full) from relation, put, commit or flush means that
+ * the writer has dropped everything behind logwriter_position, also the flushed part of a transaction in
+ * progress; the caller replays from there, with the same writer, as often as it takes. ERR_VALIDATION drops
+ * nothing.
  */
 #ifndef PGSTRAND_ACTIONLOG_H
 #define PGSTRAND_ACTIONLOG_H
@@ -53,7 +64,7 @@ MUST_CHECK status logwriter_open(const char *dir, const struct log_options *opti
 void logwriter_close(struct logwriter *w); /* drops what was not flushed; NULL-safe */
 OWN_POINTER(logwriter, logwriter_close);
 
-/* As of the last flush. */
+/* As of the last flush, the caller's or one that the writer made by itself when it rotated. */
 const struct log_position *logwriter_position(const struct logwriter *w);
 
 /* The newest stored version of the relation with this oid, or NULL; borrowed until the next
@@ -65,14 +76,16 @@ const struct relation *logwriter_relation_latest(const struct logwriter *w, uint
 MUST_CHECK status logwriter_relation(struct logwriter *w, const struct relation *r, uint32_t *version,
                                      err *e);
 
-/* Appends one action to the transaction in progress. */
+/* Appends one action to the transaction in progress; its ordinal is its place in it, from 0. ERR_VALIDATION
+ * when `commit_lsn` is not greater than that of the commit before (a transaction would be there twice). */
 MUST_CHECK status logwriter_put(struct logwriter *w, const struct action *a, lsn commit_lsn, err *e);
 
 /* Ends the transaction in progress: fills in first_seq and last_seq of *c and stores it. A transaction
  * without actions only moves the position. */
 MUST_CHECK status logwriter_commit(struct logwriter *w, struct commit *c, err *e);
 
-/* Nothing is pending up to `end`: moves the position only (idle database). */
+/* Nothing is pending up to `end`: moves the position only (idle database). ERR_VALIDATION inside a
+ * transaction. */
 MUST_CHECK status logwriter_advance(struct logwriter *w, lsn end, err *e);
 
 /* Makes everything since the last flush durable and, for whole transactions, visible. */
@@ -124,13 +137,14 @@ MUST_CHECK status logreader_next(struct logreader *r, struct log_entry *out, boo
 MUST_CHECK status logreader_relation(struct logreader *r, uint32_t version, const struct relation **out,
                                      err *e);
 
-/* The last seq of the last commit whose LSN is < `before`, or whose time is < `before_time` (first_seq - 1
- * when none is). */
+/* The seq before the first commit whose LSN is >= `before`, or whose time is >= `before_time` (commit times
+ * may step back: what comes after the first later one is not looked at); the last seq when there is no such
+ * commit. */
 MUST_CHECK status logreader_seq_before_lsn(struct logreader *r, lsn before, uint64_t *seq, err *e);
 MUST_CHECK status logreader_seq_before_time(struct logreader *r, pgtime before_time, uint64_t *seq, err *e);
 
-/* The commit that holds `seq`, or else the last one before it: a target is rounded down to the commit's
- * last_seq <= seq. *found false: nothing at or before. */
+/* The commit that holds `seq`, or else the last one before it. When its last_seq > seq, a target `seq` is
+ * rounded down to first_seq - 1. *found false: nothing at or before. *out borrows until the next call. */
 MUST_CHECK status logreader_commit_at(struct logreader *r, uint64_t seq, struct commit *out, bool *found,
                                       err *e);
 

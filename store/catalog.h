@@ -21,6 +21,7 @@
 
 struct catalog;
 
+/* The numbers are stored: new kinds go to the end. */
 enum catalog_kind {
     CATALOG_IDENTITY,   /* one; key empty: IdentityRecord */
     CATALOG_SETUP,      /* one; key empty: SetupRecord */

@@ -1,0 +1,415 @@
+#include "store/lmdbenv.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <lmdb.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "store/io.h"
+
+#define MAP_STEP ((size_t)1 << 30) /* bytes of address space, not of memory or disk */
+#define CHECK_EVERY 256            /* write transactions between looks for readers that died */
+
+struct lmdbenv {
+    MDB_env *env;
+    dev_t device; /* identity of the file */
+    ino_t inode;
+    unsigned refs;
+    bool read_only;
+    size_t page;               /* bytes */
+    atomic_size_t map;         /* bytes; changed under map_lock held for writing */
+    atomic_uint begun;         /* write transactions */
+    pthread_rwlock_t map_lock; /* read: a transaction is open; write: the map moves */
+    unsigned count;
+    MDB_dbi dbi[LMDBENV_DATABASES];
+    struct lmdbenv *next;
+    char path[];
+};
+
+static struct {
+    pthread_mutex_t lock;
+    pid_t process;
+    struct lmdbenv *first;
+} table = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+/* ---- results ---- */
+
+/* LMDB turns a short write into EIO. Was it the disk, or the limit on file sizes, that was full? */
+static int cause_of_eio(const char *path)
+{
+    struct statvfs disk;
+    struct rlimit limit;
+    struct stat facts;
+    const uint64_t slack = 1 << 20; /* less than this is left after a write that did not fit */
+    if (statvfs(path, &disk) == 0 && (uint64_t)disk.f_bavail * disk.f_frsize < slack)
+        return ENOSPC;
+    if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY && stat(path, &facts) == 0 &&
+        (uint64_t)facts.st_size + slack > limit.rlim_cur)
+        return EFBIG;
+    return EIO;
+}
+
+static status report(int code, const char *what, const char *path, err *e)
+{
+    const char *hint = "";
+    if (code == EIO)
+        code = cause_of_eio(path);
+    switch (code) {
+    case MDB_MAP_FULL:
+        hint = "; too much in one transaction";
+        break;
+    case MDB_CORRUPTED:
+    case MDB_PAGE_NOTFOUND:
+    case MDB_INVALID:
+        hint = "; the file is damaged";
+        break;
+    case MDB_PANIC:
+        hint = "; an earlier write to it failed half-way, start the program again";
+        break;
+    case MDB_VERSION_MISMATCH:
+        hint = "; it was made by another version of LMDB";
+        break;
+    default:
+        break;
+    }
+    return err_from(e, ERR_STORAGE, FROM_LMDB, code, "cannot %s %s: %s%s", what, path, mdb_strerror(code),
+                    hint);
+}
+
+static status result(int code, const char *what, const struct lmdbenv *env, err *e)
+{
+    return code == MDB_SUCCESS ? DONE : report(code, what, env->path, e);
+}
+
+static MDB_val val(struct bytes b)
+{
+    /* LMDB does not write through it. */
+    return (MDB_val){b.len, (void *)(uintptr_t)b.data};
+}
+
+static struct bytes bytes_from(MDB_val v)
+{
+    return bytes_of(v.mv_data, v.mv_size);
+}
+
+/* ---- opening ---- */
+
+static void free_env(struct lmdbenv *env)
+{
+    if (env->env != NULL)
+        mdb_env_close(env->env);
+    pthread_rwlock_destroy(&env->map_lock);
+    free(env);
+}
+
+static status open_databases(struct lmdbenv *env, bool create, const char *const *names, err *e)
+{
+    MDB_txn *txn = NULL;
+    int code = mdb_txn_begin(env->env, NULL, create ? 0 : MDB_RDONLY, &txn);
+    if (code != MDB_SUCCESS)
+        return report(code, "read", env->path, e);
+    for (unsigned i = 0; i < env->count && code == MDB_SUCCESS; i++)
+        code = mdb_dbi_open(txn, names[i], create ? MDB_CREATE : 0, &env->dbi[i]);
+    if (code == MDB_SUCCESS)
+        code = mdb_txn_commit(txn); /* of a read transaction too: it is what keeps the handles */
+    else
+        mdb_txn_abort(txn);
+    if (code == MDB_NOTFOUND || code == MDB_INCOMPATIBLE)
+        return err_from(e, ERR_STORAGE, FROM_LMDB, code,
+                        "%s is not a pgstrand store, or damaged: it lacks its databases", env->path);
+    return result(code, "read", env, e);
+}
+
+/* LMDB trusts its last page number; reading beyond the end of a truncated file would be SIGBUS. */
+static status check_length(struct lmdbenv *env, const struct stat *facts, err *e)
+{
+    MDB_envinfo info;
+    (void)mdb_env_info(env->env, &info);
+    if (((uint64_t)info.me_last_pgno + 1) * env->page > (uint64_t)facts->st_size)
+        return err_set(e, ERR_STORAGE, "%s is truncated: it has %llu bytes of %llu", env->path,
+                       (unsigned long long)facts->st_size,
+                       ((unsigned long long)info.me_last_pgno + 1) * env->page);
+    return DONE;
+}
+
+static int open_file(struct lmdbenv *env, unsigned flags)
+{
+    int code = mdb_env_create(&env->env);
+    if (code == MDB_SUCCESS)
+        code = mdb_env_set_maxdbs(env->env, LMDBENV_DATABASES);
+    if (code == MDB_SUCCESS)
+        code = mdb_env_set_mapsize(env->env, MAP_STEP);
+    if (code == MDB_SUCCESS)
+        code = mdb_env_open(env->env, env->path, MDB_NOSUBDIR | MDB_NOTLS | flags, 0600);
+    if (code != MDB_SUCCESS && env->env != NULL) {
+        mdb_env_close(env->env); /* required even after a failed open */
+        env->env = NULL;
+    }
+    return code;
+}
+
+static status set_up(struct lmdbenv *env, enum lmdbenv_mode mode, const char *const *names, err *e)
+{
+    int code = open_file(env, 0);
+    if (mode == LMDBENV_READ && (code == EACCES || code == EROFS || code == EPERM)) {
+        env->read_only = true;
+        code = open_file(env, MDB_RDONLY);
+    }
+    if (code != MDB_SUCCESS)
+        return report(code, "open", env->path, e);
+    int fd = -1;
+    struct stat facts;
+    MDB_stat pages;
+    MDB_envinfo info;
+    (void)mdb_env_get_fd(env->env, &fd);
+    /* LMDB 0.9.24 opens the data file without O_CLOEXEC. */
+    if (fcntl(fd, F_SETFD, FD_CLOEXEC) != 0 || fstat(fd, &facts) != 0)
+        return err_errno(e, errno, "cannot open %s", env->path);
+    (void)mdb_env_stat(env->env, &pages);
+    (void)mdb_env_info(env->env, &info);
+    env->page = pages.ms_psize;
+    env->map = info.me_mapsize;
+    env->device = facts.st_dev;
+    env->inode = facts.st_ino;
+    TRY(check_length(env, &facts, e));
+    int dead = 0;
+    (void)mdb_reader_check(env->env, &dead); /* slots of killed readers would keep pages from reuse */
+    return open_databases(env, mode == LMDBENV_CREATE, names, e);
+}
+
+/* The open environment of this file, or NULL; table.lock is held. */
+static struct lmdbenv *find(const struct stat *facts)
+{
+    if (table.process != getpid()) { /* after fork: these are the parent's, and must not even be closed */
+        table.first = NULL;
+        table.process = getpid();
+    }
+    for (struct lmdbenv *env = table.first; env != NULL; env = env->next)
+        if (env->device == facts->st_dev && env->inode == facts->st_ino)
+            return env;
+    return NULL;
+}
+
+static status open_locked(const char *path, enum lmdbenv_mode mode, const char *const *names, unsigned count,
+                          struct lmdbenv **out, err *e)
+{
+    struct stat facts = {0};
+    bool exists = stat(path, &facts) == 0;
+    if (!exists && (mode != LMDBENV_CREATE || errno != ENOENT))
+        return err_errno(e, errno, "cannot open %s", path);
+    struct lmdbenv *env = find(&facts);
+    if (exists && env != NULL) {
+        if (env->read_only && mode != LMDBENV_READ)
+            return err_set(e, ERR_STORAGE, "cannot write to %s: it is open for reading only", path);
+        env->refs++;
+        *out = env;
+        return DONE;
+    }
+    size_t length = strlen(path) + 1;
+    env = calloc(1, sizeof *env + length);
+    if (env == NULL)
+        return err_no_memory(e);
+    memcpy(env->path, path, length);
+    env->count = count;
+    env->refs = 1;
+    (void)pthread_rwlock_init(&env->map_lock, NULL);
+    if (!set_up(env, mode, names, e).ok) {
+        free_env(env);
+        return FAILED;
+    }
+    env->next = table.first;
+    table.first = env;
+    *out = env;
+    return DONE;
+}
+
+status lmdbenv_open(const char *path, enum lmdbenv_mode mode, const char *const *names, unsigned count,
+                    struct lmdbenv **out, err *e)
+{
+    pthread_mutex_lock(&table.lock);
+    status opened = open_locked(path, mode, names, count, out, e);
+    pthread_mutex_unlock(&table.lock);
+    return opened;
+}
+
+void lmdbenv_close(struct lmdbenv *env)
+{
+    if (env == NULL)
+        return;
+    pthread_mutex_lock(&table.lock);
+    struct lmdbenv **at = &table.first;
+    while (*at != NULL && *at != env)
+        at = &(*at)->next;
+    /* Not there: the parent's, and so not this process's to close. */
+    if (*at != NULL && table.process == getpid() && --env->refs == 0) {
+        *at = env->next;
+        free_env(env); /* under the lock: another thread must not open the file before it is closed */
+    }
+    pthread_mutex_unlock(&table.lock);
+}
+
+uint64_t lmdbenv_used(const struct lmdbenv *env)
+{
+    MDB_envinfo info;
+    (void)mdb_env_info(env->env, &info);
+    return ((uint64_t)info.me_last_pgno + 1) * env->page;
+}
+
+status lmdbenv_unlink(const char *path, err *e)
+{
+    OWNED(text) char *lock = malloc(strlen(path) + sizeof "-lock");
+    if (lock == NULL)
+        return err_no_memory(e);
+    (void)stpcpy(stpcpy(lock, path), "-lock");
+    TRY(io_unlink(path, e));
+    return io_unlink(lock, e);
+}
+
+/* ---- transactions ---- */
+
+/* size 0: what another process has made of it. No transaction of this process is open while it changes. */
+static int resize(struct lmdbenv *env, size_t size)
+{
+    MDB_envinfo info;
+    pthread_rwlock_wrlock(&env->map_lock);
+    int code = size != 0 && size <= env->map ? MDB_SUCCESS : mdb_env_set_mapsize(env->env, size);
+    if (code == MDB_SUCCESS) {
+        (void)mdb_env_info(env->env, &info);
+        env->map = info.me_mapsize;
+    }
+    pthread_rwlock_unlock(&env->map_lock);
+    return code;
+}
+
+static int make_room(struct lmdbenv *env, size_t need)
+{
+    int dead = 0;
+    if (atomic_fetch_add(&env->begun, 1) % CHECK_EVERY == CHECK_EVERY - 1)
+        (void)mdb_reader_check(env->env, &dead);
+    /* Half as much again, for branch pages and the list of free ones. */
+    uint64_t wanted = lmdbenv_used(env) + need + need / 2 + MAP_STEP / 16;
+    if (wanted <= env->map)
+        return MDB_SUCCESS;
+    return resize(env, (size_t)(wanted / MAP_STEP + 1) * MAP_STEP);
+}
+
+status lmdbenv_begin(struct lmdbenv *env, enum lmdbenv_kind kind, size_t need, struct lmdbtxn *t, err *e)
+{
+    int code = kind == LMDBENV_WRITING ? make_room(env, need) : MDB_SUCCESS;
+    if (code != MDB_SUCCESS)
+        return report(code, "grow", env->path, e);
+    for (int attempt = 0;; attempt++) {
+        pthread_rwlock_rdlock(&env->map_lock);
+        code = mdb_txn_begin(env->env, NULL, kind == LMDBENV_WRITING ? 0 : MDB_RDONLY, &t->txn);
+        if (code == MDB_SUCCESS) {
+            t->env = env; /* map_lock stays held until the transaction ends */
+            return DONE;
+        }
+        pthread_rwlock_unlock(&env->map_lock);
+        int dead = 0;
+        if (attempt < 10 && code == MDB_MAP_RESIZED && resize(env, 0) == MDB_SUCCESS)
+            continue;
+        if (attempt == 0 && code == MDB_READERS_FULL && mdb_reader_check(env->env, &dead) == MDB_SUCCESS)
+            continue;
+        return report(code, kind == LMDBENV_WRITING ? "write to" : "read", env->path, e);
+    }
+}
+
+status lmdbenv_commit(struct lmdbtxn *t, err *e)
+{
+    struct lmdbenv *env = t->env;
+    int code = mdb_txn_commit(t->txn);
+    *t = (struct lmdbtxn){0};
+    pthread_rwlock_unlock(&env->map_lock);
+    return result(code, "write to", env, e);
+}
+
+void lmdbenv_abort(struct lmdbtxn *t)
+{
+    if (t->env == NULL)
+        return;
+    mdb_txn_abort(t->txn);
+    pthread_rwlock_unlock(&t->env->map_lock);
+    *t = (struct lmdbtxn){0};
+}
+
+status lmdbenv_get(struct lmdbtxn *t, unsigned db, struct bytes key, struct bytes *value, bool *found, err *e)
+{
+    MDB_val k = val(key);
+    MDB_val v = {0};
+    int code = mdb_get(t->txn, t->env->dbi[db], &k, &v);
+    *found = code == MDB_SUCCESS;
+    *value = bytes_from(v);
+    return code == MDB_NOTFOUND ? DONE : result(code, "read", t->env, e);
+}
+
+status lmdbenv_put(struct lmdbtxn *t, unsigned db, struct bytes key, struct bytes value, err *e)
+{
+    MDB_val k = val(key);
+    MDB_val v = val(value);
+    return result(mdb_put(t->txn, t->env->dbi[db], &k, &v, 0), "write to", t->env, e);
+}
+
+status lmdbenv_delete(struct lmdbtxn *t, unsigned db, struct bytes key, err *e)
+{
+    MDB_val k = val(key);
+    int code = mdb_del(t->txn, t->env->dbi[db], &k, NULL);
+    return code == MDB_NOTFOUND ? DONE : result(code, "write to", t->env, e);
+}
+
+/* ---- cursors ---- */
+
+status lmdbenv_cursor(struct lmdbtxn *t, unsigned db, struct lmdbcursor *c, err *e)
+{
+    *c = (struct lmdbcursor){.env = t->env};
+    return result(mdb_cursor_open(t->txn, t->env->dbi[db], &c->cursor), "read", t->env, e);
+}
+
+void lmdbenv_cursor_close(struct lmdbcursor *c)
+{
+    if (c->cursor != NULL)
+        mdb_cursor_close(c->cursor);
+    c->cursor = NULL;
+}
+
+static status move_to(struct lmdbcursor *c, MDB_cursor_op op, MDB_val k, bool *found, err *e)
+{
+    MDB_val v = {0};
+    int code = mdb_cursor_get(c->cursor, &k, &v, op);
+    *found = code == MDB_SUCCESS;
+    if (code == MDB_NOTFOUND)
+        return DONE;
+    c->key = bytes_from(k);
+    c->value = bytes_from(v);
+    return result(code, "read", c->env, e);
+}
+
+status lmdbenv_seek(struct lmdbcursor *c, struct bytes key, bool *found, err *e)
+{
+    return move_to(c, MDB_SET_RANGE, val(key), found, e);
+}
+
+status lmdbenv_move(struct lmdbcursor *c, enum lmdbenv_step step, bool *found, err *e)
+{
+    static const MDB_cursor_op ops[] = {
+        [LMDBENV_FIRST] = MDB_FIRST, [LMDBENV_LAST] = MDB_LAST, [LMDBENV_NEXT] = MDB_NEXT};
+    return move_to(c, ops[step], (MDB_val){0}, found, e);
+}
+
+status lmdbenv_append(struct lmdbcursor *c, struct bytes key, struct bytes value, err *e)
+{
+    MDB_val k = val(key);
+    MDB_val v = val(value);
+    return result(mdb_cursor_put(c->cursor, &k, &v, MDB_APPEND), "write to", c->env, e);
+}
+
+status lmdbenv_remove(struct lmdbcursor *c, err *e)
+{
+    return result(mdb_cursor_del(c->cursor, 0), "write to", c->env, e);
+}

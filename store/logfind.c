@@ -1,0 +1,93 @@
+#include "store/logfind.h"
+
+/* Copies the commit with this last seq; *found false when the segment has none. */
+static status copy_commit(struct logsegment *s, uint64_t seq, struct buf *keep, bool *found, err *e)
+{
+    OWNED(lmdbtxn) struct lmdbtxn t = {0};
+    OWNED(lmdbcursor) struct lmdbcursor c = {0};
+    struct commit_key key = logsegment_commit_key(seq, 0);
+    TRY(lmdbenv_begin(s->env, LMDBENV_READING, 0, &t, e));
+    TRY(lmdbenv_cursor(&t, LOG_COMMITS, &c, e));
+    TRY(lmdbenv_seek(&c, bytes_of(key.b, sizeof key.b), found, e));
+    buf_reset(keep);
+    if (*found)
+        buf_bytes(keep, c.value.data, c.value.len);
+    return buf_done(keep, e);
+}
+
+static status read_meta(struct logsegment *s, struct logmeta *out, err *e)
+{
+    OWNED(lmdbtxn) struct lmdbtxn t = {0};
+    TRY(lmdbenv_begin(s->env, LMDBENV_READING, 0, &t, e));
+    return logsegment_read_meta(&t, out, e);
+}
+
+status logfind_commit_at(const char *dir, uint64_t seq, struct buf *keep, struct commit *out, bool *found,
+                         err *e)
+{
+    OWNED(logsegment_list) struct logsegment_list list = {0};
+    OWNED(logsegment) struct logsegment s = {0};
+    struct logmeta meta;
+    size_t at = 0;
+    *found = false;
+    TRY(logsegment_find(dir, UINT64_MAX, &list, &at, &s, e));
+    TRY(read_meta(&s, &meta, e));
+    if (seq > meta.position.last_seq)
+        seq = meta.position.last_seq; /* the last seq of the last visible commit, whichever segment has it */
+    if (seq < list.first[0])
+        return DONE;
+    TRY(logsegment_find(dir, seq, &list, &at, &s, e));
+    TRY(copy_commit(&s, seq, keep, found, e));
+    if (!*found)
+        return err_set(e, ERR_STORAGE, "the log in %s is damaged: seq %llu belongs to no commit", dir,
+                       (unsigned long long)seq);
+    return commit_decode(buf_view(keep), out, e);
+}
+
+/* Looks through one segment; *stopped: *seq is the answer, else it is the last seq of the segment. */
+static status scan(struct logsegment *s, const struct logfind_limit *limit, uint64_t *seq, bool *stopped,
+                   err *e)
+{
+    OWNED(lmdbtxn) struct lmdbtxn t = {0};
+    OWNED(lmdbcursor) struct lmdbcursor c = {0};
+    struct logmeta meta;
+    bool found = false;
+    TRY(lmdbenv_begin(s->env, LMDBENV_READING, 0, &t, e));
+    TRY(logsegment_read_meta(&t, &meta, e));
+    TRY(lmdbenv_cursor(&t, LOG_COMMITS, &c, e));
+    *seq = meta.position.last_seq;
+    *stopped = false;
+    if (meta.position.commit_lsn < limit->lsn && meta.latest_time < limit->time)
+        return DONE; /* all of it is before */
+    TRY(lmdbenv_move(&c, LMDBENV_FIRST, &found, e));
+    while (found) {
+        struct commit commit;
+        TRY(commit_decode(c.value, &commit, e));
+        if (commit.last_seq > meta.position.last_seq)
+            break; /* not visible */
+        *stopped = commit.lsn >= limit->lsn || commit.time >= limit->time;
+        if (*stopped) {
+            *seq = commit.first_seq - 1;
+            break;
+        }
+        TRY(lmdbenv_move(&c, LMDBENV_NEXT, &found, e));
+    }
+    return DONE;
+}
+
+status logfind_before(const char *dir, const struct logfind_limit *limit, uint64_t *seq, err *e)
+{
+    OWNED(logsegment_list) struct logsegment_list list = {0};
+    OWNED(logsegment) struct logsegment s = {0};
+    bool stopped = false;
+    size_t at = 0;
+    TRY(logsegment_find(dir, UINT64_MAX, &list, &at, &s, e));
+    uint64_t next = list.first[0];
+    for (bool last = false; !stopped && !last;) {
+        TRY(logsegment_find(dir, next, &list, &at, &s, e));
+        last = at + 1 == list.count;
+        TRY(scan(&s, limit, seq, &stopped, e));
+        next = *seq + 1;
+    }
+    return DONE;
+}

@@ -1,0 +1,273 @@
+#include "store/actionlog.h"
+#include "store/io.h"
+#include "store/logfind.h"
+#include "store/logsegment.h"
+
+/*
+ * Actions are copied out in batches, each in a read transaction of its own: none is held between calls, so a
+ * slow caller pins no pages (a pinned reader makes each commit of the writer cost 44 times the space), and
+ * what it holds stays valid whatever the writer does to the map.
+ */
+#define BATCH_ACTIONS 4096
+#define BATCH_BYTES ((size_t)1 << 20)
+#define KEEP_BYTES ((size_t)16 << 20) /* of the buffer, after a batch with a huge row */
+
+struct piece {
+    size_t at; /* in batch.data */
+    size_t len;
+};
+
+struct batch {
+    struct buf data;
+    struct {
+        uuid id;
+        struct piece raw;
+        size_t commit; /* index below */
+    } action[BATCH_ACTIONS];
+    struct piece commit[BATCH_ACTIONS];
+    size_t actions;
+    size_t commits;
+    size_t next; /* action to hand out */
+};
+
+struct logreader {
+    char *dir;
+    struct logsegment_list list;
+    struct logsegment newest;  /* for the state */
+    struct logsegment segment; /* being read */
+    uint64_t limit;            /* last visible seq in it, as of the last batch */
+    uint64_t next_seq;         /* after the batch */
+    struct batch *batch;
+    struct commit commit; /* decoded: of the last action handed out, */
+    size_t commit_index;  /* by its index; SIZE_MAX: none */
+    struct relcache *relations;
+    struct buf found; /* what logreader_commit_at points at */
+};
+
+status logreader_open(const char *dir, struct logreader **out, err *e)
+{
+    OWNED(logreader) struct logreader *r = calloc(1, sizeof *r);
+    struct log_state state;
+    if (r == NULL || (r->dir = strdup(dir)) == NULL || (r->batch = calloc(1, sizeof *r->batch)) == NULL)
+        return err_no_memory(e);
+    TRY(relcache_new(&r->relations, e));
+    TRY(logreader_state(r, &state, e));
+    r->next_seq = state.first_seq;
+    r->commit_index = SIZE_MAX;
+    *out = r;
+    r = NULL;
+    return DONE;
+}
+
+void logreader_close(struct logreader *r)
+{
+    if (r == NULL)
+        return;
+    logsegment_close(&r->newest);
+    logsegment_close(&r->segment);
+    logsegment_list_fini(&r->list);
+    relcache_free(r->relations);
+    if (r->batch != NULL)
+        buf_fini(&r->batch->data);
+    buf_fini(&r->found);
+    free(r->batch);
+    free(r->dir);
+    free(r);
+}
+
+status logreader_state(struct logreader *r, struct log_state *out, err *e)
+{
+    OWNED(lmdbtxn) struct lmdbtxn t = {0};
+    struct logmeta meta;
+    size_t at = 0;
+    TRY(logsegment_find(r->dir, UINT64_MAX, &r->list, &at, &r->newest, e));
+    TRY(lmdbenv_begin(r->newest.env, LMDBENV_READING, 0, &t, e));
+    TRY(logsegment_read_meta(&t, &meta, e));
+    *out = (struct log_state){
+        .position = meta.position, .first_seq = r->list.first[0], .segments = (uint32_t)r->list.count};
+    for (size_t i = 0; i < r->list.count; i++)
+        out->bytes += logsegment_bytes(r->dir, r->list.first[i]);
+    return DONE;
+}
+
+status logreader_seek(struct logreader *r, uint64_t from, err *e)
+{
+    TRY(logsegment_list(r->dir, &r->list, e));
+    if (r->list.count == 0)
+        return err_set(e, ERR_STORAGE, "there is no log in %s", r->dir);
+    if (from == 0)
+        from = 1; /* the first seq there ever is */
+    if (from < r->list.first[0])
+        return err_set(e, ERR_VALIDATION, "the log holds nothing before seq %llu; %llu is gone",
+                       (unsigned long long)r->list.first[0], (unsigned long long)from);
+    r->next_seq = from;
+    r->limit = 0;
+    r->batch->actions = r->batch->next = 0;
+    r->commit_index = SIZE_MAX;
+    return DONE;
+}
+
+/* ---- batches ---- */
+
+static struct piece copy(struct batch *b, struct bytes source)
+{
+    struct piece p = {b->data.len, source.len};
+    buf_bytes(&b->data, source.data, source.len);
+    return p;
+}
+
+static status damaged(const struct logreader *r, const char *what, uint64_t seq, err *e)
+{
+    return err_set(e, ERR_STORAGE, "the log in %s is damaged: %s seq %llu is missing", r->dir, what,
+                   (unsigned long long)seq);
+}
+
+/* Adds the action under the cursor, and its commit if it is a new one. `holds` is the last seq of that
+ * commit. */
+static status add(struct logreader *r, const struct lmdbcursor *action, struct lmdbcursor *commit,
+                  uint64_t *holds, err *e)
+{
+    struct batch *b = r->batch;
+    if (r->next_seq > *holds) {
+        struct commit_key key = logsegment_commit_key(r->next_seq, 0);
+        bool found = false;
+        TRY(b->commits == 0 ? lmdbenv_seek(commit, bytes_of(key.b, sizeof key.b), &found, e)
+                            : lmdbenv_move(commit, LMDBENV_NEXT, &found, e));
+        if (found)
+            TRY(logsegment_commit_seq(commit, holds, e));
+        if (!found || *holds < r->next_seq)
+            return damaged(r, "the commit of", r->next_seq, e);
+        b->commit[b->commits++] = copy(b, commit->value);
+    }
+    TRY(uuid_from_bytes(action->key, "the key of an action in the log", &b->action[b->actions].id, e));
+    b->action[b->actions].raw = copy(b, action->value);
+    b->action[b->actions].commit = b->commits - 1;
+    b->actions++;
+    r->next_seq++;
+    return DONE;
+}
+
+static status copy_actions(struct logreader *r, struct lmdbtxn *t, err *e)
+{
+    OWNED(lmdbcursor) struct lmdbcursor action = {0};
+    OWNED(lmdbcursor) struct lmdbcursor commit = {0};
+    struct batch *b = r->batch;
+    uuid floor = uuid_v8_floor(r->next_seq);
+    uint64_t holds = 0;
+    bool found = false;
+    TRY(lmdbenv_cursor(t, LOG_ACTIONS, &action, e));
+    TRY(lmdbenv_cursor(t, LOG_COMMITS, &commit, e));
+    TRY(lmdbenv_seek(&action, bytes_of(floor.b, sizeof floor.b), &found, e));
+    while (r->next_seq <= r->limit && b->actions < BATCH_ACTIONS && b->data.len < BATCH_BYTES) {
+        uint64_t seq = 0;
+        if (found)
+            TRY(logsegment_action_seq(&action, &seq, e));
+        if (seq != r->next_seq)
+            return damaged(r, "the action with", r->next_seq, e);
+        TRY(add(r, &action, &commit, &holds, e));
+        TRY(lmdbenv_move(&action, LMDBENV_NEXT, &found, e));
+    }
+    return buf_done(&b->data, e);
+}
+
+static status fill_from_segment(struct logreader *r, err *e)
+{
+    OWNED(lmdbtxn) struct lmdbtxn t = {0};
+    struct logmeta meta;
+    TRY(lmdbenv_begin(r->segment.env, LMDBENV_READING, 0, &t, e));
+    TRY(logsegment_read_meta(&t, &meta, e));
+    r->limit = meta.position.last_seq;
+    return r->next_seq <= r->limit ? copy_actions(r, &t, e) : DONE;
+}
+
+/* A new batch; empty when everything visible was handed out. */
+static status fill(struct logreader *r, err *e)
+{
+    struct batch *b = r->batch;
+    if (b->data.cap > KEEP_BYTES)
+        buf_fini(&b->data);
+    buf_reset(&b->data);
+    b->actions = b->commits = b->next = 0;
+    r->commit_index = SIZE_MAX;
+    size_t at = 0;
+    bool known = r->segment.env != NULL && r->next_seq >= r->segment.first_seq && r->next_seq <= r->limit;
+    if (!known)
+        TRY(logsegment_find(r->dir, r->next_seq, &r->list, &at, &r->segment, e));
+    uint64_t from = r->next_seq;
+    if (!fill_from_segment(r, e).ok) {
+        r->next_seq = from;
+        b->actions = 0;
+        return FAILED;
+    }
+    if (b->actions == 0 && !known && at + 1 < r->list.count)
+        return damaged(r, "the segment with", from, e);
+    return DONE;
+}
+
+/* ---- handing out ---- */
+
+static status relation_of(struct logreader *r, uint32_t version, const struct relation **out, err *e)
+{
+    struct relcache_entry *entry = relcache_find(r->relations, version);
+    struct relation *loaded = NULL;
+    if (entry == NULL && r->segment.env != NULL)
+        TRY(logsegment_read_relation(&r->segment, version, &loaded, e));
+    if (entry == NULL && loaded == NULL)
+        TRY(logsegment_search_relation(r->dir, version, &loaded, e));
+    if (entry == NULL && loaded == NULL)
+        return err_set(e, ERR_STORAGE, "the log in %s has no version %u of a relation", r->dir, version);
+    if (entry == NULL)
+        TRY(relcache_add(r->relations, loaded, &entry, e));
+    *out = entry->relation;
+    return DONE;
+}
+
+status logreader_relation(struct logreader *r, uint32_t version, const struct relation **out, err *e)
+{
+    return relation_of(r, version, out, e);
+}
+
+static struct bytes view(const struct batch *b, struct piece p)
+{
+    return bytes_of(b->data.data + p.at, p.len);
+}
+
+status logreader_next(struct logreader *r, struct log_entry *out, bool *end, err *e)
+{
+    struct batch *b = r->batch;
+    if (b->next == b->actions)
+        TRY(fill(r, e));
+    *end = b->actions == 0;
+    if (*end)
+        return DONE;
+    struct log_entry entry = {.id = b->action[b->next].id, .raw = view(b, b->action[b->next].raw)};
+    entry.seq = uuid_v8_seq(&entry.id);
+    TRY(action_decode(entry.raw, &entry.action, e));
+    if (r->commit_index != b->action[b->next].commit) {
+        TRY(commit_decode(view(b, b->commit[b->action[b->next].commit]), &r->commit, e));
+        r->commit_index = b->action[b->next].commit;
+    }
+    entry.commit = &r->commit;
+    if (entry.action.relation != 0)
+        TRY(relation_of(r, entry.action.relation, &entry.relation, e));
+    *out = entry;
+    b->next++;
+    return DONE;
+}
+
+/* ---- searching ---- */
+
+status logreader_seq_before_lsn(struct logreader *r, lsn before, uint64_t *seq, err *e)
+{
+    return logfind_before(r->dir, &(struct logfind_limit){before, INT64_MAX}, seq, e);
+}
+
+status logreader_seq_before_time(struct logreader *r, pgtime before_time, uint64_t *seq, err *e)
+{
+    return logfind_before(r->dir, &(struct logfind_limit){UINT64_MAX, before_time}, seq, e);
+}
+
+status logreader_commit_at(struct logreader *r, uint64_t seq, struct commit *out, bool *found, err *e)
+{
+    return logfind_commit_at(r->dir, seq, &r->found, out, found, e);
+}
