@@ -32,8 +32,7 @@ static char *url_path(const char *from)
         int high = *from == '%' ? hex_digit(from[1]) : -1;
         int low = high < 0 ? -1 : hex_digit(from[2]);
         bool coded = low >= 0 && (high != 0 || low != 0);
-        unsigned char byte = (unsigned char)((unsigned)high << 4 | (unsigned)low);
-        *to++ = coded ? (char)byte : *from;
+        *to++ = (char)(coded ? (high << 4 | low) : *from);
         from += coded ? 3 : 1;
     }
     *to = '\0';

@@ -21,10 +21,10 @@ report_passed() {
     printf '  ok      %-48s %3d passed  %4d s\n' "$1" "$2" "$3"
 }
 
-# The end of a log, or the start of what a sanitizer said: enough to act on without opening it.
+# The end of a log, or the first thing that a compiler or sanitizer said: enough to act on without opening it.
 excerpt() {
     local at
-    at=$(grep -En 'Sanitizer: |runtime error: ' "$1" | head -n 1 | cut -d : -f 1)
+    at=$(grep -En 'Sanitizer: |runtime error: |: (fatal )?error: |undefined reference' "$1" | head -n 1 | cut -d : -f 1)
     if [ -n "$at" ]; then
         sed -n "$at,$((at + 15))p" "$1"
     else
@@ -72,7 +72,7 @@ report_ctest() {
             passed=$((passed + ok))
             report_failed "$name ($result)" "$case_log" $((bad > 0 ? bad : 1))
         fi
-    done < <(sed -En 's@^ *[0-9]+/[0-9]+ Test +#([0-9]+): ([^ ]+) \.*[ *]*([A-Z][a-z ]*[a-z]).*@\1 \2 \3@p' "$log")
+    done < <(sed -En 's@^ *[0-9]+/[0-9]+ Test +#([0-9]+): ([^ ]+) \.*[ *]*(Passed|Failed|Timeout|Not Run|[A-Z][A-Za-z]*).*@\1 \2 \3@p' "$log")
 }
 
 # "1..N", "ok 3 name in 12ms", "not ok 4 name", "ok 5 name # skip why". Fewer results than planned is a failure of the rest.

@@ -13,7 +13,7 @@
 
 struct scratch {
     char dir[256];
-    char path[512];
+    char path[1024];
 };
 
 static inline struct scratch scratch_make(void)
