@@ -7,6 +7,7 @@ static const uint8_t escapes[256] = {
     ['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\v'] = 'v', ['\f'] = 'f', ['\r'] = 'r', ['\\'] = '\\',
 };
 
+#define COLUMN_HEAD 5 /* kind and length of a column in TupleData */
 #define EACH_BYTE(b) (UINT64_C(0x0101010101010101) * (b))
 
 /*
@@ -24,34 +25,38 @@ static bool word_is_suspect(const uint8_t *at)
     return ((low | slash) & EACH_BYTE(0x80)) != 0;
 }
 
-/* How many bytes from `at` on stand for themselves. */
-static size_t plain_run(const uint8_t *at, const uint8_t *end)
+/* Copies to `to`, where there is room for twice the bytes, with the escapes; returns the end. */
+static uint8_t *escape(uint8_t *to, const uint8_t *at, const uint8_t *end)
 {
-    const uint8_t *p = at;
-    while (p < end) {
-        while (end - p >= 8 && !word_is_suspect(p))
-            p += 8;
-        const uint8_t *stop = end - p < 8 ? end : p + 8;
-        while (p < stop && escapes[*p] == 0)
-            p++;
-        if (p < stop)
-            break;
+    while (at < end) {
+        while (end - at >= 8 && !word_is_suspect(at)) {
+            memcpy(to, at, 8);
+            to += 8;
+            at += 8;
+        }
+        const uint8_t *stop = end - at < 8 ? end : at + 8;
+        for (; at < stop; at++) {
+            uint8_t letter = escapes[*at];
+            if (letter != 0)
+                *to++ = '\\';
+            *to++ = letter != 0 ? letter : *at;
+        }
     }
-    return (size_t)(p - at);
+    return to;
 }
 
+/* In pieces: twice the room of a value of 500 MB would be a gigabyte. */
 static void append_text(struct buf *line, struct bytes text)
 {
-    const uint8_t *at = text.data;
-    const uint8_t *end = at + text.len;
-    while (at < end) {
-        size_t run = plain_run(at, end);
-        buf_bytes(line, at, run);
-        at += run;
-        if (at == end)
-            break;
-        const uint8_t pair[2] = {'\\', escapes[*at++]};
-        buf_bytes(line, pair, sizeof pair);
+    const size_t piece = 4096;
+    for (size_t done = 0; done < text.len;) {
+        size_t n = text.len - done < piece ? text.len - done : piece;
+        uint8_t *to = buf_room(line, 2 * n);
+        if (to == NULL)
+            return;
+        const uint8_t *at = text.data + done;
+        line->len += (size_t)(escape(to, at, at + n) - to);
+        done += n;
     }
 }
 
@@ -164,43 +169,51 @@ static bool is_null(struct bytes column)
     return column.len == 2 && column.data[0] == '\\' && column.data[1] == 'N';
 }
 
-bool copytext_unescape(struct bytes column, struct buf *out)
+/* Copies to `to`, where there is room for as many bytes, without the escapes; returns the end. */
+static uint8_t *unescape(uint8_t *to, struct bytes column)
 {
-    if (is_null(column))
-        return false;
     const uint8_t *at = column.data;
     size_t left = column.len;
     while (left > 0) {
         const uint8_t *slash = memchr(at, '\\', left);
         size_t run = slash == NULL ? left : (size_t)(slash - at);
-        buf_bytes(out, at, run);
+        memcpy(to, at, run);
+        to += run;
         at += run;
         left -= run;
         if (left < 2) /* the end, or a backslash with nothing behind it, which COPY FROM ignores */
             break;
-        buf_u8(out, unescaped(at[1]));
+        *to++ = unescaped(at[1]);
         at += 2;
         left -= 2;
     }
+    return to;
+}
+
+bool copytext_unescape(struct bytes column, struct buf *out)
+{
+    if (is_null(column))
+        return false;
+    uint8_t *to = buf_room(out, column.len);
+    if (to != NULL)
+        out->len += (size_t)(unescape(to, column) - to);
     return true;
 }
 
-static void put_column(struct bytes column, struct buf *tuple)
+/* One column of TupleData at `to`; returns its end. */
+static uint8_t *put_column(uint8_t *to, struct bytes column)
 {
     if (is_null(column)) {
-        tuple_put(tuple, (struct value){.kind = VALUE_NULL});
-        return;
+        *to++ = VALUE_NULL;
+        return to;
     }
-    /* The length is known when the escapes are undone: a place for it first. */
-    buf_u8(tuple, VALUE_TEXT);
-    size_t at = tuple->len;
-    buf_u32(tuple, 0);
-    (void)copytext_unescape(column, tuple);
-    if (tuple->bad)
-        return;
-    size_t len = tuple->len - at - 4;
-    for (size_t i = 0; i < 4; i++)
-        tuple->data[at + i] = (uint8_t)(len >> (24 - 8 * i));
+    uint8_t *text = to + COLUMN_HEAD;
+    uint8_t *end = unescape(text, column);
+    uint32_t len = (uint32_t)(end - text);
+    *to++ = VALUE_TEXT;
+    for (int shift = 24; shift >= 0; shift -= 8)
+        *to++ = (uint8_t)(len >> shift);
+    return end;
 }
 
 status copytext_to_tuple(struct bytes line, struct buf *tuple, err *e)
@@ -213,7 +226,11 @@ status copytext_to_tuple(struct bytes line, struct buf *tuple, err *e)
     if (line.len > UINT32_MAX || (line.len > 0 && memchr(line.data, '\n', line.len) != NULL))
         return err_set(e, ERR_STORAGE, "a line of %zu bytes is too long or has a line end inside", line.len);
     tuple_begin(tuple, (uint16_t)count);
+    uint8_t *to = buf_room(tuple, count * COLUMN_HEAD + line.len);
+    if (to == NULL)
+        return err_no_memory(e);
     for (struct cursor c = cursor_over(as_line(line)); cursor_next(&c, &column);)
-        put_column(column, tuple);
-    return buf_done(tuple, e);
+        to = put_column(to, column);
+    tuple->len = (size_t)(to - tuple->data);
+    return DONE;
 }

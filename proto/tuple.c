@@ -27,22 +27,6 @@ struct tuple tuple_open(struct bytes raw)
     return t;
 }
 
-bool tuple_next(struct tuple *t, struct value *out)
-{
-    if (t->next >= t->count)
-        return false;
-    uint8_t kind = reader_u8(&t->rest);
-    *out = (struct value){.kind = (enum value_kind)kind, .text = {(const uint8_t *)"", 0}};
-    if (kind == VALUE_TEXT || kind == VALUE_BINARY)
-        out->text = reader_bytes(&t->rest, reader_u32(&t->rest));
-    else if (kind != VALUE_NULL && kind != VALUE_UNCHANGED)
-        reader_fail(&t->rest);
-    if (!reader_ok(&t->rest))
-        return false;
-    t->next++;
-    return true;
-}
-
 bool tuple_has_unchanged(struct bytes raw)
 {
     struct tuple t = tuple_open(raw);

@@ -24,7 +24,8 @@ void arena_fini(struct arena *a)
 
 void arena_reset(struct arena *a)
 {
-    while (a->chunks != NULL && a->chunks->next != NULL) {
+    /* One large transaction must not pin its memory for the life of the process. */
+    while (a->chunks != NULL && (a->chunks->next != NULL || a->chunks->size > CHUNK_SIZE)) {
         struct arena_chunk *next = a->chunks->next;
         free(a->chunks);
         a->chunks = next;

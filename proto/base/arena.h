@@ -20,7 +20,7 @@ struct arena {
 void arena_fini(struct arena *a);
 OWN_VALUE(arena, arena_fini);
 
-/* Gives back everything but the first chunk. */
+/* Gives back everything but the first chunk, and that too when it was made larger than usual. */
 void arena_reset(struct arena *a);
 
 /* `size` bytes, aligned to 16, not cleared. NULL when memory is out. */

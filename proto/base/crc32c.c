@@ -4,8 +4,7 @@
 
 #define REFLECTED 0x82F63B78u
 
-/* Bit by bit for the 16 values of a nibble: small, and only used where the processor has no instruction for
- * it. */
+/* Bit by bit: small, and only used where the processor has no instruction for it. */
 static uint32_t software(uint32_t crc, const uint8_t *data, size_t len)
 {
     for (size_t i = 0; i < len; i++) {

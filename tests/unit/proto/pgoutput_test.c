@@ -164,7 +164,7 @@ static struct pgoutput_message decode_hex(const char *hex, unsigned version, boo
 {
     err e = ERR_INIT;
     struct pgoutput_message m;
-    size_t len = from_hex(hex, memory, 256);
+    size_t len = sample_hex(hex, memory, 256);
     assert_done(pgoutput_decode(bytes_of(memory, len), version, in_stream, arena, &m, &e), &e);
     return m;
 }
@@ -175,32 +175,14 @@ static void transaction_fields(void **unused)
     OWNED(arena) struct arena arena = {0};
     uint8_t raw[256];
     struct pgoutput_message m;
-    m = decode_hex("42"
-                   "0000000001020304"
-                   "fffffffffffffffe"
-                   "000002da",
-                   1, false, &arena, raw);
+    m = decode_hex("42 0000000001020304 fffffffffffffffe 000002da", 1, false, &arena, raw);
     assert_true(m.begin.final_lsn == 0x01020304 && m.begin.time == -2 && m.xid == 730);
-    m = decode_hex("43"
-                   "00"
-                   "0000000000000010"
-                   "0000000000000020"
-                   "0000000000000030",
-                   1, false, &arena, raw);
+    m = decode_hex("43 00 0000000000000010 0000000000000020 0000000000000030", 1, false, &arena, raw);
     assert_true(m.commit.commit_lsn == 0x10 && m.commit.end_lsn == 0x20 && m.commit.time == 0x30);
-    m = decode_hex("4f"
-                   "000000000000abcd"
-                   "656c736500",
-                   1, false, &arena, raw);
+    m = decode_hex("4f 000000000000abcd 656c736500", 1, false, &arena, raw);
     assert_true(m.origin.lsn == 0xabcd);
     assert_string_equal(m.origin.name, "else");
-    m = decode_hex("4d"
-                   "01"
-                   "0000000000000011"
-                   "706700"
-                   "00000003"
-                   "616263",
-                   1, false, &arena, raw);
+    m = decode_hex("4d 01 0000000000000011 706700 00000003 616263", 1, false, &arena, raw);
     assert_true(m.message.flags == 1 && m.message.lsn == 0x11 && m.xid == 0);
     assert_string_equal(m.message.prefix, "pg");
     assert_true(bytes_equal(m.message.content, bytes_text("abc")));
@@ -212,50 +194,17 @@ static void change_fields(void **unused)
     OWNED(arena) struct arena arena = {0};
     uint8_t raw[256];
     struct pgoutput_message m;
-    m = decode_hex("49"
-                   "00000007"
-                   "00004000"
-                   "4e"
-                   "0002"
-                   "74"
-                   "00000001"
-                   "31"
-                   "6e",
-                   2, true, &arena, raw);
+    m = decode_hex("49 00000007 00004000 4e 0002 74 00000001 31 6e", 2, true, &arena, raw);
     assert_true(m.xid == 7 && m.change.relation == 0x4000 && m.change.old_kind == 0);
     assert_int_equal(m.change.old.len, 0);
     assert_int_equal(m.change.new.len, 2 + 6 + 1);
-    m = decode_hex("55"
-                   "00004000"
-                   "4b"
-                   "0001"
-                   "6e"
-                   "4e"
-                   "0001"
-                   "75",
-                   1, false, &arena, raw);
+    m = decode_hex("55 00004000 4b 0001 6e 4e 0001 75", 1, false, &arena, raw);
     assert_true(m.change.old_kind == 'K' && m.change.old.len == 3 && m.change.new.len == 3);
-    m = decode_hex("55"
-                   "00004000"
-                   "4e"
-                   "0001"
-                   "62"
-                   "00000002"
-                   "ffff",
-                   1, false, &arena, raw);
+    m = decode_hex("55 00004000 4e 0001 62 00000002 ffff", 1, false, &arena, raw);
     assert_true(m.change.old_kind == 0 && m.change.new.len == 9);
-    m = decode_hex("44"
-                   "00004000"
-                   "4f"
-                   "0000",
-                   1, false, &arena, raw);
+    m = decode_hex("44 00004000 4f 0000", 1, false, &arena, raw);
     assert_true(m.change.old_kind == 'O' && m.change.old.len == 2 && m.change.new.len == 0);
-    m = decode_hex("54"
-                   "00000002"
-                   "03"
-                   "00004000"
-                   "00004001",
-                   1, false, &arena, raw);
+    m = decode_hex("54 00000002 03 00004000 00004001", 1, false, &arena, raw);
     assert_true(m.truncate.count == 2 && m.truncate.flags == 3);
     assert_true(m.truncate.relations[0] == 0x4000 && m.truncate.relations[1] == 0x4001);
 }
@@ -266,21 +215,8 @@ static void relation_fields(void **unused)
     OWNED(arena) struct arena arena = {0};
     uint8_t raw[256];
     struct pgoutput_message m;
-    m = decode_hex("52"
-                   "00004000"
-                   "00"
-                   "7400"
-                   "66"
-                   "0002"
-                   "01"
-                   "6900"
-                   "00000017"
-                   "ffffffff"
-                   "00"
-                   "6e00"
-                   "00000413"
-                   "0000000e",
-                   1, false, &arena, raw);
+    m = decode_hex("52 00004000 00 7400 66 0002 01 6900 00000017 ffffffff 00 6e00 00000413 0000000e", 1,
+                   false, &arena, raw);
     assert_true(m.relation.oid == 0x4000 && m.relation.replica_identity == 'f' && m.relation.count == 2);
     assert_string_equal(m.relation.schema, "");
     assert_string_equal(m.relation.name, "t");
@@ -288,11 +224,7 @@ static void relation_fields(void **unused)
     assert_string_equal(m.relation.columns[1].name, "n");
     assert_true(m.relation.columns[0].type == 23 && m.relation.columns[0].typmod == -1);
     assert_true(m.relation.columns[1].typmod == 14);
-    m = decode_hex("59"
-                   "00004001"
-                   "7300"
-                   "6d6f6f6400",
-                   1, false, &arena, raw);
+    m = decode_hex("59 00004001 7300 6d6f6f6400", 1, false, &arena, raw);
     assert_true(m.type.oid == 0x4001);
     assert_string_equal(m.type.name, "mood");
 }
@@ -303,32 +235,16 @@ static void stream_fields(void **unused)
     OWNED(arena) struct arena arena = {0};
     uint8_t raw[256];
     struct pgoutput_message m;
-    m = decode_hex("53"
-                   "00000009"
-                   "01",
-                   2, false, &arena, raw);
+    m = decode_hex("53 00000009 01", 2, false, &arena, raw);
     assert_true(m.xid == 9 && m.stream_start.first);
     m = decode_hex("45", 2, true, &arena, raw);
-    m = decode_hex("63"
-                   "00000009"
-                   "00"
-                   "0000000000000010"
-                   "0000000000000020"
-                   "0000000000000030",
-                   2, false, &arena, raw);
+    m = decode_hex("63 00000009 00 0000000000000010 0000000000000020 0000000000000030", 2, false, &arena,
+                   raw);
     assert_true(m.xid == 9 && m.commit.commit_lsn == 0x10 && m.commit.end_lsn == 0x20);
-    m = decode_hex("41"
-                   "00000009"
-                   "0000000a",
-                   2, false, &arena, raw);
+    m = decode_hex("41 00000009 0000000a", 2, false, &arena, raw);
     assert_true(m.xid == 9 && m.stream_abort.subxid == 10 && m.stream_abort.abort_lsn == LSN_NONE);
     /* streaming = parallel of 16 and later */
-    m = decode_hex("41"
-                   "00000009"
-                   "0000000a"
-                   "0000000000000010"
-                   "0000000000000030",
-                   4, false, &arena, raw);
+    m = decode_hex("41 00000009 0000000a 0000000000000010 0000000000000030", 4, false, &arena, raw);
     assert_true(m.stream_abort.abort_lsn == 0x10 && m.stream_abort.abort_time == 0x30);
 }
 
@@ -338,32 +254,14 @@ static void prepared_fields(void **unused)
     OWNED(arena) struct arena arena = {0};
     uint8_t raw[256];
     struct pgoutput_message m;
-    m = decode_hex("62"
-                   "0000000000000010"
-                   "0000000000000020"
-                   "0000000000000030"
-                   "00000009"
-                   "6700",
-                   3, false, &arena, raw);
+    m = decode_hex("62 0000000000000010 0000000000000020 0000000000000030 00000009 6700", 3, false, &arena,
+                   raw);
     assert_true(m.prepared.prepare_lsn == 0x10 && m.prepared.end_lsn == 0x20 && m.xid == 9);
     assert_string_equal(m.prepared.gid, "g");
-    m = decode_hex("4b"
-                   "00"
-                   "0000000000000010"
-                   "0000000000000020"
-                   "0000000000000030"
-                   "00000009"
-                   "6700",
-                   3, false, &arena, raw);
+    m = decode_hex("4b 00 0000000000000010 0000000000000020 0000000000000030 00000009 6700", 3, false, &arena,
+                   raw);
     assert_true(m.prepared.prepare_lsn == 0x10 && m.prepared.time == 0x30);
-    m = decode_hex("72"
-                   "00"
-                   "0000000000000010"
-                   "0000000000000020"
-                   "0000000000000030"
-                   "0000000000000040"
-                   "00000009"
-                   "6700",
+    m = decode_hex("72 00 0000000000000010 0000000000000020 0000000000000030 0000000000000040 00000009 6700",
                    3, false, &arena, raw);
     assert_true(m.prepared.time == 0x30 && m.prepared.rollback_time == 0x40 && m.xid == 9);
 }
@@ -378,222 +276,40 @@ static void out_of_range(void **unused)
         {"nothing", "", false},
         {"unknown kind", "58", false},
         {"kind beyond ASCII", "c3", false},
-        {"begin without xid",
-         "42000000000000000000000000000000000000"
-         "0000",
-         false},
-        {"commit flags",
-         "43"
-         "01"
-         "0000000000000010"
-         "0000000000000020"
-         "0000000000000030",
-         false},
-        {"message flags",
-         "4d"
-         "02"
-         "0000000000000011"
-         "00"
-         "00000000",
-         false},
-        {"message longer than what is there",
-         "4d"
-         "00"
-         "0000000000000011"
-         "00"
-         "ffffffff"
-         "61",
-         false},
-        {"message shorter than what is there",
-         "4d"
-         "00"
-         "0000000000000011"
-         "00"
-         "00000000"
-         "61",
-         false},
-        {"prefix without end",
-         "4d"
-         "00"
-         "0000000000000011"
-         "6161616161616161",
-         false},
-        {"relation 0",
-         "49"
-         "00000000"
-         "4e"
-         "0000",
-         false},
-        {"stream xid 0",
-         "49"
-         "00000000"
-         "00004000"
-         "4e"
-         "0000",
-         true},
-        {"insert without N",
-         "49"
-         "00004000"
-         "4b"
-         "0000",
-         false},
-        {"column kind",
-         "49"
-         "00004000"
-         "4e"
-         "0001"
-         "78",
-         false},
-        {"column longer than what is there",
-         "49"
-         "00004000"
-         "4e"
-         "0001"
-         "74"
-         "7fffffff"
-         "61",
-         false},
-        {"column of length -1",
-         "49"
-         "00004000"
-         "4e"
-         "0001"
-         "74"
-         "ffffffff"
-         "61",
-         false},
-        {"more columns than there are",
-         "49"
-         "00004000"
-         "4e"
-         "ffff"
-         "6e",
-         false},
-        {"update with two old rows",
-         "55"
-         "00004000"
-         "4b"
-         "0000"
-         "4f"
-         "0000"
-         "4e"
-         "0000",
-         false},
-        {"update without new row",
-         "55"
-         "00004000"
-         "4b"
-         "0000",
-         false},
-        {"delete of a new row",
-         "44"
-         "00004000"
-         "4e"
-         "0000",
-         false},
-        {"truncate of nothing",
-         "54"
-         "00000000"
-         "00",
-         false},
-        {"truncate of too many",
-         "54"
-         "40000001"
-         "00"
-         "00004000",
-         false},
-        {"truncate flags",
-         "54"
-         "00000001"
-         "04"
-         "00004000",
-         false},
-        {"truncate of relation 0",
-         "54"
-         "00000001"
-         "00"
-         "00000000",
-         false},
-        {"replica identity",
-         "52"
-         "00004000"
-         "7300"
-         "7400"
-         "78"
-         "0000",
-         false},
-        {"relation without name",
-         "52"
-         "00004000"
-         "7300"
-         "00"
-         "64"
-         "0000",
-         false},
-        {"column flags",
-         "52"
-         "00004000"
-         "7300"
-         "7400"
-         "64"
-         "0001"
-         "02"
-         "6100"
-         "00000017"
-         "ffffffff",
-         false},
-        {"column without name",
-         "52"
-         "00004000"
-         "7300"
-         "7400"
-         "64"
-         "0001"
-         "00"
-         "00"
-         "00000017"
-         "ffffffff",
-         false},
-        {"column of type 0",
-         "52"
-         "00004000"
-         "7300"
-         "7400"
-         "64"
-         "0001"
-         "00"
-         "6100"
-         "00000000"
-         "ffffffff",
-         false},
-        {"stream start flag",
-         "53"
-         "00000009"
-         "02",
-         false},
-        {"gid empty",
-         "62"
-         "0000000000000010"
-         "0000000000000020"
-         "0000000000000030"
-         "00000009"
-         "00",
-         false},
-        {"prepare flags",
-         "50"
-         "01"
-         "0000000000000010"
-         "0000000000000020"
-         "0000000000000030"
-         "00000009"
-         "6700",
-         false},
+        {"begin without xid", "42000000000000000000000000000000000000 0000", false},
+        {"commit flags", "43 01 0000000000000010 0000000000000020 0000000000000030", false},
+        {"message flags", "4d 02 0000000000000011 00 00000000", false},
+        {"message longer than what is there", "4d 00 0000000000000011 00 ffffffff 61", false},
+        {"message shorter than what is there", "4d 00 0000000000000011 00 00000000 61", false},
+        {"prefix without end", "4d 00 0000000000000011 6161616161616161", false},
+        {"relation 0", "49 00000000 4e 0000", false},
+        {"stream xid 0", "49 00000000 00004000 4e 0000", true},
+        {"insert without N", "49 00004000 4b 0000", false},
+        {"column kind", "49 00004000 4e 0001 78", false},
+        {"column longer than what is there", "49 00004000 4e 0001 74 7fffffff 61", false},
+        {"column of length -1", "49 00004000 4e 0001 74 ffffffff 61", false},
+        {"more columns than there are", "49 00004000 4e ffff 6e", false},
+        {"update with two old rows", "55 00004000 4b 0000 4f 0000 4e 0000", false},
+        {"update without new row", "55 00004000 4b 0000", false},
+        {"delete of a new row", "44 00004000 4e 0000", false},
+        {"truncate of nothing", "54 00000000 00", false},
+        {"truncate of too many", "54 40000001 00 00004000", false},
+        {"truncate flags", "54 00000001 04 00004000", false},
+        {"truncate of relation 0", "54 00000001 00 00000000", false},
+        {"replica identity", "52 00004000 7300 7400 78 0000", false},
+        {"relation without name", "52 00004000 7300 00 64 0000", false},
+        {"column flags", "52 00004000 7300 7400 64 0001 02 6100 00000017 ffffffff", false},
+        {"column without name", "52 00004000 7300 7400 64 0001 00 00 00000017 ffffffff", false},
+        {"column of type 0", "52 00004000 7300 7400 64 0001 00 6100 00000000 ffffffff", false},
+        {"stream start flag", "53 00000009 02", false},
+        {"gid empty", "62 0000000000000010 0000000000000020 0000000000000030 00000009 00", false},
+        {"prepare flags", "50 01 0000000000000010 0000000000000020 0000000000000030 00000009 6700", false},
     };
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
         err e = ERR_INIT;
         struct pgoutput_message m;
         uint8_t raw[256];
-        size_t len = from_hex(known[i].hex, raw, sizeof raw);
+        size_t len = sample_hex(known[i].hex, raw, sizeof raw);
         if (decode(raw, len, PGOUTPUT_VERSION_MAX, known[i].in_stream, &m, &e).ok)
             fail_msg("%s was accepted", known[i].what);
         assert_int_equal(e.class, ERR_STORAGE);

@@ -33,6 +33,18 @@ static inline struct bytes sample_bytes(uint64_t *state, uint8_t *memory, size_t
     return bytes_of(memory, len);
 }
 
+/* from_hex, with spaces between the fields. */
+static inline size_t sample_hex(const char *text, uint8_t *out, size_t room)
+{
+    char packed[1024];
+    size_t len = 0;
+    for (; *text != '\0'; text++)
+        if (*text != ' ' && len < sizeof packed - 1)
+            packed[len++] = *text;
+    packed[len] = '\0';
+    return from_hex(packed, out, room);
+}
+
 /* malloc'ed, without a byte after it. */
 static inline uint8_t *sample_exact(const void *data, size_t len)
 {

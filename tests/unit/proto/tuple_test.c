@@ -16,9 +16,7 @@ static void has_the_layout_of_the_protocol(void **unused)
     (void)unused;
     OWNED(buf) struct buf b = {0};
     uint8_t wanted[64];
-    size_t len = from_hex("00046e740000000465696e7375620000000200"
-                          "01",
-                          wanted, sizeof wanted);
+    size_t len = sample_hex("00046e740000000465696e7375620000000200 01", wanted, sizeof wanted);
     put_sample(&b);
     assert_int_equal(b.len, len);
     assert_memory_equal(b.data, wanted, len);
@@ -90,24 +88,12 @@ static void every_prefix_is_bad(void **unused)
 static void lengths_and_kinds_are_checked(void **unused)
 {
     (void)unused;
-    static const char *const bad[] = {"0001"
-                                      "74"
-                                      "ffffffff"
-                                      "61",
-                                      "0001"
-                                      "74"
-                                      "00000002"
-                                      "61",
-                                      "0001"
-                                      "7a",
-                                      "0001"
-                                      "00",
-                                      "ffff"
-                                      "6e6e"};
+    static const char *const bad[] = {"0001 74 ffffffff 61", "0001 74 00000002 61", "0001 7a", "0001 00",
+                                      "ffff 6e6e"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         uint8_t raw[32];
         struct value v;
-        size_t len = from_hex(bad[i], raw, sizeof raw);
+        size_t len = sample_hex(bad[i], raw, sizeof raw);
         struct reader r = reader_over(bytes_of(raw, len));
         (void)tuple_skip(&r);
         assert_false(reader_ok(&r));

@@ -42,6 +42,16 @@ static void reset_keeps_one_chunk(void **state)
     arena_reset(&a);
 }
 
+static void reset_gives_a_large_chunk_back(void **state)
+{
+    (void)state;
+    OWNED(arena) struct arena a = {0};
+    assert_non_null(arena_alloc(&a, 1 << 20));
+    arena_reset(&a);
+    assert_null(a.chunks);
+    assert_non_null(arena_alloc(&a, 10));
+}
+
 static void copies_end_with_nul(void **state)
 {
     (void)state;
@@ -67,7 +77,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pieces_are_aligned_and_apart), cmocka_unit_test(larger_than_a_chunk),
         cmocka_unit_test(reset_keeps_one_chunk),        cmocka_unit_test(copies_end_with_nul),
-        cmocka_unit_test(impossible_sizes_are_refused),
+        cmocka_unit_test(impossible_sizes_are_refused), cmocka_unit_test(reset_gives_a_large_chunk_back),
     };
     return cmocka_run_group_tests_name("arena", tests, NULL, NULL);
 }
