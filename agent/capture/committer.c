@@ -114,6 +114,9 @@ static void *run(void *context)
     struct committer *c = context;
     err e = ERR_INIT;
     const bool worked = work(c, &e).ok;
+    /* Here and not by the receiver: LMDB's write lock is the thread's that took it. */
+    logwriter_close(c->log);
+    c->log = NULL;
     exchange_end(c->exchange, worked ? NULL : &e);
     return NULL;
 }

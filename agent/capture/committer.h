@@ -5,8 +5,8 @@
  * every COMMITTER_IDLE_MS unless somebody waits, so that a busy neighbour database does not cost an fsync
  * each time.
  *
- * Threads: committer_start makes one; committer_join ends it after exchange_close. The log, the assembler and
- * the trimming of the log belong to that thread in between.
+ * Threads: committer_start makes one; committer_join waits for its end after exchange_close. The log and the
+ * assembler belong to that thread in between.
  */
 #ifndef PGSTRAND_COMMITTER_H
 #define PGSTRAND_COMMITTER_H
@@ -19,7 +19,7 @@
 
 struct committer {
     struct exchange *exchange;
-    struct logwriter *log;
+    struct logwriter *log; /* owned once the thread runs: closed when it ends */
     struct assembler *assembler;
     const struct capture_observer *observer;
     _Atomic uint64_t *trim_through; /* 0: nothing to trim */

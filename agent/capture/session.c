@@ -97,6 +97,7 @@ static status assemble(struct capture *c, struct exchange *x, struct receiver *r
         .bytes_before = c->bytes,
     };
     const status ran = stream(c, &committer, r, e);
+    log = committer.log;
     c->bytes += assembler_totals(assembler).bytes;
     return ran;
 }

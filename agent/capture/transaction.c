@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "agent/capture/context.h"
 #include "agent/capture/ddlrow.h"
 #include "agent/capture/rowchange.h"
 
@@ -153,26 +154,21 @@ static status truncate_tables(struct transaction *t, const struct pgoutput_messa
     return truncate_tier(t, msg, TIER_DEVICE, e);
 }
 
-/* pgstrand.set_context: user, a line end, session. */
-static status take_context(struct transaction *t, struct bytes content, err *e)
+static void take_context(struct transaction *t, struct bytes content)
 {
-    const uint8_t *cut = content.len > 0 ? memchr(content.data, '\n', content.len) : NULL;
-    const size_t user = cut != NULL ? (size_t)(cut - content.data) : content.len;
-    buf_reset(&t->user);
-    buf_reset(&t->session);
-    buf_bytes(&t->user, content.data, user);
-    if (cut != NULL)
-        buf_bytes(&t->session, cut + 1, content.len - user - 1);
-    TRY(buf_done(&t->user, e));
-    return buf_done(&t->session, e);
+    if (!context_parse(content, &t->user, &t->session))
+        t->events->notice(t->events->context, "a message of prefix " PREFIX_CONTEXT
+                                              " is not of pgstrand.set_context, and was left out");
 }
 
 static status add_message(struct transaction *t, const struct pgoutput_message *msg, err *e)
 {
-    if (strcmp(msg->message.prefix, PREFIX_CONTEXT) == 0)
-        return take_context(t, msg->message.content, e);
     if (strcmp(msg->message.prefix, PREFIX_WAIT) == 0)
         return DONE;
+    if (strcmp(msg->message.prefix, PREFIX_CONTEXT) == 0) {
+        take_context(t, msg->message.content);
+        return DONE;
+    }
     const struct action a = {
         .kind = ACTION_MESSAGE,
         .flags = (msg->message.flags & 1u) != 0 ? ACTION_MESSAGE_TRANSACTIONAL : 0,

@@ -1,0 +1,217 @@
+#include "agent/daemon/board.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "agent/daemon/report.h"
+
+void board_init(struct board *b)
+{
+    pthread_condattr_t clock;
+    *b = (struct board){0};
+    (void)pthread_condattr_init(&clock);
+    (void)pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+    (void)pthread_mutex_init(&b->lock, NULL);
+    (void)pthread_cond_init(&b->wake, &clock);
+    (void)pthread_condattr_destroy(&clock);
+}
+
+void board_free_tables(struct board_table *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        relation_free(list[i].shape);
+        free(list[i].rule);
+    }
+    free(list);
+}
+
+void board_fini(struct board *b)
+{
+    free(b->pending_break);
+    board_free_tables(b->pending_table, b->table_count);
+    (void)pthread_cond_destroy(&b->wake);
+    (void)pthread_mutex_destroy(&b->lock);
+}
+
+static void on_flushed(void *context, uint64_t last_seq, lsn durable, uint64_t log_bytes)
+{
+    struct board *b = context;
+    (void)pthread_mutex_lock(&b->lock);
+    b->facts.last_seq = last_seq;
+    b->facts.durable = durable;
+    b->facts.log_bytes = log_bytes;
+    (void)pthread_mutex_unlock(&b->lock);
+}
+
+/* Room for one more in a list of pending things; false: no memory. */
+static bool make_room(void **list, size_t *cap, size_t count, size_t size)
+{
+    if (count < *cap)
+        return true;
+    const size_t larger = *cap == 0 ? 16 : *cap * 2;
+    void *more = realloc(*list, larger * size);
+    if (more == NULL)
+        return false;
+    *list = more;
+    *cap = larger;
+    return true;
+}
+
+/* Without memory the last one speaks for this one too. The lock is held. */
+static void add_break(struct board *b, uint64_t seq, lsn at, const char *what)
+{
+    if (make_room((void **)&b->pending_break, &b->break_cap, b->break_count, sizeof *b->pending_break))
+        b->break_count++;
+    if (b->break_count == 0)
+        return;
+    struct board_break *slot = &b->pending_break[b->break_count - 1];
+    slot->seq = seq;
+    slot->at = at;
+    (void)snprintf(slot->what, sizeof slot->what, "%s", what);
+}
+
+static void on_schema_changed(void *context, uint64_t seq, lsn at, const char *what)
+{
+    struct board *b = context;
+    (void)pthread_mutex_lock(&b->lock);
+    add_break(b, seq, at, what);
+    (void)pthread_cond_broadcast(&b->wake);
+    (void)pthread_mutex_unlock(&b->lock);
+    report_line(REPORT_EVENT, "the schema changed at seq %llu: %s", (unsigned long long)seq, what);
+}
+
+void board_put_back(struct board *b, const struct board_break *list, size_t count)
+{
+    (void)pthread_mutex_lock(&b->lock);
+    for (size_t i = 0; i < count; i++)
+        add_break(b, list[i].seq, list[i].at, list[i].what);
+    (void)pthread_mutex_unlock(&b->lock);
+}
+
+static void on_table_seen(void *context, const struct relation *shape, const struct table_tier *tier,
+                          uint64_t seq)
+{
+    struct board *b = context;
+    struct board_table t = {.tier = tier->tier, .since_seq = seq, .rule = strdup(tier->rule)};
+    err ignored = ERR_INIT; /* no memory: it is seen again by the next session */
+    const bool copied = t.rule != NULL && relation_copy(shape, &t.shape, &ignored).ok;
+    (void)pthread_mutex_lock(&b->lock);
+    if (copied &&
+        make_room((void **)&b->pending_table, &b->table_cap, b->table_count, sizeof *b->pending_table)) {
+        b->pending_table[b->table_count++] = t;
+        t = (struct board_table){0};
+    }
+    (void)pthread_cond_broadcast(&b->wake);
+    (void)pthread_mutex_unlock(&b->lock);
+    relation_free(t.shape);
+    free(t.rule);
+    report_line(REPORT_EVENT, "table %s.%s: tier %s (%s)", shape->schema, shape->name, tier_name(tier->tier),
+                tier->rule);
+}
+
+static void on_connection(void *context, const err *e)
+{
+    struct board *b = context;
+    (void)pthread_mutex_lock(&b->lock);
+    const bool news = e == NULL || strcmp(b->facts.problem, e->message) != 0;
+    b->facts.connected = e == NULL;
+    (void)snprintf(b->facts.problem, sizeof b->facts.problem, "%s", e == NULL ? "" : e->message);
+    (void)pthread_cond_broadcast(&b->wake);
+    (void)pthread_mutex_unlock(&b->lock);
+    if (e == NULL)
+        report_line(REPORT_EVENT, "connected, capturing");
+    else /* the same reason again and again would fill the journal */
+        report_line(news ? REPORT_PROBLEM : REPORT_DETAIL, "%s", e->message);
+}
+
+static void on_notice(void *context, const char *line)
+{
+    (void)context;
+    report_line(REPORT_PROBLEM, "%s", line);
+}
+
+struct capture_observer board_observer(struct board *b)
+{
+    return (struct capture_observer){
+        .context = b,
+        .flushed = on_flushed,
+        .schema_changed = on_schema_changed,
+        .connection = on_connection,
+        .table_seen = on_table_seen,
+        .notice = on_notice,
+    };
+}
+
+void board_facts(struct board *b, struct board_facts *out)
+{
+    (void)pthread_mutex_lock(&b->lock);
+    *out = b->facts;
+    (void)pthread_mutex_unlock(&b->lock);
+}
+
+size_t board_take_breaks(struct board *b, struct board_break **out)
+{
+    (void)pthread_mutex_lock(&b->lock);
+    const size_t count = b->break_count;
+    *out = b->pending_break;
+    b->pending_break = NULL;
+    b->break_count = 0;
+    b->break_cap = 0;
+    (void)pthread_mutex_unlock(&b->lock);
+    return count;
+}
+
+size_t board_take_tables(struct board *b, struct board_table **out)
+{
+    (void)pthread_mutex_lock(&b->lock);
+    const size_t count = b->table_count;
+    *out = b->pending_table;
+    b->pending_table = NULL;
+    b->table_count = 0;
+    b->table_cap = 0;
+    (void)pthread_mutex_unlock(&b->lock);
+    return count;
+}
+
+void board_recorded(struct board *b, size_t breaks)
+{
+    (void)pthread_mutex_lock(&b->lock);
+    b->facts.breaks += breaks;
+    (void)pthread_cond_broadcast(&b->wake);
+    (void)pthread_mutex_unlock(&b->lock);
+}
+
+void board_sealed(struct board *b, uint64_t seq, const char *problem)
+{
+    (void)pthread_mutex_lock(&b->lock);
+    b->facts.sealed_seq = seq;
+    (void)snprintf(b->facts.seal_problem, sizeof b->facts.seal_problem, "%s", problem == NULL ? "" : problem);
+    (void)pthread_mutex_unlock(&b->lock);
+}
+
+bool board_wait(struct board *b, int64_t ms)
+{
+    struct timespec until;
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += (time_t)(ms / 1000);
+    until.tv_nsec += (long)(ms % 1000) * 1000000L;
+    if (until.tv_nsec >= 1000000000L) {
+        until.tv_nsec -= 1000000000L;
+        until.tv_sec++;
+    }
+    (void)pthread_mutex_lock(&b->lock);
+    if (!b->stopping)
+        (void)pthread_cond_timedwait(&b->wake, &b->lock, &until);
+    const bool stopping = b->stopping;
+    (void)pthread_mutex_unlock(&b->lock);
+    return stopping;
+}
+
+void board_stop(struct board *b)
+{
+    (void)pthread_mutex_lock(&b->lock);
+    b->stopping = true;
+    (void)pthread_cond_broadcast(&b->wake);
+    (void)pthread_mutex_unlock(&b->lock);
+}

@@ -1,0 +1,29 @@
+/*
+ * records: what the agent writes into the catalogue and reads from it: tables met, changes of the schema,
+ * what it says of itself, how far the chain reaches.
+ *
+ * Threads: whoever owns the datadir that is given.
+ */
+#ifndef PGSTRAND_RECORDS_H
+#define PGSTRAND_RECORDS_H
+
+#include "agent/daemon/board.h"
+#include "agent/datadir.h"
+
+MUST_CHECK status records_tables(struct datadir *d, const struct board_table *list, size_t count, err *e);
+MUST_CHECK status records_breaks(struct datadir *d, const struct board_break *list, size_t count, err *e);
+
+/* `facts` NULL: the agent has stopped. */
+MUST_CHECK status records_agent(struct datadir *d, const struct board_facts *facts,
+                                const struct capture_progress *progress, err *e);
+
+/* The chain's end: last seq of the incarnation's newest complete snapshot, 0 when there is none. */
+MUST_CHECK status records_sealed_seq(struct datadir *d, uint64_t *seq, err *e);
+
+/* Changes of the schema that no FULL came after: how many, and the last one's seq (of all recorded ones). */
+MUST_CHECK status records_open_breaks(struct datadir *d, size_t *open, uint64_t *last_seq, err *e);
+
+/* A FULL reaches to `seq`: changes of the schema up to there are healed. */
+MUST_CHECK status records_heal(struct datadir *d, uint64_t seq, err *e);
+
+#endif

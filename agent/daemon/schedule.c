@@ -1,0 +1,46 @@
+#include "agent/daemon/schedule.h"
+
+void schedule_broken(struct schedule *s, int64_t now)
+{
+    if (!s->broken)
+        s->broken_first = now;
+    s->broken = true;
+    s->broken_last = now;
+}
+
+static bool quiet_enough(const struct schedule *s, int64_t now)
+{
+    return now - s->broken_last >= SCHEDULE_QUIET_MS || now - s->broken_first >= SCHEDULE_QUIET_MAX_MS;
+}
+
+enum schedule_due schedule_due(const struct schedule *s, int64_t now, uint64_t last_seq, uint64_t log_bytes)
+{
+    if (s->retry_ms > 0 && now < s->retry_at)
+        return DUE_NOTHING;
+    if (s->broken && quiet_enough(s, now))
+        return DUE_FULL;
+    if (last_seq <= s->sealed_seq)
+        return DUE_NOTHING;
+    const bool by_time = s->interval_ms > 0 && now - s->sealed_at >= s->interval_ms;
+    const bool by_actions = s->actions > 0 && last_seq - s->sealed_seq >= s->actions;
+    const bool by_bytes = s->bytes > 0 && log_bytes - s->sealed_bytes >= s->bytes;
+    return by_time || by_actions || by_bytes ? DUE_INCREMENTAL : DUE_NOTHING;
+}
+
+void schedule_sealed(struct schedule *s, int64_t now, uint64_t seq, uint64_t log_bytes, bool healed)
+{
+    s->sealed_at = now;
+    s->sealed_seq = seq;
+    s->sealed_bytes = log_bytes;
+    s->retry_ms = 0;
+    if (healed)
+        s->broken = false;
+}
+
+void schedule_failed(struct schedule *s, int64_t now)
+{
+    s->retry_ms = s->retry_ms == 0 ? SCHEDULE_RETRY_MIN_MS : s->retry_ms * 2;
+    if (s->retry_ms > SCHEDULE_RETRY_MAX_MS)
+        s->retry_ms = SCHEDULE_RETRY_MAX_MS;
+    s->retry_at = now + s->retry_ms;
+}

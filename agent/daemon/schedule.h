@@ -1,0 +1,46 @@
+/*
+ * schedule: when the next snapshot is due: by time, by actions, by bytes, and after a change of the schema.
+ *
+ * Pure: the caller says what time it is (milliseconds of any clock that does not go back).
+ */
+#ifndef PGSTRAND_SCHEDULE_H
+#define PGSTRAND_SCHEDULE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum schedule_due { DUE_NOTHING, DUE_INCREMENTAL, DUE_FULL };
+
+/* DDL comes in bursts (a migration): one FULL for all of it, when it has been quiet so long, but not later
+ * than so long after its first. */
+#define SCHEDULE_QUIET_MS 2000
+#define SCHEDULE_QUIET_MAX_MS 30000
+/* Between tries that fail; doubled each time. */
+#define SCHEDULE_RETRY_MIN_MS 2000
+#define SCHEDULE_RETRY_MAX_MS 300000
+
+struct schedule {
+    int64_t interval_ms; /* 0: never by time */
+    uint64_t actions;    /* 0: never */
+    uint64_t bytes;      /* 0: never */
+
+    int64_t sealed_at;
+    uint64_t sealed_seq;
+    uint64_t sealed_bytes; /* of the log, when it was sealed last */
+    bool broken;           /* the schema changed since the last FULL */
+    int64_t broken_first;
+    int64_t broken_last;
+    int64_t retry_ms; /* 0: the last try went well */
+    int64_t retry_at;
+};
+
+/* The schema changed. */
+void schedule_broken(struct schedule *s, int64_t now);
+
+enum schedule_due schedule_due(const struct schedule *s, int64_t now, uint64_t last_seq, uint64_t log_bytes);
+
+/* What was due was done, up to this seq; `healed`: and no change of the schema is left without a FULL. */
+void schedule_sealed(struct schedule *s, int64_t now, uint64_t seq, uint64_t log_bytes, bool healed);
+void schedule_failed(struct schedule *s, int64_t now);
+
+#endif

@@ -1,0 +1,139 @@
+#include "agent/daemon/sealer.h"
+
+#include <time.h>
+
+#include "agent/daemon/records.h"
+#include "agent/daemon/report.h"
+#include "agent/seal/seal.h"
+
+#define TICK_MS 500
+
+static int64_t now_ms(void)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static void report_result(const struct seal_result *r)
+{
+    char id[UUID_TEXT];
+    if (r->nothing_new)
+        return;
+    report_line(REPORT_EVENT, "sealed %s %s: seq %llu to %llu, %llu rows, %llu actions, %llu bytes",
+                r->type == PGSTRAND__SNAPSHOT_TYPE__FULL ? "FULL" : "INCREMENTAL",
+                uuid_format(&r->snapshot, id), (unsigned long long)r->first_seq,
+                (unsigned long long)r->last_seq, (unsigned long long)r->rows, (unsigned long long)r->actions,
+                (unsigned long long)r->size);
+}
+
+/* A snapshot of this type; afterwards the schedule knows the chain's end. */
+static status seal(struct sealer *s, Pgstrand__SnapshotType type, bool offline, err *e)
+{
+    OWNED(seal_result) struct seal_result result = {0};
+    struct board_facts facts;
+    size_t open = 0;
+    uint64_t last_break = 0;
+    uint64_t sealed = 0;
+    const struct seal_request request = {.type = type, .offline = offline};
+    board_facts(s->board, &facts);
+    TRY(seal_snapshot(s->data, &request, &report_progress, &result, e));
+    report_result(&result);
+    if (type == PGSTRAND__SNAPSHOT_TYPE__FULL && !result.nothing_new)
+        TRY(records_heal(s->data, result.last_seq, e));
+    TRY(records_open_breaks(s->data, &open, &last_break, e));
+    TRY(records_sealed_seq(s->data, &sealed, e));
+    schedule_sealed(&s->schedule, now_ms(), sealed, facts.log_bytes, open == 0);
+    if (type == PGSTRAND__SNAPSHOT_TYPE__FULL && open > 0)
+        schedule_broken(&s->schedule, now_ms()); /* more DDL came while it was made */
+    board_sealed(s->board, sealed, NULL);
+    return DONE;
+}
+
+static void seal_due(struct sealer *s, enum schedule_due due)
+{
+    err e = ERR_INIT;
+    struct board_facts facts;
+    const bool full = due == DUE_FULL;
+    if (seal(s, full ? PGSTRAND__SNAPSHOT_TYPE__FULL : PGSTRAND__SNAPSHOT_TYPE__INCREMENTAL, false, &e).ok)
+        return;
+    schedule_failed(&s->schedule, now_ms());
+    board_facts(s->board, &facts);
+    (void)err_wrap(&e, full ? "cannot make a new FULL" : "cannot seal");
+    if (strcmp(facts.seal_problem, e.message) != 0)
+        report_line(REPORT_PROBLEM, "%s", e.message);
+    board_sealed(s->board, s->schedule.sealed_seq, e.message);
+}
+
+static void *run(void *context)
+{
+    struct sealer *s = context;
+    while (!board_wait(s->board, TICK_MS)) {
+        struct board_facts facts;
+        const int64_t now = now_ms();
+        board_facts(s->board, &facts);
+        if (facts.breaks != s->breaks_seen) {
+            s->breaks_seen = facts.breaks;
+            schedule_broken(&s->schedule, now);
+        }
+        const enum schedule_due due = schedule_due(&s->schedule, now, facts.last_seq, facts.log_bytes);
+        if (due != DUE_NOTHING && facts.connected)
+            seal_due(s, due);
+    }
+    return NULL;
+}
+
+static status read_state(struct sealer *s, err *e)
+{
+    size_t open = 0;
+    uint64_t last_break = 0;
+    const struct config *config = s->data->config;
+    s->schedule = (struct schedule){.interval_ms = (int64_t)config->seal_interval * 1000,
+                                    .actions = config->seal_actions,
+                                    .bytes = config->seal_bytes,
+                                    .sealed_at = now_ms()};
+    TRY(records_sealed_seq(s->data, &s->schedule.sealed_seq, e));
+    TRY(records_open_breaks(s->data, &open, &last_break, e));
+    if (open > 0)
+        schedule_broken(&s->schedule, now_ms());
+    board_sealed(s->board, s->schedule.sealed_seq, NULL);
+    return DONE;
+}
+
+status sealer_start(struct sealer *s, err *e)
+{
+    TRY(read_state(s, e));
+    const int code = pthread_create(&s->thread, NULL, run, s);
+    if (code != 0)
+        return err_errno(e, code, "cannot start a thread");
+    s->started = true;
+    return DONE;
+}
+
+bool sealer_join(struct sealer *s, int seconds)
+{
+    struct timespec until;
+    if (!s->started)
+        return true;
+    (void)clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += seconds;
+    if (pthread_timedjoin_np(s->thread, NULL, &until) != 0)
+        return false;
+    s->started = false;
+    return true;
+}
+
+/* The server may be going down together with us: then schema and sequences stay as in the parent. */
+void sealer_last(struct sealer *s)
+{
+    err e = ERR_INIT;
+    struct board_facts facts;
+    board_facts(s->board, &facts);
+    if (!s->data->config->seal_on_stop || facts.last_seq <= s->schedule.sealed_seq)
+        return;
+    if (seal(s, PGSTRAND__SNAPSHOT_TYPE__INCREMENTAL, false, &e).ok)
+        return;
+    if (err_is_transient(&e) && seal(s, PGSTRAND__SNAPSHOT_TYPE__INCREMENTAL, true, &e).ok)
+        return;
+    report_line(REPORT_PROBLEM, "the last changes are in the log but not sealed: %s", e.message);
+}

@@ -1,0 +1,29 @@
+/*
+ * sealer: the thread that seals when the schedule says so, makes a new FULL after a change of the schema, and
+ * seals a last time at a clean stop.
+ */
+#ifndef PGSTRAND_SEALER_H
+#define PGSTRAND_SEALER_H
+
+#include "agent/daemon/board.h"
+#include "agent/daemon/schedule.h"
+#include "agent/datadir.h"
+
+struct sealer {
+    struct datadir *data; /* its own */
+    struct board *board;
+    struct schedule schedule;
+    uint64_t breaks_seen; /* of board_facts.breaks */
+    pthread_t thread;
+    bool started;
+};
+
+/* Reads the chain's end and the open schema changes first. */
+MUST_CHECK status sealer_start(struct sealer *s, err *e);
+/* After board_stop; false when it did not end within `seconds` (it is then left behind). */
+bool sealer_join(struct sealer *s, int seconds);
+
+/* The last snapshot at a clean stop, when configured. */
+void sealer_last(struct sealer *s);
+
+#endif
