@@ -3,6 +3,8 @@
  * snapshots, of the digest and of loading. Escapes exactly as the server does (CopyAttributeOutText with tab
  * as delimiter): \b \f \n \r \t \v and \\; NULL is \N. So a row read with COPY TO and one built from the
  * stream are the same bytes.
+ *
+ * Failure: what was appended before a failure stays in the buffer; cut it back to where it was.
  */
 #ifndef PGSTRAND_COPYTEXT_H
 #define PGSTRAND_COPYTEXT_H

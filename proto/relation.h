@@ -57,7 +57,7 @@ MUST_CHECK status relation_decode(struct bytes raw, struct relation **out, err *
  * The key of a row in canonical form: for each key column, its length as 4 bytes big-endian (0xFFFFFFFF for
  * NULL) and its text. `tuple` is TupleData (tuple.h). Unchanged TOAST in a key column is looked for in
  * `fallback` (an old key; may be empty). For a multiset all columns are the key. ERR_SCHEMA when the column
- * counts differ; ERR_STORAGE when malformed or a value is not there.
+ * counts differ; ERR_STORAGE when malformed or a value is not there; `out` may then hold a part of the key.
  */
 MUST_CHECK status relation_key(const struct relation *r, struct bytes tuple, struct bytes fallback,
                                struct buf *out, err *e);

@@ -49,11 +49,6 @@ void buf_bytes(struct buf *b, const void *data, size_t len)
     b->len += len;
 }
 
-void buf_u8(struct buf *b, uint8_t value)
-{
-    buf_bytes(b, &value, 1);
-}
-
 void buf_text(struct buf *b, const char *text)
 {
     buf_bytes(b, text, strlen(text));

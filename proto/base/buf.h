@@ -48,7 +48,14 @@ static inline uint8_t *buf_room(struct buf *b, size_t more)
 }
 
 void buf_bytes(struct buf *b, const void *data, size_t len);
-void buf_u8(struct buf *b, uint8_t value);
+static inline void buf_u8(struct buf *b, uint8_t value)
+{
+    uint8_t *room = buf_room(b, 1);
+    if (room == NULL)
+        return;
+    *room = value;
+    b->len++;
+}
 void buf_text(struct buf *b, const char *text); /* without the NUL */
 void buf_printf(struct buf *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -225,6 +225,17 @@ static void unknown_fields_are_stepped_over(void **unused)
     assert_int_equal(a.relation, 5);
 }
 
+static void unknown_fields_of_a_commit_too(void **unused)
+{
+    (void)unused;
+    err e = ERR_INIT;
+    struct commit c;
+    uint8_t raw[32];
+    size_t len = sample_hex("0801 1002 1805 2007 2800 3009 a201 02abcd 5805", raw, sizeof raw);
+    assert_done(commit_decode(bytes_of(raw, len), &c, &e), &e);
+    assert_true(c.lsn == 1 && c.time == -3 && c.xid == 7 && c.last_seq == 9);
+}
+
 static void kinds_have_names(void **unused)
 {
     (void)unused;
@@ -341,6 +352,7 @@ int main(void)
         cmocka_unit_test(flipped_bytes),
         cmocka_unit_test(malformed),
         cmocka_unit_test(unknown_fields_are_stepped_over),
+        cmocka_unit_test(unknown_fields_of_a_commit_too),
         cmocka_unit_test(kinds_have_names),
         cmocka_unit_test(commit_encodes_as_protobuf_c),
         cmocka_unit_test(commit_malformed),

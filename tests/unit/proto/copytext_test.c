@@ -221,6 +221,19 @@ static void lines_that_are_none(void **unused)
     assert_fails(copytext_to_tuple(bytes_of(tabs, 1600), &tuple, &e), &e, ERR_STORAGE);
 }
 
+/* A buffer that ran out of memory stays bad, and the last look at it says so. */
+static void no_memory(void **unused)
+{
+    (void)unused;
+    err e = ERR_INIT;
+    OWNED(buf) struct buf tuple = {0};
+    struct buf full = {.bad = true};
+    struct bytes t = tuple_with("tt", &tuple);
+    assert_fails(copytext_tuple(t, (struct bytes){0}, &full, &e), &e, ERR_STORAGE);
+    assert_fails(copytext_to_tuple(bytes_text("a\tb"), &full, &e), &e, ERR_STORAGE);
+    assert_true(full.bad && full.len == 0);
+}
+
 /* What a real server sent of a row, and the line that COPY wrote of it: nasty values, all of ASCII alone. */
 static void a_real_server_writes_the_same(void **unused)
 {
@@ -266,6 +279,7 @@ int main(void)
         cmocka_unit_test(splitting),
         cmocka_unit_test(unescaping),
         cmocka_unit_test(lines_that_are_none),
+        cmocka_unit_test(no_memory),
     };
     return cmocka_run_group_tests_name("copytext", tests, NULL, NULL);
 }

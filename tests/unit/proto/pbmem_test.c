@@ -90,6 +90,16 @@ static void memory_is_limited(void **unused)
     assert_int_equal(many->n_setting, 1000);
 }
 
+static void packing_without_memory(void **unused)
+{
+    (void)unused;
+    err e = ERR_INIT;
+    struct buf full = {.bad = true};
+    Pgstrand__Config message = PGSTRAND__CONFIG__INIT;
+    assert_fails(pbmem_pack(&message.base, &full, &e), &e, ERR_STORAGE);
+    assert_int_equal(full.len, 0);
+}
+
 static void freeing_nothing(void **unused)
 {
     (void)unused;
@@ -103,6 +113,7 @@ int main(void)
         cmocka_unit_test(damage_is_a_storage_error),
         cmocka_unit_test(a_missing_required_field_is_damage),
         cmocka_unit_test(memory_is_limited),
+        cmocka_unit_test(packing_without_memory),
         cmocka_unit_test(freeing_nothing),
     };
     return cmocka_run_group_tests_name("pbmem", tests, NULL, NULL);

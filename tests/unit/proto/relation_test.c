@@ -159,6 +159,23 @@ static void out_of_range(void **unused)
     }
 }
 
+static void fields_of_another_type(void **unused)
+{
+    (void)unused;
+    static const char *const instead[] = {"4001", "0a00", "1801", "3001",
+                                          "320101"}; /* behind a sound relation */
+    for (size_t i = 0; i < sizeof instead / sizeof instead[0]; i++) {
+        err e = ERR_INIT;
+        OWNED(buf) struct buf raw = {0};
+        OWNED(relation) struct relation *back = NULL;
+        uint8_t field[8];
+        struct relation r = items();
+        relation_encode(&r, &raw);
+        buf_bytes(&raw, field, from_hex(instead[i], field, sizeof field));
+        assert_fails(relation_decode(buf_view(&raw), &back, &e), &e, ERR_STORAGE);
+    }
+}
+
 static void columns_are_bounded(void **unused)
 {
     (void)unused;
@@ -332,6 +349,7 @@ int main(void)
         cmocka_unit_test(a_table_without_columns),
         cmocka_unit_test(damage_is_refused),
         cmocka_unit_test(out_of_range),
+        cmocka_unit_test(fields_of_another_type),
         cmocka_unit_test(columns_are_bounded),
         cmocka_unit_test(shapes_differ_in_what_matters),
         cmocka_unit_test(keyed_or_multiset),

@@ -114,6 +114,16 @@ static void unchanged_is_found(void **unused)
     assert_false(tuple_has_unchanged(bytes_of("\0\1t\0\0\0\1u", 8))); /* a value that is the letter u */
 }
 
+static void values_beyond_the_length_field(void **unused)
+{
+    (void)unused;
+    err e = ERR_INIT;
+    OWNED(buf) struct buf b = {0};
+    tuple_begin(&b, 1);
+    tuple_put(&b, (struct value){VALUE_TEXT, bytes_of("", (size_t)UINT32_MAX + 1)});
+    assert_fails(buf_done(&b, &e), &e, ERR_STORAGE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -124,6 +134,7 @@ int main(void)
         cmocka_unit_test(every_prefix_is_bad),
         cmocka_unit_test(lengths_and_kinds_are_checked),
         cmocka_unit_test(unchanged_is_found),
+        cmocka_unit_test(values_beyond_the_length_field),
     };
     return cmocka_run_group_tests_name("tuple", tests, NULL, NULL);
 }
