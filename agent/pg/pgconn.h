@@ -45,6 +45,10 @@ char *pgconn_describe(const struct pgconn *c);
  * password, which goes to *password (NULL when there is none). ERR_VALIDATION when it is malformed; both
  * malloc'ed. */
 MUST_CHECK status pgconn_without_password(const char *conninfo, char **out, char **password, err *e);
+/* The same, and with host, port, user and database as this connection has them where conninfo leaves them to
+ * the environment: what leads to the same database from anywhere. */
+MUST_CHECK status pgconn_stored_conninfo(const struct pgconn *c, const char *conninfo, char **out,
+                                         char **password, err *e);
 
 /* One or more statements without results that matter. */
 MUST_CHECK status pgconn_exec(struct pgconn *c, const char *sql, err *e);

@@ -74,3 +74,45 @@ status pgconn_without_password(const char *conninfo, char **out, char **password
     *out = buf_take_cstring(&text);
     return *out != NULL ? DONE : err_no_memory(e);
 }
+
+/* Is `keyword` among the settings of a normalized conninfo ("keyword='value' ...")? */
+static bool names(const char *plain, const char *keyword)
+{
+    size_t len = strlen(keyword);
+    bool quoted = false;
+    for (const char *p = plain; *p != '\0'; p++) {
+        if (quoted && *p == '\\' && p[1] != '\0') {
+            p++;
+        } else if (*p == '\'') {
+            quoted = !quoted;
+        } else if (!quoted && (p == plain || p[-1] == ' ') && strncmp(p, keyword, len) == 0 &&
+                   p[len] == '=') {
+            return true;
+        }
+    }
+    return false;
+}
+
+status pgconn_stored_conninfo(const struct pgconn *c, const char *conninfo, char **out, char **password,
+                              err *e)
+{
+    OWNED(text) char *plain = NULL;
+    OWNED(buf) struct buf text = {0};
+    TRY(pgconn_without_password(conninfo, &plain, password, e));
+    buf_text(&text, plain);
+    const struct {
+        const char *keyword;
+        const char *value;
+    } present[] = {
+        {"host", PQhost(c->pg)}, {"port", PQport(c->pg)}, {"user", PQuser(c->pg)}, {"dbname", PQdb(c->pg)}};
+    bool elsewhere = names(plain, "service") || names(plain, "hostaddr"); /* they say where the server is */
+    for (size_t i = 0; i < sizeof present / sizeof present[0]; i++) {
+        if (present[i].value == NULL || present[i].value[0] == '\0' || names(plain, present[i].keyword) ||
+            (elsewhere && i < 2))
+            continue;
+        buf_printf(&text, "%s%s=", text.len > 0 ? " " : "", present[i].keyword);
+        quote_value(&text, present[i].value);
+    }
+    *out = buf_take_cstring(&text);
+    return *out != NULL ? DONE : err_no_memory(e);
+}

@@ -1,0 +1,27 @@
+/*
+ * initrun: one run of init, for the files that make it up.
+ */
+#ifndef PGSTRAND_INITRUN_H
+#define PGSTRAND_INITRUN_H
+
+#include "agent/setup/objects.h"
+#include "agent/setup/setup.h"
+#include "agent/setup/setuprecord.h"
+
+struct init_run {
+    struct datadir *d;
+    const struct init_options *options;
+    const struct preflight *preflight;
+    const struct progress *progress;
+    Pgstrand__SetupRecord *record;
+    struct pgconn *conn;
+    enum objects_mode mode;
+};
+
+/* The identity exists, is bound to this database, and the configuration leads to it. */
+MUST_CHECK status initidentity_settle(struct init_run *run, struct init_result *out, err *e);
+
+/* The slot, the table bases under a snapshot, the FULL. */
+MUST_CHECK status initbase_run(struct init_run *run, struct init_result *out, err *e);
+
+#endif

@@ -1,0 +1,153 @@
+#include "agent/setup/objects.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "proto/base/buf.h"
+
+/* The comment on the schema says whose it is. */
+#define MARK "pgstrand node "
+
+static const char owner_query[] =
+    "SELECT pg_catalog.obj_description(oid, 'pg_namespace') FROM pg_catalog.pg_namespace"
+    " WHERE nspname = 'pgstrand'";
+
+/* Another node's UUID on the schema, NULL when there is none or it is ours. */
+static status read_stranger(struct pgconn *c, const char *node, char **out, err *e)
+{
+    OWNED(text) char *comment = NULL;
+    *out = NULL;
+    TRY(pgconn_value(c, owner_query, &comment, e));
+    if (comment == NULL || strncmp(comment, MARK, strlen(MARK)) != 0 ||
+        strcmp(comment + strlen(MARK), node) == 0)
+        return DONE;
+    *out = strdup(comment + strlen(MARK));
+    return *out != NULL ? DONE : err_no_memory(e);
+}
+
+/* A copy of a captured database (a template, a physical copy) carries the mark but not the slot: it may be
+ * taken. */
+static status refuse_stranger(struct pgconn *c, const char *node, err *e)
+{
+    OWNED(text) char *stranger = NULL;
+    OWNED(pgrows) struct pgrows *rows = NULL;
+    TRY(read_stranger(c, node, &stranger, e));
+    if (stranger == NULL)
+        return DONE;
+    const char *const params[] = {stranger};
+    TRY(pgconn_query(c,
+                     "SELECT slot_name FROM pg_catalog.pg_replication_slots WHERE slot_name = 'pgstrand_' ||"
+                     " pg_catalog.substr(pg_catalog.replace($1, '-', ''), 1, 16)",
+                     1, params, &rows, e));
+    if (pgrows_count(rows) == 0)
+        return DONE;
+    return err_set(
+        e, ERR_REFUSED,
+        "database %s is captured by node %s already (slot %s): use its data directory, or run pgstrand "
+        "uninstall there first",
+        pgconn_database(c), stranger, pgrows_text(rows, 0, 0));
+}
+
+status objects_install(struct pgconn *c, const char *node, enum objects_mode mode, err *e)
+{
+    OWNED(buf) struct buf sql = {0};
+    TRY(refuse_stranger(c, node, e));
+    buf_text(&sql, "BEGIN; SET LOCAL client_min_messages = warning;\n");
+    buf_text(&sql, objects_common_sql);
+    if (mode == OBJECTS_FULL)
+        buf_text(&sql, objects_triggers_sql);
+    buf_printf(&sql, "COMMENT ON SCHEMA pgstrand IS '" MARK "%s';\nCOMMIT", node);
+    TRY(buf_done(&sql, e));
+    if (pgconn_exec(c, buf_cstring(&sql), e).ok)
+        return DONE;
+    err rolled = ERR_INIT; /* the first failure is the one to tell */
+    if (!pgconn_exec(c, "ROLLBACK", &rolled).ok)
+        return FAILED;
+    return err_wrap(e, "cannot make schema pgstrand");
+}
+
+static status exists(struct pgconn *c, const char *publication, bool *out, err *e)
+{
+    const char *const params[] = {publication};
+    OWNED(pgrows) struct pgrows *rows = NULL;
+    TRY(pgconn_query(c, "SELECT FROM pg_catalog.pg_publication WHERE pubname = $1", 1, params, &rows, e));
+    *out = pgrows_count(rows) > 0;
+    return DONE;
+}
+
+/* Roots bring their partitions with them, so partitions are not named. */
+static status append_own_tables(struct pgconn *c, struct buf *sql, err *e)
+{
+    OWNED(pgrows) struct pgrows *rows = NULL;
+    TRY(pgconn_query(c,
+                     "SELECT n.nspname, c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n"
+                     " ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p') AND c.relpersistence = 'p'"
+                     " AND NOT c.relispartition AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname NOT IN"
+                     " ('information_schema', 'pgstrand') AND pg_catalog.pg_has_role(c.relowner, 'USAGE')"
+                     " ORDER BY 1, 2",
+                     0, NULL, &rows, e));
+    for (int i = 0; i < pgrows_count(rows); i++) {
+        buf_text(sql, i == 0 ? " FOR TABLE " : ", ");
+        table_quote(sql, pgrows_text(rows, i, 0), pgrows_text(rows, i, 1));
+    }
+    return DONE;
+}
+
+status objects_publish(struct pgconn *c, const char *publication, enum objects_mode mode, err *e)
+{
+    OWNED(buf) struct buf sql = {0};
+    bool made = false;
+    TRY(exists(c, publication, &made, e));
+    if (made)
+        return DONE;
+    buf_text(&sql, "CREATE PUBLICATION ");
+    pgconn_quote_name(&sql, publication);
+    if (mode == OBJECTS_FULL)
+        buf_text(&sql, " FOR ALL TABLES");
+    else
+        TRY(append_own_tables(c, &sql, e));
+    buf_text(&sql,
+             " WITH (publish = 'insert, update, delete, truncate', publish_via_partition_root = false)");
+    if (!pgconn_exec(c, buf_cstring(&sql), e).ok)
+        return err_wrap(e, "cannot make publication %s", publication);
+    return DONE;
+}
+
+static status drop_triggers(struct pgconn *c, const char *node, err *e)
+{
+    OWNED(text) char *stranger = NULL;
+    OWNED(pgrows) struct pgrows *rows = NULL;
+    TRY(read_stranger(c, node, &stranger, e));
+    if (stranger != NULL)
+        return DONE;
+    TRY(pgconn_query(c, "SELECT evtname FROM pg_catalog.pg_event_trigger WHERE evtname LIKE 'pgstrand\\_%'",
+                     0, NULL, &rows, e));
+    for (int i = 0; i < pgrows_count(rows); i++) {
+        OWNED(buf) struct buf sql = {0};
+        buf_text(&sql, "DROP EVENT TRIGGER IF EXISTS ");
+        pgconn_quote_name(&sql, pgrows_text(rows, i, 0));
+        TRY(pgconn_exec(c, buf_cstring(&sql), e));
+    }
+    return DONE;
+}
+
+status objects_retract(struct pgconn *c, const char *node, const char *publication, err *e)
+{
+    OWNED(buf) struct buf sql = {0};
+    /* The triggers first: one of them refuses that the publication goes. */
+    TRY(drop_triggers(c, node, e));
+    if (publication[0] == '\0')
+        return DONE;
+    buf_text(&sql, "DROP PUBLICATION IF EXISTS ");
+    pgconn_quote_name(&sql, publication);
+    return pgconn_exec(c, buf_cstring(&sql), e);
+}
+
+status objects_drop_schema(struct pgconn *c, const char *node, err *e)
+{
+    OWNED(text) char *stranger = NULL;
+    TRY(read_stranger(c, node, &stranger, e));
+    if (stranger != NULL)
+        return DONE;
+    return pgconn_exec(c, "DROP SCHEMA IF EXISTS pgstrand CASCADE", e);
+}

@@ -1,0 +1,33 @@
+/*
+ * objects: what pgstrand puts into a captured database: schema pgstrand (common.sql), the DDL table and its
+ * event triggers (triggers.sql, superuser only), and the publication. All of it may be made again.
+ */
+#ifndef PGSTRAND_OBJECTS_H
+#define PGSTRAND_OBJECTS_H
+
+#include "agent/pg/pgconn.h"
+#include "agent/pg/tables.h"
+
+/* The SQL files; made from them by CMake. */
+extern const char objects_common_sql[];
+extern const char objects_triggers_sql[];
+
+enum objects_mode { OBJECTS_FULL, OBJECTS_REDUCED };
+
+/*
+ * Schema, functions and, in full mode, triggers; marks the schema as `node`'s. ERR_REFUSED when it is another
+ * node's that still has its slot. In one transaction.
+ */
+MUST_CHECK status objects_install(struct pgconn *c, const char *node, enum objects_mode mode, err *e);
+
+/* The publication: FOR ALL TABLES in full mode, otherwise the tables the role owns. Existing: nothing is
+ * done. */
+MUST_CHECK status objects_publish(struct pgconn *c, const char *publication, enum objects_mode mode, err *e);
+
+/* Event triggers and publication go; missing is fine, another node's triggers stay. */
+MUST_CHECK status objects_retract(struct pgconn *c, const char *node, const char *publication, err *e);
+
+/* Schema pgstrand goes, unless it is another node's. */
+MUST_CHECK status objects_drop_schema(struct pgconn *c, const char *node, err *e);
+
+#endif

@@ -1,0 +1,56 @@
+#include "agent/setup/objects.h"
+#include "agent/setup/replident.h"
+#include "agent/setup/setup.h"
+#include "agent/setup/setuprecord.h"
+#include "agent/setup/wallimit.h"
+#include "store/io.h"
+
+static status drop_slot(struct pgconn *c, const char *name, err *e)
+{
+    struct slot_facts slot;
+    const char *const params[] = {name};
+    OWNED(pgrows) struct pgrows *rows = NULL;
+    if (name[0] == '\0')
+        return DONE;
+    TRY(server_slot(c, name, &slot, e));
+    if (slot.state == SLOT_ABSENT)
+        return DONE;
+    if (slot.active)
+        return err_set(e, ERR_REFUSED,
+                       "replication slot %s is in use by process %d of the server: stop pgstrand-agent first",
+                       name, slot.active_pid);
+    return pgconn_query(c, "SELECT pg_catalog.pg_drop_replication_slot($1)", 1, params, &rows, e);
+}
+
+/* The slot first: what is published afterwards must not be waited for. The publication before the identities:
+ * a published table without one makes the application's UPDATE fail. */
+static status undo(struct datadir *d, struct pgconn *c, const Pgstrand__SetupRecord *record,
+                   const struct progress *progress, err *e)
+{
+    char node[UUID_TEXT];
+    (void)uuid_format(&d->identity.node, node);
+    TRY(drop_slot(c, d->identity.slot, e));
+    TRY(objects_retract(c, node, d->identity.publication, e));
+    TRY(replident_restore(c, record, progress, e));
+    TRY(objects_drop_schema(c, node, e));
+    return wallimit_undo(c, record, e);
+}
+
+status setup_uninstall(struct datadir *d, const char *conninfo, const struct progress *progress, err *e)
+{
+    PB_OWNED(Pgstrand__SetupRecord) *record = NULL;
+    OWNED(text) char *lock_path = io_join(d->root, "agent.lock");
+    OWNED(io_lock) struct io_lock *lock = NULL;
+    OWNED(pgconn) struct pgconn *c = NULL;
+
+    if (!d->has_identity)
+        return DONE; /* init never came so far as to change anything */
+    if (lock_path == NULL)
+        return err_no_memory(e);
+    if (!io_lock(lock_path, false, &lock, e).ok)
+        return err_wrap(e, "pgstrand-agent is at work in %s: stop it first", d->root);
+    TRY(setuprecord_load(d, &record, e));
+    TRY(pgconn_open(conninfo != NULL ? conninfo : d->config->conninfo, PGCONN_QUERY, &c, e));
+    TRY(undo(d, c, record, progress, e));
+    return setuprecord_forget(d, e);
+}

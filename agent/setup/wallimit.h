@@ -1,0 +1,19 @@
+/*
+ * wallimit: max_slot_wal_keep_size, the limit beyond which a slot that nobody reads loses its WAL instead of
+ * filling the database's disk. It is cluster-wide: touched only where there is none and no other slot.
+ */
+#ifndef PGSTRAND_WALLIMIT_H
+#define PGSTRAND_WALLIMIT_H
+
+#include "agent/pg/pgconn.h"
+#include "agent/progress.h"
+#include "agent/setup/setuprecord.h"
+
+/* Sets the limit to `megabytes` where it may; what stood before is recorded first. Otherwise says why not. */
+MUST_CHECK status wallimit_set(struct pgconn *c, struct datadir *d, uint64_t megabytes,
+                               Pgstrand__SetupRecord *record, const struct progress *progress, err *e);
+
+/* Puts back what wallimit_set recorded. */
+MUST_CHECK status wallimit_undo(struct pgconn *c, const Pgstrand__SetupRecord *record, err *e);
+
+#endif
