@@ -39,7 +39,8 @@ status sealschema_config(struct snapwriter *writer, struct framecoder *coder, co
     Pgstrand__Config message = PGSTRAND__CONFIG__INIT;
     OWNED(buf) struct buf text = {0};
     struct config shown = *d->config;
-    shown.conninfo = NULL; /* names a host and a role; may hold more */
+    char nowhere[] = "";
+    shown.conninfo = nowhere; /* it names a host and a role; may hold more */
     TRY(config_format(&shown, &text, e));
     message.agent_conf = (char *)(uintptr_t)buf_cstring(&text);
     message.server_version = (char *)(uintptr_t)server_version;
