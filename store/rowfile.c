@@ -2,14 +2,20 @@
 
 #include "proto/wire.h"
 #include "store/framecoder.h"
+#include "store/rowlayout.h"
 #include "store/rowstage.h"
 #include "store/snaplayout.h"
 
 /* Before the lines stands the field number of RowsFrame.lines (1 byte) and their length (at most 4 bytes up
  * to 2^28). */
 #define PREFIX_MAX 8
-#define LINES_TAG 0x0a /* field 1, length-delimited */
-#define LINES_MAX (FRAME_RAW_MAX - PREFIX_MAX)
+#define LINES_TAG 0x0a                                 /* field 1, length-delimited */
+#define LINES_MAX (FRAME_RAW_MAX - ROWLAYOUT_HEAD_MAX) /* with either layout's head they fit a frame */
+
+/* Every so many frames both layouts are compressed and the smaller one is taken from then on. */
+#define TRIAL_EVERY 32
+
+enum layout { LAYOUT_LINES, LAYOUT_COLUMNS };
 
 struct rowfile {
     char *path;
@@ -19,6 +25,8 @@ struct rowfile {
     struct hasher *hasher;
     uint8_t *lines; /* PREFIX_MAX bytes, then LINES_MAX */
     size_t len;     /* of the lines gathered */
+    struct buf columns;
+    enum layout layout;
     uint32_t frames;
     uint64_t stored;
     struct table_digest digest;
@@ -54,6 +62,7 @@ void rowfile_close(struct rowfile *f)
     }
     framecoder_free(f->coder);
     hasher_free(f->hasher);
+    buf_fini(&f->columns);
     free(f->lines);
     free(f->path);
     free(f->part);
@@ -85,16 +94,39 @@ static size_t prefix(uint8_t out[static PREFIX_MAX], size_t len)
     return used;
 }
 
-/* The gathered lines as one frame: the prefix goes right before them, so nothing is copied. */
-static status flush(struct rowfile *f, err *e)
+/* The gathered lines as a RowsFrame: the prefix goes right before them, so nothing is copied. */
+static struct bytes rows_frame(struct rowfile *f)
 {
     uint8_t front[PREFIX_MAX];
-    if (f->len == 0)
-        return DONE;
     size_t used = prefix(front, f->len);
     uint8_t *raw = f->lines + PREFIX_MAX - used;
     memcpy(raw, front, used);
-    TRY(write_frame(f, bytes_of(raw, used + f->len), FRAME_FIRST | FRAME_LAST, e));
+    return bytes_of(raw, used + f->len);
+}
+
+static status try_layouts(struct rowfile *f, struct bytes lines, struct bytes columns, err *e)
+{
+    struct bytes stored = {0};
+    TRY(framecoder_compress(f->coder, lines, &stored, e));
+    size_t by_line = stored.len;
+    TRY(framecoder_compress(f->coder, columns, &stored, e));
+    f->layout = stored.len < by_line ? LAYOUT_COLUMNS : LAYOUT_LINES;
+    return DONE;
+}
+
+static status flush(struct rowfile *f, err *e)
+{
+    if (f->len == 0)
+        return DONE;
+    bool trial = f->frames % TRIAL_EVERY == 0;
+    struct bytes lines = rows_frame(f);
+    bool columns = (trial || f->layout == LAYOUT_COLUMNS) &&
+                   rowlayout_columns(bytes_of(f->lines + PREFIX_MAX, f->len), &f->columns);
+    if (trial && columns)
+        TRY(try_layouts(f, lines, buf_view(&f->columns), e));
+    columns = columns && f->layout == LAYOUT_COLUMNS;
+    TRY(write_frame(f, columns ? buf_view(&f->columns) : lines,
+                    FRAME_FIRST | FRAME_LAST | (columns ? FRAME_COLUMNS : 0), e));
     f->len = 0;
     return DONE;
 }

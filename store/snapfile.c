@@ -5,6 +5,7 @@
 #include "proto/pbmem.h"
 #include "store/framecoder.h"
 #include "store/merkle.h"
+#include "store/rowlayout.h"
 #include "store/snapframe.h"
 #include "store/snapindex.h"
 
@@ -25,6 +26,7 @@ struct snapfile {
     uint8_t header_hash[SHA256_LEN];
     Pgstrand__SectionList *list;
     uint8_t *stored; /* FRAME_STORED_MAX bytes */
+    struct buf rows; /* a frame of rows, after it was by column */
     struct framedecoder *decoder;
     struct hasher *hasher;
 };
@@ -175,6 +177,7 @@ void snapfile_close(struct snapfile *f)
     pbmem_free((ProtobufCMessage *)f->list);
     framedecoder_free(f->decoder);
     hasher_free(f->hasher);
+    buf_fini(&f->rows);
     free(f->stored);
     free(f->base);
     free(f);
@@ -292,6 +295,14 @@ static bool frame_is(const struct placed_frame *got, uint32_t section, const Pgs
            memcmp(got->leaf, entry->leaf.data, SHA256_LEN) == 0;
 }
 
+static status restore_rows(struct snapfile *f, struct placed_frame *got, err *e)
+{
+    buf_reset(&f->rows);
+    TRY(rowlayout_rows(got->raw, FRAME_RAW_MAX, &f->rows, e));
+    got->raw = buf_view(&f->rows);
+    return DONE;
+}
+
 status snapfile_frame(struct snapfile *f, uint32_t section, const Pgstrand__FrameEntry *entry,
                       struct bytes *raw, err *e)
 {
@@ -300,6 +311,8 @@ status snapfile_frame(struct snapfile *f, uint32_t section, const Pgstrand__Fram
     status result = read_frame(f, entry->offset, &got, e);
     if (result.ok && !frame_is(&got, section, entry))
         result = err_set(e, ERR_STORAGE, "not the frame that the index tells of");
+    if (result.ok && (entry->flags & FRAME_COLUMNS) != 0)
+        result = restore_rows(f, &got, e);
     if (!result.ok)
         return err_wrap(e, "%s: section %u, frame %u", io_path(f->file), section, entry->number);
     *raw = got.raw;

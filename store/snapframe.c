@@ -3,7 +3,7 @@
  *
  *      0  4  magic "PGSF"
  *      4  2  type: 1 data, 2 index, 3 section list
- *      6  2  flags: 1 first, 2 last frame of its payload
+ *      6  2  flags: 1 first, 2 last frame of its payload, 4 rows by column
  *      8  4  section number within the snapshot (0 in a row file)
  *     12  4  frame number within the section, each type counted from 0
  *     16  4  table number (0: several or none)
@@ -55,6 +55,14 @@ void snapframe_encode(const struct frame *f, struct bytes stored, uint8_t out[st
     put(at, frame_crc(out, stored), 4);
 }
 
+/* Rows by column are never spread over frames. */
+static bool flags_valid(const struct frame *f)
+{
+    uint32_t known = FRAME_FIRST | FRAME_LAST | FRAME_COLUMNS;
+    bool columns = (f->flags & FRAME_COLUMNS) != 0;
+    return (f->flags & ~known) == 0 && (!columns || (f->type == FRAME_DATA && f->flags == known));
+}
+
 status snapframe_decode(const uint8_t header[static FRAME_HEADER_LEN], struct frame *out, err *e)
 {
     struct reader r = reader_over(bytes_of(header, FRAME_HEADER_LEN));
@@ -71,7 +79,7 @@ status snapframe_decode(const uint8_t header[static FRAME_HEADER_LEN], struct fr
     uint32_t spare = reader_le32(&r);
     out->first_seq = reader_le64(&r);
     out->last_seq = reader_le64(&r);
-    if (out->type < FRAME_DATA || out->type > FRAME_LIST || (out->flags & ~(FRAME_FIRST | FRAME_LAST)) != 0)
+    if (out->type < FRAME_DATA || out->type > FRAME_LIST || !flags_valid(out))
         return err_set(e, ERR_STORAGE, "a frame of unknown type %u or flags %u", (unsigned)out->type,
                        out->flags);
     if (spare != 0 || reader_le64(&r) != 0 || reader_le32(&r) != 0)

@@ -28,6 +28,7 @@
 /* Frame flags. A payload that fits one frame has both FIRST and LAST. */
 #define FRAME_FIRST 1u
 #define FRAME_LAST 2u
+#define FRAME_COLUMNS 4u /* rows by column (rowlayout.h); readers get them back as a RowsFrame */
 
 struct framecoder; /* one thread's zstd context and buffers */
 MUST_CHECK status framecoder_new(int level, struct framecoder **out, err *e); /* zstd level, 1 to 19 */

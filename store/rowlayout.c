@@ -1,0 +1,151 @@
+/*
+ * Little-endian:
+ *
+ *      0  4  rows
+ *      4  4  columns n
+ *      8 4n  length of each column
+ *   then     column by column: its values in the order of the rows, each with a line feed behind it
+ *
+ * In COPY text a tab ends each value but the last of a line and a line feed the last one, and neither occurs
+ * inside a value: so each value can have the same end, and the columns together are as long as the lines.
+ */
+#include "store/rowlayout.h"
+
+#include "proto/base/reader.h"
+
+struct columns {
+    uint32_t rows;
+    uint32_t count;
+    uint32_t length[ROWLAYOUT_COLUMNS_MAX];
+};
+
+/* How long each column is. */
+static bool measure(struct bytes lines, struct columns *c)
+{
+    const uint8_t *at = lines.data, *end = lines.data + lines.len, *value = at;
+    uint32_t column = 0;
+    for (; at < end; at++) {
+        if (*at != '\t' && *at != '\n')
+            continue;
+        if (column == ROWLAYOUT_COLUMNS_MAX || (c->rows > 0 && column == c->count))
+            return false;
+        c->length[column++] += (uint32_t)(at + 1 - value);
+        value = at + 1;
+        if (*at == '\t')
+            continue;
+        if (c->rows++ == 0)
+            c->count = column;
+        else if (column != c->count)
+            return false;
+        column = 0;
+    }
+    return value == end && c->rows > 0;
+}
+
+static void scatter(struct bytes lines, uint8_t **to, uint32_t columns)
+{
+    const uint8_t *at = lines.data, *end = lines.data + lines.len;
+    while (at < end) {
+        for (uint32_t column = 0; column < columns; column++) {
+            uint8_t *out = to[column];
+            while (*at != '\t' && *at != '\n')
+                *out++ = *at++;
+            *out++ = '\n';
+            to[column] = out;
+            at++;
+        }
+    }
+}
+
+bool rowlayout_columns(struct bytes lines, struct buf *out)
+{
+    struct columns c;
+    uint8_t *to[ROWLAYOUT_COLUMNS_MAX];
+    c.rows = c.count = 0;
+    memset(c.length, 0, sizeof c.length);
+    if (lines.len > UINT32_MAX / 2 || !measure(lines, &c))
+        return false;
+    buf_reset(out);
+    if (buf_room(out, ROWLAYOUT_HEAD_MAX + lines.len) == NULL)
+        return false;
+    buf_le32(out, c.rows);
+    buf_le32(out, c.count);
+    for (uint32_t i = 0; i < c.count; i++)
+        buf_le32(out, c.length[i]);
+    for (uint32_t i = 0; i < c.count; i++) {
+        to[i] = out->data + out->len;
+        out->len += c.length[i];
+    }
+    scatter(lines, to, c.count);
+    return true;
+}
+
+/* ---- and back ---- */
+
+static status malformed(err *e)
+{
+    return err_set(e, ERR_STORAGE, "a frame of rows by column is malformed");
+}
+
+static status read_head(struct reader *r, struct columns *c, const uint8_t **from, err *e)
+{
+    uint64_t total = 0;
+    c->rows = reader_le32(r);
+    c->count = reader_le32(r);
+    if (!reader_ok(r) || c->rows == 0 || c->count == 0 || c->count > ROWLAYOUT_COLUMNS_MAX)
+        return malformed(e);
+    for (uint32_t i = 0; i < c->count; i++) {
+        c->length[i] = reader_le32(r);
+        total += c->length[i];
+    }
+    if (!reader_ok(r) || total != r->left)
+        return malformed(e);
+    for (uint32_t i = 0; i < c->count; i++)
+        from[i] = reader_bytes(r, c->length[i]).data;
+    return DONE;
+}
+
+/* Each column ends where the next begins, and the last at `end`. */
+static bool gather(const struct columns *c, const uint8_t **from, const uint8_t **end, uint8_t *out)
+{
+    for (uint32_t row = 0; row < c->rows; row++) {
+        for (uint32_t column = 0; column < c->count; column++) {
+            const uint8_t *at = from[column];
+            while (at < end[column] && *at != '\n')
+                *out++ = *at++;
+            if (at == end[column])
+                return false;
+            *out++ = column + 1 < c->count ? '\t' : '\n';
+            from[column] = at + 1;
+        }
+    }
+    for (uint32_t column = 0; column < c->count; column++)
+        if (from[column] != end[column])
+            return false;
+    return true;
+}
+
+status rowlayout_rows(struct bytes columns, size_t limit, struct buf *out, err *e)
+{
+    struct columns c;
+    const uint8_t *from[ROWLAYOUT_COLUMNS_MAX], *end[ROWLAYOUT_COLUMNS_MAX];
+    struct reader r = reader_over(columns);
+    TRY(read_head(&r, &c, from, e));
+    size_t len = 0;
+    for (uint32_t i = 0; i < c.count; i++) {
+        end[i] = from[i] + c.length[i];
+        len += c.length[i];
+    }
+    size_t start = out->len;
+    buf_u8(out, 0x0a); /* RowsFrame.lines: field 1, length-delimited */
+    buf_varint(out, len);
+    if (out->len - start + len > limit)
+        return malformed(e);
+    uint8_t *room = buf_room(out, len);
+    if (room == NULL)
+        return err_no_memory(e);
+    if (!gather(&c, from, end, room))
+        return malformed(e);
+    out->len += len;
+    return DONE;
+}
