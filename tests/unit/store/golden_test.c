@@ -1,0 +1,95 @@
+/* The golden chain was written by format 1 and must be read by every version since. */
+#include "tests/golden/golden.h"
+
+#include "store/chain.h"
+#include "store/snapframe.h"
+#include "tests/lib/scratch.h"
+#include "tests/lib/snapmake.h"
+
+#define GOLDEN TEST_DATA "/../golden/format1"
+
+static void the_chain_is_whole(void **state)
+{
+    (void)state;
+    static const uint64_t wanted[] = {4, 2, 2};
+    OWNED(chain) struct chain *c = NULL;
+    err e = ERR_INIT;
+    assert_done(chain_load(GOLDEN, &c, &e), &e);
+    assert_int_equal(c->count, 3);
+    for (size_t i = 0; i < c->count; i++) {
+        OWNED(snapreader) struct snapreader *r = NULL;
+        uint64_t frames = 0;
+        assert_done(snapreader_open(GOLDEN, c->link[i].name, &r, &e), &e);
+        assert_true(snapreader_has_device(r));
+        assert_done(snapreader_verify(r, &frames, &e), &e);
+        assert_int_equal(frames, wanted[i]);
+    }
+    assert_true(c->link[0].commit->snap_parts > 1);
+    assert_string_equal(c->link[2].commit->header->name, "golden");
+    assert_int_equal(c->link[2].commit->header->last_seq, 4);
+}
+
+static void rows_are(struct snapreader *r, enum tier tier, uint32_t table, const char *lines)
+{
+    OWNED(buf) struct buf wanted = {0};
+    struct snap_payload p;
+    bool found = false, end = false;
+    err e = ERR_INIT;
+    wire_bytes(&wanted, 1, bytes_text(lines));
+    assert_done(snapreader_section(r, tier, PGSTRAND__SECTION_KIND__ROWS, &found, &e), &e);
+    assert_true(found);
+    assert_done(snapreader_next(r, table, &p, &end, &e), &e);
+    assert_false(end);
+    assert_true(bytes_equal(p.payload, buf_view(&wanted)));
+    assert_done(snapreader_next(r, table, &p, &end, &e), &e);
+    assert_true(end);
+}
+
+static void the_full_says_what_it_said(void **state)
+{
+    (void)state;
+    OWNED(chain) struct chain *c = NULL;
+    OWNED(snapreader) struct snapreader *r = NULL;
+    PB_OWNED(Pgstrand__Schema) *schema = NULL;
+    err e = ERR_INIT;
+    assert_done(chain_load(GOLDEN, &c, &e), &e);
+    assert_done(snapreader_open(GOLDEN, c->link[0].name, &r, &e), &e);
+    assert_done(snapreader_schema(r, &schema, &e), &e);
+    assert_string_equal(schema->pre_data, GOLDEN_SCHEMA);
+    assert_string_equal(schema->table[0]->name, "item");
+    rows_are(r, TIER_BUSINESS, 1, GOLDEN_ITEMS);
+    assert_true((snapreader_index(r)->frame[0]->flags & FRAME_COLUMNS) != 0);
+    rows_are(r, TIER_AUDIT, 2, GOLDEN_AUDIT);
+    rows_are(r, TIER_DEVICE, 3, GOLDEN_DEVICE);
+}
+
+static void the_actions_say_what_they_said(void **state)
+{
+    (void)state;
+    OWNED(chain) struct chain *c = NULL;
+    OWNED(snapreader) struct snapreader *r = NULL;
+    PB_OWNED(Pgstrand__ActionsFrame) *frame = NULL;
+    struct snap_payload p;
+    bool found = false, end = false;
+    err e = ERR_INIT;
+    assert_done(chain_load(GOLDEN, &c, &e), &e);
+    assert_done(snapreader_open(GOLDEN, c->link[1].name, &r, &e), &e);
+    assert_done(snapreader_section(r, TIER_DEVICE, PGSTRAND__SECTION_KIND__ACTIONS, &found, &e), &e);
+    assert_true(found);
+    assert_done(snapreader_next(r, 0, &p, &end, &e), &e);
+    assert_int_equal(p.first_seq, 1);
+    assert_int_equal(p.last_seq, 3);
+    assert_done(PB_UNPACK(frame, pgstrand__actions_frame__descriptor, p.payload, "actions", 0, &e), &e);
+    assert_int_equal(frame->commit[0]->commit->xid, 740);
+    assert_int_equal(frame->commit[0]->action[0]->new_.len, 9);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_chain_is_whole),
+        cmocka_unit_test(the_full_says_what_it_said),
+        cmocka_unit_test(the_actions_say_what_they_said),
+    };
+    return cmocka_run_group_tests_name("golden", tests, NULL, NULL);
+}
