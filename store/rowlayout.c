@@ -39,7 +39,7 @@ static bool measure(struct bytes lines, struct columns *c)
             return false;
         column = 0;
     }
-    return value == end && c->rows > 0;
+    return value == end && column == 0 && c->rows > 0;
 }
 
 static void scatter(struct bytes lines, uint8_t **to, uint32_t columns)

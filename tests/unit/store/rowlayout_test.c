@@ -49,6 +49,7 @@ static void uneven_lines_stay_lines(void **state)
     assert_false(rowlayout_columns(bytes_text("1\t2\n3\n"), &out));
     assert_false(rowlayout_columns(bytes_text("1\n2\t3\n"), &out));
     assert_false(rowlayout_columns(bytes_text("1\t2\n3"), &out));
+    assert_false(rowlayout_columns(bytes_text("1\t2\n3\t"), &out));
     assert_false(rowlayout_columns(bytes_text(""), &out));
     OWNED(buf) struct buf wide = {0};
     for (int i = 0; i < ROWLAYOUT_COLUMNS_MAX; i++)
