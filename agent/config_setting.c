@@ -14,9 +14,8 @@ const struct setting config_settings[CONFIG_SETTINGS] = {
     {"tiers", "default", SETTING_TIER, 0, 0, 0, "business",
      "The tier of a table that no list names, also of tables made later.\n"
      "Lists hold names or globs (* and ?) as in the catalogue, with or without schema, separated by commas;\n"
-     "indented lines continue a list. \"printJobs where status = 'COMPLETED'\" looks at a column: other "
-     "rows\n"
-     "take the first rule without a column. Rules with a column win, then the order below.",
+     "indented lines continue a list. \"printJobs where status = 'COMPLETED'\" keeps such rows only: list\n"
+     "the table under transient too, as the others must be. Rules with a column win, then the order below.",
      TIER_NONE},
     {"tiers", "business", SETTING_RULES, 0, 0, 0, "", "Rows that go to every device, ids unchanged.",
      TIER_BUSINESS},

@@ -10,9 +10,11 @@
 
 /* ---- where things lie ---- */
 
-static char *default_root(void)
+char *datadir_root(const char *path)
 {
-    const char *path = getenv("PGSTRAND_DATA");
+    if (path != NULL)
+        return strdup(path);
+    path = getenv("PGSTRAND_DATA");
     if (path != NULL && *path != '\0')
         return strdup(path);
     path = getenv("XDG_STATE_HOME");
@@ -23,7 +25,7 @@ static char *default_root(void)
 
 static status set_paths(struct datadir *d, const char *path, const char *conf, err *e)
 {
-    d->root = path != NULL ? strdup(path) : default_root();
+    d->root = datadir_root(path);
     if (d->root == NULL)
         return err_no_memory(e);
     d->conf = conf != NULL ? strdup(conf) : io_join(d->root, "pgstrand.conf");

@@ -53,8 +53,12 @@ enum datadir_mode {
                          ERR_STORAGE */
 };
 
-/* `path` NULL: PGSTRAND_DATA, else $XDG_STATE_HOME/pgstrand, else /var/lib/pgstrand. `conf` NULL:
- * DATA/pgstrand.conf (defaults when that does not exist). */
+/* Where a data directory is: `path`, or NULL: PGSTRAND_DATA, else $XDG_STATE_HOME/pgstrand, else
+ * /var/lib/pgstrand. malloc'ed; NULL when memory is out. Looks at nothing. */
+char *datadir_root(const char *path);
+
+/* `path` as for datadir_root. `conf` NULL: DATA/pgstrand.conf (defaults when that does not exist); a named
+ * one must exist. */
 MUST_CHECK status datadir_open(const char *path, const char *conf, enum datadir_mode mode,
                                struct datadir **out, err *e);
 void datadir_close(struct datadir *d);

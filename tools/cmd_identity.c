@@ -1,0 +1,164 @@
+#include <string.h>
+
+#include "agent/base/base.h"
+#include "store/io.h"
+#include "tools/agentstate.h"
+#include "tools/jsonout.h"
+#include "tools/options.h"
+#include "tools/recoverykey.h"
+#include "tools/report.h"
+
+static status print_identity(const struct cli *cli, const struct datadir *d, const char *recovery, err *e)
+{
+    OWNED(json) json_t *o = json_object();
+    struct signing_key key;
+    err no_key = ERR_INIT;
+    bool has_key = datadir_device_key(d, &key, &no_key).ok;
+
+    jsonout_set(&o, "node", jsonout_uuid(&d->identity.node));
+    jsonout_set(&o, "device", jsonout_uuid(&d->identity.device));
+    jsonout_set(&o, "device_name", jsonout_text(d->identity.device_name));
+    jsonout_set(&o, "incarnation", jsonout_uuid(&d->identity.incarnation));
+    jsonout_set(&o, "dataset", jsonout_uuid(&d->identity.dataset));
+    jsonout_set(&o, "device_key", has_key ? jsonout_hex(bytes_of(key.public, SIGNING_KEY_LEN)) : json_null());
+    jsonout_set(&o, "database", jsonout_text(d->identity.database[0] != '\0' ? d->identity.database : NULL));
+    jsonout_set(&o, "slot", jsonout_text(d->identity.slot));
+    jsonout_set(&o, "publication", jsonout_text(d->identity.publication));
+    if (cli->json)
+        jsonout_set(&o, "recovery_key", jsonout_text(recovery));
+    explicit_bzero(&key, sizeof key);
+    if (!has_key)
+        report_warning("%s; pgstrand identity new makes another", no_key.message);
+    if (cli->json)
+        return jsonout_print(o, JSONOUT_DOCUMENT, e);
+    return jsonout_facts(o, stdout, e);
+}
+
+/* What changes who this is must not happen under a slot and an agent that go by the old name. */
+static status check_idle(struct datadir *d, err *e)
+{
+    PB_OWNED(Pgstrand__SetupRecord) *setup = NULL;
+    TRY(agentstate_setup(d, &setup, e));
+    if (agentstate_life(d) == AGENT_RUNNING)
+        return err_set(e, ERR_REFUSED, "the agent is running under this identity: stop it first");
+    if (setup != NULL && (setup->slot_made || setup->publication_made))
+        return err_set(
+            e, ERR_REFUSED,
+            "a database is captured under this identity: run pgstrand uninstall --keep-data first, and "
+            "pgstrand init afterwards");
+    return DONE;
+}
+
+/* The log belongs to the old incarnation: it is kept beside, and nothing is lost that was not sealed. */
+static status set_log_aside(struct datadir *d, err *e)
+{
+    char incarnation[UUID_TEXT];
+    OWNED(buf) struct buf aside = {0};
+    buf_printf(&aside, "%s.%s", d->log, uuid_format(&d->identity.incarnation, incarnation));
+    const struct table_list none = {0};
+    TRY(base_tidy(d, &none, e));
+    TRY(catalog_delete(d->catalog, CATALOG_SETUP, bytes_of(NULL, 0), e));
+    if (!io_exists(d->log) || io_exists(buf_cstring(&aside)))
+        return DONE;
+    TRY(io_publish(d->log, buf_cstring(&aside), e));
+    return io_make_dir(d->log, e);
+}
+
+/* A clone of a machine has its key, too. Interrupted after this, the device has no key: `identity new` again.
+ */
+static status set_key_aside(const struct datadir *d, err *e)
+{
+    char device[UUID_TEXT];
+    OWNED(text) char *path = io_join(d->root, "device.key");
+    OWNED(buf) struct buf aside = {0};
+    if (path == NULL)
+        return err_no_memory(e);
+    buf_printf(&aside, "%s.%s", path, uuid_format(&d->identity.device, device));
+    return io_exists(path) ? io_publish(path, buf_cstring(&aside), e) : DONE;
+}
+
+static status make_new(struct cli *cli, struct datadir *d, const char *device_name, err *e)
+{
+    uint8_t secret[SIGNING_KEY_LEN];
+    char text[RECOVERYKEY_TEXT];
+    uuid dataset = d->identity.dataset;
+    bool yes = false;
+
+    TRY(check_idle(d, e));
+    TRY(cli_confirm(cli, "This device becomes a new one: another node, another key, a new chain. Go on?",
+                    &yes, e));
+    if (!yes)
+        return err_set(e, ERR_REFUSED, "nothing was changed");
+    TRY(set_log_aside(d, e));
+    TRY(set_key_aside(d, e));
+    TRY(datadir_new_identity(d, &dataset, device_name, secret, e));
+    TRY(print_identity(cli, d, recoverykey_format(secret, text), e));
+    if (!cli->json)
+        recoverykey_print(secret);
+    explicit_bzero(secret, sizeof secret);
+    explicit_bzero(text, sizeof text);
+    return DONE;
+}
+
+/* The record of now, under another node and a new incarnation. */
+static status take_over(struct datadir *d, const uuid *node, err *e)
+{
+    PB_OWNED(ProtobufCMessage) *message = NULL;
+    char object[64];
+    uuid incarnation;
+    TRY(catalog_get(d->catalog, CATALOG_IDENTITY, bytes_of(NULL, 0), &message, e));
+    if (message == NULL)
+        return err_set(e, ERR_STORAGE, "the identity is gone from the catalogue");
+    TRY(uuid_random(&incarnation, e));
+    datadir_object_name(node, object);
+    Pgstrand__IdentityRecord record = *(const Pgstrand__IdentityRecord *)(const void *)message;
+    uuid adopted = *node;
+    record.node = (ProtobufCBinaryData){.data = adopted.b, .len = sizeof adopted.b};
+    record.incarnation = (ProtobufCBinaryData){.data = incarnation.b, .len = sizeof incarnation.b};
+    record.slot = object;
+    record.publication = object;
+    record.system_identifier = NULL;
+    record.has_timeline = 0;
+    return datadir_set_identity(d, &record, e);
+}
+
+static status adopt(struct cli *cli, struct datadir *d, const char *word, err *e)
+{
+    uuid node;
+    bool yes = false;
+    TRY(uuid_parse(word, &node, e));
+    if (uuid_equal(&node, &d->identity.node))
+        return print_identity(cli, d, NULL, e);
+    TRY(check_idle(d, e));
+    TRY(cli_confirm(cli,
+                    "Take over this node? The machine that was it before must not be used as it any more.",
+                    &yes, e));
+    if (!yes)
+        return err_set(e, ERR_REFUSED, "nothing was changed");
+    TRY(set_log_aside(d, e));
+    TRY(take_over(d, &node, e));
+    return print_identity(cli, d, NULL, e);
+}
+
+status cmd_identity(struct cli *cli, err *e)
+{
+    static const char *const actions[] = {"new", "adopt"};
+    const char *device_name = NULL;
+    const struct option_spec specs[] = {
+        {"device-name", OPTION_TEXT, &device_name, "N", "new: the device's name (default: the host's)"},
+    };
+    OWNED(datadir) struct datadir *d = NULL;
+    size_t action = 0;
+
+    TRY(options_parse(cli, specs, 1, 0, 2, e));
+    if (cli->finished)
+        return DONE;
+    if (cli->arg_count > 0)
+        TRY(options_choice("identity", cli->args[0], actions, 2, &action, e));
+    if (cli->arg_count > 0 && cli->arg_count != (action == 0 ? 1 : 2))
+        return err_set(e, ERR_USAGE, "pgstrand identity %s", action == 0 ? "new" : "adopt NODE");
+    TRY(cli_open(cli, &d, e));
+    if (cli->arg_count == 0)
+        return print_identity(cli, d, NULL, e);
+    return action == 0 ? make_new(cli, d, device_name, e) : adopt(cli, d, cli->args[1], e);
+}

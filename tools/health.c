@@ -1,0 +1,218 @@
+#include "tools/health.h"
+
+#include "store/snapreader.h"
+#include "store/vault.h"
+#include "tools/diskusage.h"
+#include "tools/output.h"
+
+#define SILENT_SECONDS 60      /* an agent that has not reported for so long hangs */
+#define SLOT_WARN_FRACTION 0.2 /* of the WAL limit left: say so long before it is lost */
+#define USEC 1000000.0
+
+void health_fini(struct health *h)
+{
+    for (size_t i = 0; i < h->problem_count; i++)
+        free(h->problem[i]);
+    free(h->problem);
+}
+
+__attribute__((format(printf, 3, 4))) static status problem(struct health *h, err *e, const char *format, ...)
+{
+    va_list values;
+    char *text = NULL;
+    char **grown = realloc(h->problem, (h->problem_count + 1) * sizeof *grown);
+    if (grown == NULL)
+        return err_no_memory(e);
+    h->problem = grown;
+    va_start(values, format);
+    int len = vasprintf(&text, format, values);
+    va_end(values);
+    if (len < 0)
+        return err_no_memory(e);
+    h->problem[h->problem_count++] = text;
+    return DONE;
+}
+
+/* ---- the agent ---- */
+
+static status look_at_agent(struct datadir *d, struct health *h, err *e)
+{
+    PB_OWNED(Pgstrand__AgentState) *state = NULL;
+    char ago[OUTPUT_TEXT];
+
+    h->agent = agentstate_life(d);
+    if (h->agent != AGENT_RUNNING)
+        return problem(h, e, "%s", agentstate_words(h->agent));
+    TRY(agentstate_load(d, &state, e));
+    if (state == NULL)
+        return DONE; /* just started */
+    double silent = (double)(pgtime_now() - state->updated) / USEC;
+    if (state->has_updated && silent > SILENT_SECONDS)
+        TRY(problem(h, e, "the agent has not reported for %s: look at its messages",
+                    output_duration(silent, ago)));
+    if (state->has_connected && !state->connected && state->n_problem == 0)
+        TRY(problem(h, e, "the agent is not connected to the database"));
+    for (size_t i = 0; i < state->n_problem; i++)
+        TRY(problem(h, e, "%s", state->problem[i]));
+    return DONE;
+}
+
+static status look_at_setup(struct datadir *d, struct health *h, err *e)
+{
+    PB_OWNED(Pgstrand__SetupRecord) *setup = NULL;
+    TRY(agentstate_setup(d, &setup, e));
+    if (setup == NULL || !setup->complete)
+        return problem(h, e, "init did not finish: run pgstrand init again");
+    return DONE;
+}
+
+/* ---- the log ---- */
+
+static status look_at_log(struct datadir *d, struct health *h, err *e)
+{
+    OWNED(logreader) struct logreader *log = NULL;
+    err why = ERR_INIT;
+    h->has_log = logreader_open(d->log, &log, &why).ok && logreader_state(log, &h->log, &why).ok;
+    if (!h->has_log && h->agent == AGENT_RUNNING)
+        return problem(h, e, "the log cannot be read: %s", why.message);
+    return DONE;
+}
+
+static status on_break(void *context, struct bytes key, const ProtobufCMessage *record, err *e)
+{
+    const Pgstrand__SchemaBreak *at = (const Pgstrand__SchemaBreak *)(const void *)record;
+    (void)key;
+    if (at->has_healed_seq)
+        return DONE;
+    return problem(
+        context, e,
+        "the schema changed at seq %llu (%s): later changes cannot be restored before the next FULL; run "
+        "pgstrand seal --type full",
+        (unsigned long long)at->seq, at->what);
+}
+
+/* ---- the chain ---- */
+
+static status look_at_chain(struct datadir *d, struct health *h, err *e)
+{
+    OWNED(vault) struct vault *own = NULL;
+    OWNED(vault_names) struct vault_names names = {0};
+    PB_OWNED(Pgstrand__SnapshotCommit) *commit = NULL;
+    uint8_t hash[SHA256_LEN];
+    err why = ERR_INIT;
+
+    TRY(vault_open(d->snapshots, false, &own, e));
+    TRY(vault_list(own, &d->identity.node, &d->identity.incarnation, &names, e));
+    if (names.count == 0)
+        return problem(h, e, "there is no snapshot yet: nothing could be restored");
+    const char *last = names.name[names.count - 1];
+    if (!snapcommit_load(d->chain, last, &commit, hash, &why).ok)
+        return problem(h, e, "the last snapshot is damaged: %s", why.message);
+    TRY(uuid_from_bytes(bytes_of(commit->header->snapshot.data, commit->header->snapshot.len), "snapshot",
+                        &h->snapshot, e));
+    h->has_snapshot = true;
+    h->snapshot_number = commit->header->number;
+    h->snapshot_seq = commit->header->last_seq;
+    h->snapshot_time = commit->header->created;
+    return DONE;
+}
+
+/* ---- the server ---- */
+
+static status look_at_slot(const struct datadir *d, struct health *h, err *e)
+{
+    const struct slot_facts *s = &h->slot;
+    char left[OUTPUT_TEXT], held[OUTPUT_TEXT];
+
+    if (s->state == SLOT_ABSENT)
+        return problem(h, e, "the replication slot %s does not exist on the server: run pgstrand init",
+                       d->identity.slot);
+    if (s->state == SLOT_LOST)
+        return problem(
+            h, e,
+            "the replication slot %s is lost, the server has removed WAL it needed: run pgstrand init "
+            "for a new base",
+            d->identity.slot);
+    if (s->state == SLOT_UNRESERVED)
+        return problem(h, e,
+                       "the replication slot %s is about to be lost at the next checkpoint: raise "
+                       "max_slot_wal_keep_size now, and let the agent catch up",
+                       d->identity.slot);
+    if (s->safe_wal_size >= 0 &&
+        (double)s->safe_wal_size < SLOT_WARN_FRACTION * (double)(s->safe_wal_size + s->retained_bytes))
+        return problem(
+            h, e,
+            "the replication slot %s is near its WAL limit: it holds %s and is lost after %s more; let the "
+            "agent catch up or raise max_slot_wal_keep_size",
+            d->identity.slot, output_size((uint64_t)s->retained_bytes, held),
+            output_size((uint64_t)s->safe_wal_size, left));
+    return DONE;
+}
+
+/* How old the oldest change is that is not durable here: the walsender's own measure while it is connected
+ * (pg_stat_replication.flush_lag), else since the last commit in the log. */
+static status measure_lag(struct pgconn *c, struct health *h, err *e)
+{
+    OWNED(text) char *lag = NULL;
+    char sql[160];
+
+    lsn durable = h->has_log ? h->log.position.end_lsn : h->slot.confirmed_flush; /* no log: since init */
+    h->lag_bytes = h->server_lsn > durable ? h->server_lsn - durable : 0;
+    h->lag_seconds = h->lag_bytes == 0 ? 0 : -1;
+    if (h->lag_bytes == 0)
+        return DONE;
+    if (h->slot.active) {
+        (void)snprintf(
+            sql, sizeof sql,
+            "SELECT extract(epoch FROM flush_lag) FROM pg_catalog.pg_stat_replication WHERE pid = %d",
+            h->slot.active_pid);
+        TRY(pgconn_value(c, sql, &lag, e));
+    }
+    if (lag != NULL)
+        h->lag_seconds = strtod(lag, NULL);
+    else if (h->log.position.commit_time != 0)
+        h->lag_seconds = (double)(pgtime_now() - h->log.position.commit_time) / USEC;
+    return DONE;
+}
+
+static status ask_server(struct datadir *d, struct health *h, err *e)
+{
+    OWNED(pgconn) struct pgconn *c = NULL;
+    struct server_facts facts;
+    lsn inserted = LSN_NONE;
+
+    TRY(pgconn_open(d->config->conninfo, PGCONN_QUERY, &c, e));
+    TRY(server_facts_read(c, &facts, e));
+    TRY(server_wal(c, &inserted, &h->server_lsn, e));
+    TRY(server_slot(c, d->identity.slot, &h->slot, e));
+    if (d->identity.system_identifier[0] != '\0' &&
+        strcmp(d->identity.system_identifier, facts.system_identifier) != 0)
+        TRY(problem(h, e, "this is another server than the one captured: system identifier %s, expected %s",
+                    facts.system_identifier, d->identity.system_identifier));
+    return measure_lag(c, h, e);
+}
+
+static status look_at_server(struct datadir *d, struct health *h, err *e)
+{
+    err why = ERR_INIT;
+    if (!ask_server(d, h, &why).ok)
+        return problem(h, e, "%s", why.message);
+    h->server_known = true;
+    return look_at_slot(d, h, e);
+}
+
+status health_look(struct datadir *d, struct health *out, err *e)
+{
+    OWNED(health) struct health h = {.lag_seconds = -1};
+
+    TRY(look_at_setup(d, &h, e));
+    TRY(look_at_agent(d, &h, e));
+    TRY(look_at_log(d, &h, e));
+    TRY(look_at_server(d, &h, e));
+    TRY(look_at_chain(d, &h, e));
+    TRY(catalog_each(d->catalog, CATALOG_BREAK, on_break, &h, e));
+    h.store_bytes = diskusage_of(d->root);
+    *out = h;
+    h = (struct health){0};
+    return DONE;
+}

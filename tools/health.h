@@ -1,0 +1,41 @@
+/*
+ * health: everything `status` knows, and what is wrong. Looks, changes nothing; a server that is away is a
+ * problem among others, not a failure.
+ *
+ * Ownership: health_look -> caller -> health_fini.
+ */
+#ifndef PGSTRAND_HEALTH_H
+#define PGSTRAND_HEALTH_H
+
+#include "agent/datadir.h"
+#include "agent/pg/server.h"
+#include "store/actionlog.h"
+#include "tools/agentstate.h"
+
+struct health {
+    enum agent_life agent;
+    bool has_log;
+    struct log_state log;
+
+    bool server_known; /* the three below */
+    lsn server_lsn;    /* where its WAL is flushed */
+    struct slot_facts slot;
+    uint64_t lag_bytes;
+    double lag_seconds; /* negative: not known */
+
+    bool has_snapshot; /* the last one of the own chain */
+    uuid snapshot;
+    uint64_t snapshot_number;
+    uint64_t snapshot_seq;
+    pgtime snapshot_time;
+
+    uint64_t store_bytes;
+    char **problem; /* one line each */
+    size_t problem_count;
+};
+
+MUST_CHECK status health_look(struct datadir *d, struct health *out, err *e);
+void health_fini(struct health *h);
+OWN_VALUE(health, health_fini);
+
+#endif

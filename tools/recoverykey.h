@@ -1,0 +1,17 @@
+/*
+ * recoverykey: the secret that the owner keeps, shown once.
+ */
+#ifndef PGSTRAND_RECOVERYKEY_H
+#define PGSTRAND_RECOVERYKEY_H
+
+#include "proto/base/signing.h"
+
+#define RECOVERYKEY_TEXT 80 /* 64 hex digits in groups of 8, and NUL */
+
+const char *recoverykey_format(const uint8_t secret[static SIGNING_KEY_LEN],
+                               char out[static RECOVERYKEY_TEXT]);
+
+/* With the words that go with it, on stdout. */
+void recoverykey_print(const uint8_t secret[static SIGNING_KEY_LEN]);
+
+#endif
