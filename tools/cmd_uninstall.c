@@ -13,7 +13,7 @@ status cmd_uninstall(struct cli *cli, err *e)
     };
     OWNED(datadir) struct datadir *d = NULL;
     OWNED(text) char *root = NULL;
-    bool yes = true;
+    bool yes = keep;
 
     TRY(options_parse(cli, specs, 1, 0, 0, e));
     if (cli->finished)

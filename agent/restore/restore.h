@@ -67,6 +67,8 @@ struct restore_result {
     size_t skipped_count;
     char **warning;
     size_t warning_count;
+    bool new_identity;                        /* a new machine: the data directory was given an identity */
+    uint8_t recovery_secret[SIGNING_KEY_LEN]; /* with it: show it to the owner, keep it nowhere */
 };
 void restore_result_fini(struct restore_result *r);
 OWN_VALUE(restore_result, restore_result_fini);

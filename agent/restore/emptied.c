@@ -1,0 +1,134 @@
+#include "agent/restore/emptied.h"
+
+#include "agent/restore/chainconf.h"
+
+void emptied_fini(struct emptied *t)
+{
+    table_list_free(t->target);
+    config_free(t->config);
+    free(t->table);
+    buf_fini(&t->oids);
+    *t = (struct emptied){0};
+}
+
+static const struct plan_table *planned(const struct plan *p, const struct table_info *t)
+{
+    for (size_t i = 0; i < p->count; i++)
+        if (strcmp(p->table[i].message->schema, t->schema) == 0 &&
+            strcmp(p->table[i].message->name, t->name) == 0)
+            return &p->table[i];
+    return NULL;
+}
+
+static bool is_emptied(const struct job *job, const struct table_info *t)
+{
+    const struct plan_table *known = planned(job->plan, t);
+    if (known != NULL && known->comes)
+        return true;
+    if (t->kind != 'r' || job->request->tables != NULL)
+        return false; /* what was not named stays as it is */
+    if (known != NULL)
+        return !job->same_device && known->message->tier == PGSTRAND__TIER__DEVICE;
+    return t->tier.tier == TIER_TRANSIENT && t->tier.other == TIER_TRANSIENT;
+}
+
+status emptied_find(struct job *job, struct pgconn *c, struct emptied *out, err *e)
+{
+    TRY(chainconf_load(job, &out->config, e));
+    TRY(table_list_read(c, out->config->tiers, &out->target, e));
+    out->table = calloc(out->target->count + 1, sizeof *out->table);
+    if (out->table == NULL)
+        return err_no_memory(e);
+    for (size_t i = 0; i < out->target->count; i++) {
+        const struct table_info *t = &out->target->table[i];
+        if (!is_emptied(job, t))
+            continue;
+        buf_printf(&out->oids, "%s%u", out->count > 0 ? "," : "", t->oid);
+        out->table[out->count++] = t;
+    }
+    if (out->count == 0)
+        buf_text(&out->oids, "0");
+    (void)buf_cstring(&out->oids);
+    return buf_done(&out->oids, e);
+}
+
+static const char *oids_of(const struct emptied *t)
+{
+    return (const char *)t->oids.data; /* emptied_find has put a NUL behind it */
+}
+
+status emptied_is_referenced(const struct emptied *t, struct pgconn *c, bool *out, err *e)
+{
+    OWNED(buf) struct buf sql = {0};
+    OWNED(pgrows) struct pgrows *rows = NULL;
+    buf_printf(&sql,
+               "SELECT count(*) FROM pg_catalog.pg_constraint WHERE contype = 'f' AND confrelid IN (%s)"
+               " AND conrelid NOT IN (%s)",
+               oids_of(t), oids_of(t));
+    TRY(buf_done(&sql, e));
+    TRY(pgconn_query(c, buf_cstring(&sql), 0, NULL, &rows, e));
+    *out = pgrows_int(rows, 0, 0) > 0;
+    return DONE;
+}
+
+/* Each foreign key with the query for one orphan. The roots of partitions stand for them: conparentid. */
+static const char orphans_query[] =
+    "SELECT k.conname, pg_catalog.format('%%I.%%I', cn.nspname, ch.relname), pg_catalog.format("
+    "'SELECT 1 FROM %%I.%%I c WHERE %%s AND NOT EXISTS (SELECT FROM %%I.%%I p WHERE %%s) LIMIT 1',"
+    " cn.nspname, ch.relname,"
+    " (SELECT pg_catalog.string_agg(pg_catalog.format('c.%%I IS NOT NULL', a.attname), ' AND ')"
+    "   FROM pg_catalog.unnest(k.conkey) u(n) JOIN pg_catalog.pg_attribute a"
+    "   ON a.attrelid = k.conrelid AND a.attnum = u.n),"
+    " pn.nspname, pa.relname,"
+    " (SELECT pg_catalog.string_agg(pg_catalog.format('p.%%I = c.%%I', b.attname, a.attname), ' AND ')"
+    "   FROM pg_catalog.unnest(k.conkey, k.confkey) u(n, m) JOIN pg_catalog.pg_attribute a"
+    "   ON a.attrelid = k.conrelid AND a.attnum = u.n JOIN pg_catalog.pg_attribute b"
+    "   ON b.attrelid = k.confrelid AND b.attnum = u.m))"
+    " FROM pg_catalog.pg_constraint k"
+    " JOIN pg_catalog.pg_class ch ON ch.oid = k.conrelid JOIN pg_catalog.pg_namespace cn ON cn.oid = "
+    "ch.relnamespace"
+    " JOIN pg_catalog.pg_class pa ON pa.oid = k.confrelid JOIN pg_catalog.pg_namespace pn ON pn.oid = "
+    "pa.relnamespace"
+    " WHERE k.contype = 'f' AND k.convalidated AND k.conparentid = 0"
+    "  AND (k.conrelid IN (%s) OR k.confrelid IN (%s) OR ch.relkind = 'p' OR pa.relkind = 'p')"
+    " ORDER BY 2, 1";
+
+status emptied_check_orphans(const struct emptied *t, struct pgconn *c, err *e)
+{
+    OWNED(buf) struct buf sql = {0};
+    OWNED(pgrows) struct pgrows *keys = NULL;
+    buf_printf(&sql, orphans_query, oids_of(t), oids_of(t));
+    TRY(buf_done(&sql, e));
+    TRY(pgconn_query(c, buf_cstring(&sql), 0, NULL, &keys, e));
+    for (int i = 0; i < pgrows_count(keys); i++) {
+        OWNED(pgrows) struct pgrows *orphan = NULL;
+        TRY(pgconn_query(c, pgrows_text(keys, i, 2), 0, NULL, &orphan, e));
+        if (pgrows_count(orphan) > 0)
+            return err_set(e, ERR_SCHEMA,
+                           "foreign key %s of %s would have rows without their parent; nothing was changed; "
+                           "restore the tables it leads to as well",
+                           pgrows_text(keys, i, 0), pgrows_text(keys, i, 1));
+    }
+    return DONE;
+}
+
+status emptied_drop_foreign_keys(const struct emptied *t, struct pgconn *c, struct buf *again, err *e)
+{
+    OWNED(buf) struct buf sql = {0};
+    OWNED(pgrows) struct pgrows *keys = NULL;
+    buf_printf(
+        &sql,
+        "SELECT pg_catalog.format('ALTER TABLE %%s DROP CONSTRAINT %%I', k.conrelid::regclass, k.conname),"
+        " pg_catalog.format('ALTER TABLE %%s ADD CONSTRAINT %%I %%s; ', k.conrelid::regclass, k.conname,"
+        "  pg_catalog.pg_get_constraintdef(k.oid))"
+        " FROM pg_catalog.pg_constraint k WHERE k.contype = 'f' AND k.conparentid = 0"
+        "  AND (k.conrelid IN (%s) OR k.confrelid IN (%s)) ORDER BY k.oid",
+        oids_of(t), oids_of(t));
+    TRY(buf_done(&sql, e));
+    TRY(pgconn_query(c, buf_cstring(&sql), 0, NULL, &keys, e));
+    for (int i = 0; i < pgrows_count(keys); i++) {
+        TRY(pgconn_exec(c, pgrows_text(keys, i, 0), e));
+        buf_text(again, pgrows_text(keys, i, 1));
+    }
+    return buf_done(again, e);
+}

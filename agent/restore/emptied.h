@@ -1,0 +1,32 @@
+/*
+ * emptied: the tables of a target that a replace restore empties, and their foreign keys.
+ */
+#ifndef PGSTRAND_EMPTIED_H
+#define PGSTRAND_EMPTIED_H
+
+#include "agent/pg/tables.h"
+#include "agent/restore/job.h"
+
+struct emptied {
+    struct table_list *target; /* all tables of the target */
+    struct config *config;     /* of the chain: its tier rules */
+    const struct table_info **table;
+    size_t count;
+    struct buf oids; /* "1,2,3" for queries */
+};
+void emptied_fini(struct emptied *t);
+OWN_VALUE(emptied, emptied_fini);
+
+MUST_CHECK status emptied_find(struct job *job, struct pgconn *c, struct emptied *out, err *e);
+
+/* Does a foreign key lead from a table that stays into one that is emptied? */
+MUST_CHECK status emptied_is_referenced(const struct emptied *t, struct pgconn *c, bool *out, err *e);
+
+/* ERR_SCHEMA naming the first foreign key of or into these tables that has an orphan. */
+MUST_CHECK status emptied_check_orphans(const struct emptied *t, struct pgconn *c, err *e);
+
+/* Takes the foreign keys of and into these tables away; `again` becomes the statements that add them. */
+MUST_CHECK status emptied_drop_foreign_keys(const struct emptied *t, struct pgconn *c, struct buf *again,
+                                            err *e);
+
+#endif

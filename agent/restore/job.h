@@ -1,0 +1,33 @@
+/*
+ * job: one restore in progress: what its steps share.
+ */
+#ifndef PGSTRAND_JOB_H
+#define PGSTRAND_JOB_H
+
+#include "agent/pg/pgconn.h"
+#include "agent/restore/fold.h"
+#include "agent/restore/plan.h"
+
+struct table_proof {
+    struct table_digest expected; /* made while its rows were loaded */
+    bool proven;
+};
+
+struct job {
+    struct datadir *d;
+    const struct restore_request *request;
+    const struct progress *progress;
+    struct plan *plan;
+    struct fold *fold;
+    struct table_proof *proof; /* by the plan's tables */
+    struct restore_result *out;
+    bool same_device;
+};
+
+/* One line for the report; also said at once. */
+MUST_CHECK status job_warn(struct job *job, err *e, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+MUST_CHECK status job_skip(struct job *job, err *e, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#endif

@@ -1,0 +1,145 @@
+#include "agent/restore/loadtable.h"
+
+#include <inttypes.h>
+
+#include "agent/pg/tables.h"
+#include "agent/restore/baserows.h"
+
+#define SEND_PIECE ((size_t)65536) /* bytes given to libpq at once: it would copy larger ones whole */
+
+void loadtable_name(struct buf *out, const Pgstrand__Table *t)
+{
+    table_quote(out, t->schema, t->name);
+}
+
+void loadtable_columns(struct buf *out, const Pgstrand__Table *t)
+{
+    for (size_t i = 0; i < t->n_column; i++) {
+        buf_text(out, i == 0 ? " (" : ", ");
+        pgconn_quote_name(out, t->column[i]->name);
+    }
+    if (t->n_column > 0)
+        buf_text(out, ")");
+}
+
+static status send(void *context, struct bytes lines, err *e)
+{
+    struct pgconn *c = context;
+    while (lines.len > 0) {
+        size_t piece = lines.len < SEND_PIECE ? lines.len : SEND_PIECE;
+        TRY(pgconn_copy_data(c, bytes_of(lines.data, piece), e));
+        lines.data += piece;
+        lines.len -= piece;
+    }
+    return DONE;
+}
+
+static status emit(struct job *job, struct pgconn *c, size_t i, err *e)
+{
+    struct plan_table *t = &job->plan->table[i];
+    OWNED(baserows) struct baserows *rows = NULL;
+    const struct fold_sink sink = {c, send};
+    TRY(baserows_open(job->plan, t, &rows, e));
+    const struct fold_source source = baserows_source(rows);
+    return fold_emit(job->fold, i, &source, t->has_digest ? &t->base_digest : NULL, &sink,
+                     &job->proof[i].expected, e);
+}
+
+status loadtable_load(struct job *job, struct pgconn *c, size_t i, enum loadtable_how how, err *e)
+{
+    const Pgstrand__Table *t = job->plan->table[i].message;
+    OWNED(buf) struct buf sql = {0};
+    uint64_t loaded = 0;
+    buf_text(&sql, "COPY ");
+    loadtable_name(&sql, t);
+    loadtable_columns(&sql, t);
+    buf_text(&sql, how == LOADTABLE_FREEZE ? " FROM STDIN WITH (FREEZE)" : " FROM STDIN");
+    TRY(buf_done(&sql, e));
+    if (!pgconn_copy_in(c, buf_cstring(&sql), e).ok)
+        return err_wrap(e, "loading %s.%s", t->schema, t->name);
+    if (!emit(job, c, i, e).ok) {
+        pgconn_copy_fail(c, "pgstrand: the restore failed");
+        return err_wrap(e, "loading %s.%s", t->schema, t->name);
+    }
+    if (!pgconn_copy_finish(c, &loaded, e).ok)
+        return err_wrap(e, "loading %s.%s", t->schema, t->name);
+    return DONE;
+}
+
+static status read_back(struct pgconn *c, const Pgstrand__Table *t, struct table_digest *out, err *e)
+{
+    OWNED(hasher) struct hasher *h = NULL;
+    OWNED(buf) struct buf sql = {0};
+    TRY(hasher_new(&h, e));
+    buf_text(&sql, "COPY ");
+    loadtable_name(&sql, t);
+    loadtable_columns(&sql, t);
+    buf_text(&sql, " TO STDOUT");
+    TRY(buf_done(&sql, e));
+    TRY(pgconn_copy_out(c, buf_cstring(&sql), e));
+    for (;;) {
+        struct bytes row;
+        bool end = false;
+        TRY(pgconn_copy_next(c, &row, &end, e));
+        if (end)
+            return DONE;
+        if (row.len > 0 && row.data[row.len - 1] == '\n')
+            row.len--;
+        TRY(table_digest_add(out, h, row, e));
+    }
+}
+
+status loadtable_prove(struct job *job, struct pgconn *c, size_t i, err *e)
+{
+    const Pgstrand__Table *t = job->plan->table[i].message;
+    const struct table_digest *expected = &job->proof[i].expected;
+    struct table_digest found = {0};
+    if (!read_back(c, t, &found, e).ok)
+        return err_wrap(e, "proving %s.%s", t->schema, t->name);
+    if (found.rows != expected->rows)
+        return err_set(e, ERR_STORAGE,
+                       "proving %s.%s: the target holds %" PRIu64 " rows where %" PRIu64
+                       " were expected; nothing was changed; run pgstrand verify",
+                       t->schema, t->name, found.rows, expected->rows);
+    if (!table_digest_equal(&found, expected))
+        return err_set(e, ERR_STORAGE,
+                       "proving %s.%s: the target's rows are not those that were expected; nothing was "
+                       "changed; run pgstrand verify",
+                       t->schema, t->name);
+    job->proof[i].proven = true;
+    return DONE;
+}
+
+static status each(struct job *job, struct pgconn *c, const char *what,
+                   status (*step)(struct job *, struct pgconn *, size_t, void *, err *), void *context,
+                   err *e)
+{
+    size_t done = 0, total = 0;
+    for (size_t i = 0; i < job->plan->count; i++)
+        total += job->plan->table[i].comes;
+    for (size_t i = 0; i < job->plan->count; i++) {
+        if (!job->plan->table[i].comes)
+            continue;
+        job->progress->step(job->progress->context, what, done++, total);
+        TRY(step(job, c, i, context, e));
+    }
+    job->progress->step(job->progress->context, what, total, total);
+    return DONE;
+}
+
+static status load_step(struct job *job, struct pgconn *c, size_t i, void *context, err *e)
+{
+    return loadtable_load(job, c, i, *(const enum loadtable_how *)context, e);
+}
+
+static status prove_step(struct job *job, struct pgconn *c, size_t i, void *context, err *e)
+{
+    (void)context;
+    return loadtable_prove(job, c, i, e);
+}
+
+status loadtable_all(struct job *job, struct pgconn *c, enum loadtable_how how, err *e)
+{
+    TRY(each(job, c, "load", load_step, &how, e));
+    return each(job, c, "prove", prove_step, NULL, e);
+}

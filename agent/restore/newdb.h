@@ -1,0 +1,35 @@
+/*
+ * newdb: a database built beside the target, and the swap of their names.
+ *
+ * It is called <target>_pgstrand_new and carries a comment by which a later restore knows that it was left
+ * over by a killed one, and may remove it. Both names are swapped in one transaction.
+ */
+#ifndef PGSTRAND_NEWDB_H
+#define PGSTRAND_NEWDB_H
+
+#include "agent/pg/pgconn.h"
+
+struct newdb {
+    const char *conninfo;
+    char *target;
+    char *name;           /* of the new one */
+    bool made;            /* by us: it may be dropped */
+    struct pgconn *admin; /* to another database of the server */
+};
+void newdb_fini(struct newdb *n);
+OWN_VALUE(newdb, newdb_fini);
+
+/* ERR_SCHEMA when the role may not make databases. */
+MUST_CHECK status newdb_check(struct pgconn *target, err *e);
+
+/* Makes it from template0, with encoding, locale, owner and settings of the target. */
+MUST_CHECK status newdb_make(struct pgconn *target, const char *conninfo, struct newdb *out, err *e);
+MUST_CHECK status newdb_connect(const struct newdb *n, struct pgconn **out, err *e);
+/* The new one takes the target's name, and the target another one. Nobody may be connected to either. */
+MUST_CHECK status newdb_swap(struct newdb *n, err *e);
+/* After the swap: drops what was the target, which was empty. */
+MUST_CHECK status newdb_drop_old(struct newdb *n, err *e);
+/* After a failure: drops the new one. */
+void newdb_drop(struct newdb *n);
+
+#endif

@@ -1,0 +1,65 @@
+/*
+ * plan: which base, and how far the actions behind it, lead to a target; and what of every table comes.
+ *
+ * A target is a limit: the first commit beyond it ends the restore, so it is always rounded down to a commit.
+ * A FULL can serve when the target is not before what any of its table bases already has. What cannot be done
+ * is said here, before anything is read or changed.
+ *
+ * Ownership: plan_make -> caller -> plan_free (NULL-safe); the chain must outlive it. Threads: one.
+ */
+#ifndef PGSTRAND_PLAN_H
+#define PGSTRAND_PLAN_H
+
+#include "agent/restore/restore.h"
+#include "proto/action.h"
+#include "proto/base/digest.h"
+#include "store/chain.h"
+
+#define TIER_BIT(tier) (1u << (tier))
+
+struct plan_table {
+    const Pgstrand__Table *message; /* of the base's SCHEMA section */
+    bool comes;                     /* its rows are restored; else it stays or becomes empty */
+    bool has_digest;                /* base_digest is known */
+    struct table_digest base_digest;
+    uint64_t actions; /* folded */
+};
+
+struct plan {
+    const struct chain *chain;
+    size_t base; /* number of the FULL */
+    Pgstrand__Schema *schema;
+    const char *log; /* folder whose tail goes on behind the chain; NULL: none */
+    unsigned tiers;  /* that come */
+    lsn base_lsn;    /* the latest of all table bases */
+    struct plan_table *table;
+    size_t count;
+
+    /* The limit: a commit beyond any of these ends it. */
+    uint64_t stop_seq;
+    pgtime stop_time;
+    lsn stop_lsn;
+
+    uint64_t end_seq; /* the last one that chain and log have */
+    uint64_t seq;     /* what is reached; final when the actions were gathered */
+    uint64_t actions; /* folded, all tables */
+};
+
+struct plan_options {
+    const struct chain *chain;
+    const char *log;
+    const struct restore_target *target;
+    unsigned tiers;
+    const char *tables; /* glob list; NULL: all */
+};
+
+MUST_CHECK status plan_make(const struct plan_options *options, struct plan **out, err *e);
+void plan_free(struct plan *p);
+OWN_POINTER(plan, plan_free);
+
+bool plan_is_beyond(const struct plan *p, const struct commit *c);
+
+/* The number of the last link whose state is not beyond `seq`: for what was sealed beside the actions. */
+size_t plan_last_link(const struct plan *p, uint64_t seq);
+
+#endif

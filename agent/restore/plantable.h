@@ -1,0 +1,22 @@
+/*
+ * plantable: the tables of a plan's base: which come, and the row counts and digests that were sealed.
+ */
+#ifndef PGSTRAND_PLANTABLE_H
+#define PGSTRAND_PLANTABLE_H
+
+#include "agent/restore/foldline.h"
+#include "agent/restore/plan.h"
+#include "proto/relation.h"
+
+MUST_CHECK status plantable_fill(struct plan *p, const char *globs, err *e);
+
+/* The table with this UUID; NULL when the base has none. */
+struct plan_table *plantable_find(const struct plan *p, const uuid *id);
+
+/* The fold's view of a table; `key` has room for its columns and is lent to *out. */
+void plantable_shape(const struct plan_table *t, const char *label, uint16_t *key, struct fold_shape *out);
+
+/* Is the relation the table as the base knows it? `what` (of `size` bytes) says the first difference. */
+bool plantable_fits(const struct plan_table *t, const struct relation *r, char *what, size_t size);
+
+#endif

@@ -1,0 +1,230 @@
+#include "agent/restore/restore.h"
+
+#include <inttypes.h>
+
+#include "agent/restore/fresh.h"
+#include "agent/restore/gather.h"
+#include "agent/restore/inherit.h"
+#include "agent/restore/job.h"
+#include "agent/restore/parallel.h"
+#include "agent/restore/place.h"
+#include "agent/restore/replace.h"
+#include "proto/pbmem.h"
+#include "store/io.h"
+#include "store/snapreader.h"
+
+void restore_result_fini(struct restore_result *r)
+{
+    for (size_t i = 0; i < r->table_count; i++) {
+        free(r->table[i].schema);
+        free(r->table[i].name);
+    }
+    for (size_t i = 0; i < r->skipped_count; i++)
+        free(r->skipped[i]);
+    for (size_t i = 0; i < r->warning_count; i++)
+        free(r->warning[i]);
+    free(r->table);
+    free(r->skipped);
+    free(r->warning);
+    *r = (struct restore_result){0};
+}
+
+/* ---- which tiers come ---- */
+
+#define TRAVELS (TIER_BIT(TIER_BUSINESS) | TIER_BIT(TIER_AUDIT))
+
+/* The device's own rows must be there when they are wanted. */
+static status check_device_files(const struct chain *chain, err *e)
+{
+    for (size_t i = 0; i < chain->count; i++) {
+        OWNED(snapreader) struct snapreader *r = NULL;
+        if (!chain->link[i].commit->has_device_header_hash)
+            continue;
+        TRY(snapreader_open(chain->dir, chain->link[i].name, &r, e));
+        if (!snapreader_has_device(r))
+            return err_set(
+                e, ERR_VALIDATION,
+                "%s is a business backup: %s.device is not there; restore without this device's own "
+                "rows with --tiers business,audit, or from a full-device backup",
+                chain->dir, chain->link[i].name);
+    }
+    return DONE;
+}
+
+static status choose_tiers(const struct place *place, const struct restore_request *request, unsigned *tiers,
+                           err *e)
+{
+    *tiers = place->same_device ? TRAVELS | TIER_BIT(TIER_DEVICE) : TRAVELS;
+    if (request->tiers != 0)
+        *tiers &= request->tiers;
+    if (*tiers == 0)
+        return err_set(e, ERR_VALIDATION,
+                       "nothing is left to restore: rows of the device tier return only to their own device, "
+                       "transient ones are kept nowhere");
+    return (*tiers & TIER_BIT(TIER_DEVICE)) != 0 ? check_device_files(place->chain, e) : DONE;
+}
+
+/* ---- the report ---- */
+
+static status report_tables(struct job *job, err *e)
+{
+    const struct plan *p = job->plan;
+    struct restore_result *out = job->out;
+    out->table = calloc(p->count + 1, sizeof *out->table);
+    if (out->table == NULL)
+        return err_no_memory(e);
+    for (size_t i = 0; i < p->count; i++) {
+        const struct plan_table *from = &p->table[i];
+        struct restored_table *to = &out->table[out->table_count];
+        if (!from->comes)
+            continue;
+        out->table_count++;
+        to->schema = strdup(from->message->schema);
+        to->name = strdup(from->message->name);
+        if (to->schema == NULL || to->name == NULL)
+            return err_no_memory(e);
+        to->tier = (enum tier)from->message->tier;
+        to->rows = job->proof[i].expected.rows;
+        table_digest_bytes(&job->proof[i].expected, to->digest);
+        to->proven = job->proof[i].proven;
+        to->base_rows = from->base_digest.rows;
+        to->actions = from->actions;
+        out->rows += to->rows;
+    }
+    return DONE;
+}
+
+static status report_skipped(struct job *job, err *e)
+{
+    for (size_t i = 0; i < job->plan->count; i++) {
+        const Pgstrand__Table *t = job->plan->table[i].message;
+        const char *why = (job->plan->tiers & TIER_BIT(t->tier)) != 0 ? "not named"
+                          : job->same_device                          ? "its tier was not asked for"
+                                                                      : "it belongs to another device";
+        if (!job->plan->table[i].comes)
+            TRY(job_skip(job, e, "%s.%s (%s): %s", t->schema, t->name, tier_name((enum tier)t->tier), why));
+    }
+    return DONE;
+}
+
+static status report_target(struct job *job, err *e)
+{
+    const struct restore_target *target = &job->request->target;
+    const struct plan *p = job->plan;
+    const Pgstrand__SnapshotHeader *h = p->chain->link[plan_last_link(p, p->seq)].commit->header;
+    job->out->seq = p->seq;
+    job->out->actions = p->actions;
+    job->out->rounded = target->kind == TARGET_SEQ && target->seq != p->seq;
+    if (job->out->rounded)
+        TRY(job_warn(job, e,
+                     "seq %" PRIu64 " lies inside a transaction: rounded down to the commit before it, seq "
+                     "%" PRIu64,
+                     target->seq, p->seq));
+    const Pgstrand__SnapshotHeader *last = p->chain->link[p->chain->count - 1].commit->header;
+    if (target->kind == TARGET_TIME && p->log == NULL && target->time > last->last_time)
+        TRY(job_warn(job, e, "the chain ends at seq %" PRIu64 ", before the time that was asked for",
+                     p->seq));
+    return uuid_from_bytes(bytes_of(h->snapshot.data, h->snapshot.len), "snapshot", &job->out->snapshot, e);
+}
+
+/* ---- the steps ---- */
+
+struct breaks {
+    const struct plan *plan;
+};
+
+/* What capture noticed without a DDL action: a relation that changed its shape. */
+static status check_break(void *context, struct bytes key, const ProtobufCMessage *record, err *e)
+{
+    const struct plan *p = ((const struct breaks *)context)->plan;
+    const Pgstrand__SchemaBreak *b = (const Pgstrand__SchemaBreak *)(const void *)record;
+    (void)key;
+    if (b->lsn < p->base_lsn || b->seq > p->seq)
+        return DONE;
+    return gather_schema_changed(p, b->seq, b->seq, b->what, e);
+}
+
+static status check_target(const struct job *job, struct pgconn *c, err *e)
+{
+    if (job->request->mode == RESTORE_REPLACE)
+        return replace_check(job->plan, c, e);
+    TRY(fresh_check(job->plan, c, e));
+    return job->request->jobs > 1 ? parallel_check(c, e) : DONE;
+}
+
+static status load(struct job *job, struct pgconn **c, err *e)
+{
+    if (job->request->mode == RESTORE_REPLACE)
+        return replace_run(job, *c, e);
+    if (job->request->jobs > 1)
+        return parallel_run(job, c, e);
+    return fresh_run(job, *c, e);
+}
+
+/* The fold's share of the memory; its parts on disk take half as much again when they are read. */
+static struct fold_options fold_options_of(const struct datadir *d, const struct restore_request *request)
+{
+    return (struct fold_options){.memory = (size_t)(d->config->restore_memory / 3 * 2),
+                                 .dir = d->spool,
+                                 .emitters = request->jobs > 1 ? (unsigned)request->jobs : 1};
+}
+
+static status gather(struct job *job, bool own, err *e)
+{
+    TRY(gather_run(job->plan, job->fold, job->progress, e));
+    struct breaks breaks = {job->plan};
+    if (own)
+        TRY(catalog_each(job->d->catalog, CATALOG_BREAK, check_break, &breaks, e));
+    TRY(report_target(job, e));
+    return report_skipped(job, e);
+}
+
+static status run(struct job *job, const struct place *place, err *e)
+{
+    const struct restore_request *request = job->request;
+    OWNED(pgconn) struct pgconn *c = NULL;
+    TRY(pgconn_open(request->conninfo, PGCONN_QUERY, &c, e));
+    err unfit = ERR_INIT;
+    bool fits = check_target(job, c, &unfit).ok;
+    if (!fits && !request->dry_run) {
+        *e = unfit;
+        return FAILED;
+    }
+    TRY(gather(job, request->from == NULL, e));
+    if (request->dry_run) {
+        if (!fits)
+            TRY(job_warn(job, e, "the target would be refused: %s", unfit.message));
+        return report_tables(job, e);
+    }
+    TRY(load(job, &c, e));
+    if (!place->same_device && !job->d->has_identity)
+        TRY(inherit_identity(job, place, e));
+    return report_tables(job, e);
+}
+
+status restore_run(struct datadir *d, const struct restore_request *request, const struct progress *progress,
+                   struct restore_result *out, err *e)
+{
+    OWNED(place) struct place place = {0};
+    OWNED(plan) struct plan *plan = NULL;
+    OWNED(fold) struct fold *fold = NULL;
+    unsigned tiers = 0;
+    *out = (struct restore_result){0};
+    if (request->jobs > 1 && request->mode != RESTORE_FRESH)
+        return err_set(e, ERR_USAGE, "several jobs can only restore into an empty database (--mode fresh)");
+    TRY(place_find(d, request, &place, e));
+    TRY(choose_tiers(&place, request, &tiers, e));
+    const struct plan_options options = {place.chain, place.log, &request->target, tiers, request->tables};
+    TRY(plan_make(&options, &plan, e));
+    const struct fold_options memory = fold_options_of(d, request);
+    TRY(io_make_dir(d->spool, e));
+    TRY(fold_new(&memory, &fold, e));
+    OWNED(memory) struct table_proof *proof = calloc(plan->count + 1, sizeof *proof);
+    if (proof == NULL)
+        return err_no_memory(e);
+    struct job job = {d, request, progress, plan, fold, proof, out, place.same_device};
+    out->same_device = place.same_device;
+    if (!place.same_device)
+        TRY(job_warn(&job, e, "different device: rows of the device tier stay behind"));
+    return run(&job, &place, e);
+}

@@ -1,0 +1,31 @@
+/*
+ * schemasql: the schema's text on the target, statement by statement, so that a failure names the one that
+ * failed.
+ */
+#ifndef PGSTRAND_SCHEMASQL_H
+#define PGSTRAND_SCHEMASQL_H
+
+#include "agent/restore/job.h"
+
+/* When a statement of post-data may run, if not all run in their order. */
+enum schemasql_phase {
+    SCHEMASQL_INDEX,   /* indexes and constraints that make one: each alone, after the rows */
+    SCHEMASQL_REST,    /* triggers, rules, comments, policies, ...: in their order */
+    SCHEMASQL_FOREIGN, /* foreign keys */
+    SCHEMASQL_LAST,    /* event triggers and what concerns them: they would see all else happen */
+    SCHEMASQL_PHASES
+};
+enum schemasql_phase schemasql_phase_of(struct bytes statement);
+
+MUST_CHECK status schemasql_statement(struct pgconn *c, struct bytes statement, err *e);
+MUST_CHECK status schemasql_run(struct job *job, struct pgconn *c, const char *text, const char *what,
+                                err *e);
+
+/* Fills the materialized views, in the order in which they were made; in a transaction. One that cannot be
+ * filled is a warning. */
+MUST_CHECK status schemasql_refresh(struct job *job, struct pgconn *c, err *e);
+
+/* ANALYZE of the tables that came: outside of a transaction, a failure is a warning. */
+MUST_CHECK status schemasql_analyze(struct job *job, struct pgconn *c, err *e);
+
+#endif

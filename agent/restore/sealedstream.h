@@ -1,0 +1,30 @@
+/*
+ * sealedstream: the actions of one tier of one snapshot, one after the other, taken apart without copying.
+ *
+ * Threads: one per handle. Ownership: the head is borrowed until sealedstream_advance.
+ */
+#ifndef PGSTRAND_SEALEDSTREAM_H
+#define PGSTRAND_SEALEDSTREAM_H
+
+#include "proto/action.h"
+#include "store/snapreader.h"
+
+struct sealedstream;
+
+struct sealed_action {
+    uint64_t seq;
+    struct commit commit;
+    struct action action;
+};
+
+/* *out NULL: the snapshot has no actions of this tier, or they are lawfully absent. */
+MUST_CHECK status sealedstream_open(const char *dir, const char *name, enum tier tier,
+                                    struct sealedstream **out, err *e);
+void sealedstream_close(struct sealedstream *s); /* NULL-safe */
+OWN_POINTER(sealedstream, sealedstream_close);
+
+/* The action it stands on, the first one after opening; NULL when it has passed the last. */
+const struct sealed_action *sealedstream_head(const struct sealedstream *s);
+MUST_CHECK status sealedstream_advance(struct sealedstream *s, err *e);
+
+#endif

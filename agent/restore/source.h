@@ -1,0 +1,44 @@
+/*
+ * source: the actions of a node in seq order: those sealed behind a FULL, then, of the own node, the log's
+ * tail.
+ *
+ * Of sealed snapshots only the sections of the wanted tiers are read; where a tier's file is lawfully absent
+ * its actions are missing from the row, seqs then have gaps. A TRUNCATE that names tables of several tiers
+ * comes once for each of them, with one seq.
+ *
+ * Threads: one per handle. Ownership: what source_next hands out is borrowed until the next call; relations
+ * until source_close.
+ */
+#ifndef PGSTRAND_SOURCE_H
+#define PGSTRAND_SOURCE_H
+
+#include "proto/action.h"
+#include "proto/base/own.h"
+#include "proto/relation.h"
+#include "store/chain.h"
+
+struct source;
+
+struct source_options {
+    const struct chain *chain;
+    size_t base;     /* number of the link that is the FULL: actions behind it are read */
+    const char *log; /* folder of the log whose tail goes on where the chain ends; NULL: none */
+    unsigned tiers;  /* bits 1 << enum tier */
+};
+
+MUST_CHECK status source_open(const struct source_options *options, struct source **out, err *e);
+void source_close(struct source *s); /* NULL-safe */
+OWN_POINTER(source, source_close);
+
+struct source_action {
+    uint64_t seq;
+    struct commit commit;
+    struct action action;
+    const struct relation *relation; /* NULL for TRUNCATE, DDL and MESSAGE */
+};
+MUST_CHECK status source_next(struct source *s, struct source_action *out, bool *end, err *e);
+
+/* A relation named by the action last handed out (TRUNCATE). ERR_STORAGE when it is not there. */
+MUST_CHECK status source_relation(struct source *s, uint32_t version, const struct relation **out, err *e);
+
+#endif

@@ -1,0 +1,26 @@
+/*
+ * workpool: numbered tasks over several threads, each with a database connection of its own. Tasks start in
+ * their order; after a failure no new one starts, and the first failure is the one that is told.
+ *
+ * Threads: workpool_run returns when all have ended; progress is told from the caller's thread.
+ */
+#ifndef PGSTRAND_WORKPOOL_H
+#define PGSTRAND_WORKPOOL_H
+
+#include "agent/pg/pgconn.h"
+#include "agent/progress.h"
+
+struct workpool {
+    int workers;
+    size_t tasks;
+    void *context;
+    /* In a worker's thread. */
+    status (*connect)(void *context, struct pgconn **out, err *e);
+    status (*task)(void *context, struct pgconn *c, size_t number, err *e);
+    const struct progress *progress;
+    const char *what; /* for progress */
+};
+
+MUST_CHECK status workpool_run(const struct workpool *pool, err *e);
+
+#endif
