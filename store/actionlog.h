@@ -71,7 +71,7 @@ const struct log_position *logwriter_position(const struct logwriter *w);
  * logwriter_relation. */
 const struct relation *logwriter_relation_latest(const struct logwriter *w, uint32_t oid);
 
-/* Stores `r` as a new version unless the latest of its oid has the same shape, name, tier and table UUID;
+/* Stores `r` as a new version unless the latest of its oid and tier has the same shape, name and table UUID;
  * *version is the one to use. */
 MUST_CHECK status logwriter_relation(struct logwriter *w, const struct relation *r, uint32_t *version,
                                      err *e);

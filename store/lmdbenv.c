@@ -13,8 +13,10 @@
 
 #include "store/io.h"
 
-#define MAP_STEP ((size_t)1 << 30) /* bytes of address space, not of memory or disk */
-#define CHECK_EVERY 256            /* write transactions between looks for readers that died */
+#ifndef LMDBENV_MAP_STEP                   /* a test makes it small, to see the map grow */
+#define LMDBENV_MAP_STEP ((size_t)1 << 30) /* bytes of address space, not of memory or disk */
+#endif
+#define CHECK_EVERY 256 /* write transactions between looks for readers that died */
 
 struct lmdbenv {
     MDB_env *env;
@@ -144,7 +146,7 @@ static int open_file(struct lmdbenv *env, unsigned flags)
     if (code == MDB_SUCCESS)
         code = mdb_env_set_maxdbs(env->env, LMDBENV_DATABASES);
     if (code == MDB_SUCCESS)
-        code = mdb_env_set_mapsize(env->env, MAP_STEP);
+        code = mdb_env_set_mapsize(env->env, LMDBENV_MAP_STEP);
     if (code == MDB_SUCCESS)
         code = mdb_env_open(env->env, env->path, MDB_NOSUBDIR | MDB_NOTLS | flags, 0600);
     if (code != MDB_SUCCESS && env->env != NULL) {
@@ -293,10 +295,10 @@ static int make_room(struct lmdbenv *env, size_t need)
     if (atomic_fetch_add(&env->begun, 1) % CHECK_EVERY == CHECK_EVERY - 1)
         (void)mdb_reader_check(env->env, &dead);
     /* Half as much again, for branch pages and the list of free ones. */
-    uint64_t wanted = lmdbenv_used(env) + need + need / 2 + MAP_STEP / 16;
+    uint64_t wanted = lmdbenv_used(env) + need + need / 2 + LMDBENV_MAP_STEP / 16;
     if (wanted <= env->map)
         return MDB_SUCCESS;
-    return resize(env, (size_t)(wanted / MAP_STEP + 1) * MAP_STEP);
+    return resize(env, (size_t)(wanted / LMDBENV_MAP_STEP + 1) * LMDBENV_MAP_STEP);
 }
 
 status lmdbenv_begin(struct lmdbenv *env, enum lmdbenv_kind kind, size_t need, struct lmdbtxn *t, err *e)

@@ -304,14 +304,13 @@ const struct log_position *logwriter_position(const struct logwriter *w)
 
 const struct relation *logwriter_relation_latest(const struct logwriter *w, uint32_t oid)
 {
-    const struct relcache_entry *entry = relcache_latest(w->relations, oid);
+    const struct relcache_entry *entry = relcache_latest_of_all(w->relations, oid);
     return entry == NULL ? NULL : entry->relation;
 }
 
 static bool unchanged(const struct relation *a, const struct relation *b)
 {
-    return a->tier == b->tier && uuid_equal(&a->table, &b->table) && strcmp(a->schema, b->schema) == 0 &&
-           strcmp(a->name, b->name) == 0 && relation_same_shape(a, b);
+    return uuid_equal(&a->table, &b->table) && relation_same_shape(a, b);
 }
 
 /* The present segment holds this version afterwards. */
@@ -327,7 +326,7 @@ static status ensure_stored(struct logwriter *w, struct relcache_entry *entry, e
 
 static status use_relation(struct logwriter *w, const struct relation *r, uint32_t *version, err *e)
 {
-    struct relcache_entry *entry = relcache_latest(w->relations, r->oid);
+    struct relcache_entry *entry = relcache_latest(w->relations, r->oid, r->tier);
     if (entry == NULL || !unchanged(entry->relation, r)) {
         struct relation *copy = NULL;
         TRY(ready_for(w, 0, e));

@@ -49,11 +49,16 @@ struct relcache_entry *relcache_find(struct relcache *c, uint32_t version)
     return found ? &c->entry[c->last] : NULL;
 }
 
-/* Where this oid is or belongs; there is always a free bucket. */
-static uint32_t *bucket_of(struct relcache *c, uint32_t oid)
+static bool is(const struct relation *r, uint32_t oid, enum tier tier)
 {
-    size_t at = oid * UINT32_C(2654435761) & (c->buckets - 1); /* Knuth's multiplier */
-    while (c->bucket[at] != 0 && c->entry[c->bucket[at] - 1].relation->oid != oid)
+    return r->oid == oid && r->tier == tier;
+}
+
+/* Where this oid and tier is or belongs; there is always a free bucket. */
+static uint32_t *bucket_of(struct relcache *c, uint32_t oid, enum tier tier)
+{
+    size_t at = (oid + (uint32_t)tier) * UINT32_C(2654435761) & (c->buckets - 1); /* Knuth's multiplier */
+    while (c->bucket[at] != 0 && !is(c->entry[c->bucket[at] - 1].relation, oid, tier))
         at = (at + 1) & (c->buckets - 1);
     return &c->bucket[at];
 }
@@ -70,7 +75,7 @@ static status index_again(struct relcache *c, err *e)
     }
     memset(c->bucket, 0, c->buckets * sizeof *c->bucket);
     for (size_t i = 0; i < c->count; i++) /* by version: the newest stays */
-        *bucket_of(c, c->entry[i].relation->oid) = (uint32_t)i + 1;
+        *bucket_of(c, c->entry[i].relation->oid, c->entry[i].relation->tier) = (uint32_t)i + 1;
     c->last = 0;
     return DONE;
 }
@@ -104,17 +109,28 @@ status relcache_add(struct relcache *c, struct relation *r, struct relcache_entr
     c->entry[at] = (struct relcache_entry){.relation = r};
     c->count++;
     if (last && c->count * 2 < c->buckets)
-        *bucket_of(c, r->oid) = (uint32_t)at + 1;
+        *bucket_of(c, r->oid, r->tier) = (uint32_t)at + 1;
     else
         TRY(index_again(c, e));
     *out = &c->entry[at];
     return DONE;
 }
 
-struct relcache_entry *relcache_latest(struct relcache *c, uint32_t oid)
+struct relcache_entry *relcache_latest(struct relcache *c, uint32_t oid, enum tier tier)
 {
-    uint32_t found = c->buckets == 0 ? 0 : *bucket_of(c, oid);
+    uint32_t found = c->buckets == 0 ? 0 : *bucket_of(c, oid, tier);
     return found == 0 ? NULL : &c->entry[found - 1];
+}
+
+struct relcache_entry *relcache_latest_of_all(struct relcache *c, uint32_t oid)
+{
+    struct relcache_entry *latest = NULL;
+    for (enum tier tier = TIER_NONE; tier <= TIER_TRANSIENT; tier++) {
+        struct relcache_entry *entry = relcache_latest(c, oid, tier);
+        if (entry != NULL && (latest == NULL || entry > latest)) /* they are sorted by version */
+            latest = entry;
+    }
+    return latest;
 }
 
 struct relcache_entry *relcache_entries(struct relcache *c, size_t *count)
@@ -155,10 +171,8 @@ status relcache_trim(struct relcache *c, size_t max, err *e)
 {
     size_t newest = 0; /* of each oid, moved to the front; those behind go */
     for (size_t i = 0; i < c->count; i++) {
-        if (relcache_latest(c, c->entry[i].relation->oid) == &c->entry[i])
-            c->entry[i].stored = UINT64_MAX;
-        else
-            c->entry[i].stored = 0;
+        const struct relation *r = c->entry[i].relation;
+        c->entry[i].stored = relcache_latest(c, r->oid, r->tier) == &c->entry[i];
     }
     for (size_t i = 0; i < c->count; i++) {
         if (c->entry[i].stored == 0)

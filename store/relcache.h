@@ -1,5 +1,6 @@
 /*
- * relcache: relations of a log in memory: by version, and the newest by oid.
+ * relcache: relations of a log in memory: by version, and the newest by oid and tier (where a column decides
+ * on the tier, a table has rows of two).
  *
  * Ownership: owns the relations given to it; what it hands out lives until relcache_rollback, relcache_trim
  * or relcache_free. Threads: belongs to one.
@@ -26,7 +27,9 @@ MUST_CHECK status relcache_add(struct relcache *c, struct relation *r, struct re
 
 /* NULL when it is not there. Entries move with the next relcache_add. */
 struct relcache_entry *relcache_find(struct relcache *c, uint32_t version);
-struct relcache_entry *relcache_latest(struct relcache *c, uint32_t oid);
+struct relcache_entry *relcache_latest(struct relcache *c, uint32_t oid, enum tier tier);
+/* Of any tier. */
+struct relcache_entry *relcache_latest_of_all(struct relcache *c, uint32_t oid);
 
 /* All, by version. */
 struct relcache_entry *relcache_entries(struct relcache *c, size_t *count);
@@ -34,7 +37,7 @@ struct relcache_entry *relcache_entries(struct relcache *c, size_t *count);
 /* Forgets versions >= first, and marks `stored` >= since. */
 MUST_CHECK status relcache_rollback(struct relcache *c, uint32_t first, uint64_t since, err *e);
 
-/* Keeps the newest version of each oid alone, and of these the `max` last used. */
+/* Keeps the newest version of each oid and tier alone, and of these the `max` last used. */
 MUST_CHECK status relcache_trim(struct relcache *c, size_t max, err *e);
 
 #endif

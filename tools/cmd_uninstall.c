@@ -13,7 +13,7 @@ status cmd_uninstall(struct cli *cli, err *e)
     };
     OWNED(datadir) struct datadir *d = NULL;
     OWNED(text) char *root = NULL;
-    bool yes = keep;
+    bool yes = true;
 
     TRY(options_parse(cli, specs, 1, 0, 0, e));
     if (cli->finished)

@@ -68,8 +68,8 @@ static status timed_out(const struct wait *w, double timeout, err *e)
 {
     char target[LSN_TEXT], at[LSN_TEXT], behind[OUTPUT_TEXT];
     lsn end = w->state.position.end_lsn;
-    return err_set(e, ERR_TIMEOUT, "the log is at %s after %g s and %s short of %s; %s", lsn_format(end, at),
-                   timeout, output_size(w->target - end, behind), lsn_format(w->target, target),
+    return err_set(e, ERR_TIMEOUT, "after %g s the log is at %s, %s short of %s; %s", timeout,
+                   lsn_format(end, at), output_size(w->target - end, behind), lsn_format(w->target, target),
                    agentstate_words(agentstate_life(w->d)));
 }
 
