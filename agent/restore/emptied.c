@@ -81,7 +81,7 @@ static const char orphans_query[] =
     "   ON a.attrelid = k.conrelid AND a.attnum = u.n),"
     " pn.nspname, pa.relname,"
     " (SELECT pg_catalog.string_agg(pg_catalog.format('p.%%I = c.%%I', b.attname, a.attname), ' AND ')"
-    "   FROM pg_catalog.unnest(k.conkey, k.confkey) u(n, m) JOIN pg_catalog.pg_attribute a"
+    "   FROM unnest(k.conkey, k.confkey) u(n, m) JOIN pg_catalog.pg_attribute a"
     "   ON a.attrelid = k.conrelid AND a.attnum = u.n JOIN pg_catalog.pg_attribute b"
     "   ON b.attrelid = k.confrelid AND b.attnum = u.m))"
     " FROM pg_catalog.pg_constraint k"

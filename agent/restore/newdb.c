@@ -107,8 +107,9 @@ static status copy_settings(struct newdb *n, struct pgconn *target, err *e)
     const char *params[] = {n->name};
     TRY(pgconn_query(
         target,
-        "SELECT CASE WHEN s.setrole = 0 THEN pg_catalog.format('ALTER DATABASE %I', $1) ELSE"
-        " pg_catalog.format('ALTER ROLE %I IN DATABASE %I', pg_catalog.pg_get_userbyid(s.setrole), $1) END"
+        "SELECT CASE WHEN s.setrole = 0 THEN pg_catalog.format('ALTER DATABASE %I', $1::text) ELSE"
+        " pg_catalog.format('ALTER ROLE %I IN DATABASE %I', pg_catalog.pg_get_userbyid(s.setrole), $1::text) "
+        "END"
         " || pg_catalog.format(' SET %I = %L', split_part(c, '=', 1), substr(c, strpos(c, '=') + 1))"
         " FROM pg_catalog.pg_db_role_setting s, pg_catalog.unnest(s.setconfig) c"
         " WHERE s.setdatabase = (SELECT oid FROM pg_catalog.pg_database"
