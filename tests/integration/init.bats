@@ -1,0 +1,315 @@
+# init on real clusters: what it finds, what it makes, what it leaves when it is killed, and what uninstall takes away.
+
+setup_file() {
+    load ../lib/cluster
+    load ../lib/pgstrand
+    harness_begin
+    cluster_new source
+}
+
+teardown_file() {
+    load ../lib/cluster
+    harness_end
+}
+
+setup() {
+    load ../lib/cluster
+    load ../lib/pgstrand
+    DATA=$BATS_TEST_TMPDIR/data
+    DB=db$BATS_TEST_NUMBER
+}
+
+# Slots and limits are the cluster's: each test gives back what it took.
+teardown() {
+    pgstrand uninstall --data "$DATA" --yes >/dev/null 2>&1 || true
+    CLUSTER=source sql postgres "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE NOT active" >/dev/null || true
+}
+
+init() {
+    pgstrand init --data "$DATA" --source "$(conninfo "$DB")" --no-progress "$@"
+}
+
+shop() {
+    database_new "$DB"
+    sql "$DB" "
+        CREATE TABLE item (id int PRIMARY KEY, name text);
+        CREATE TABLE sale (id serial PRIMARY KEY, item int REFERENCES item, at timestamptz DEFAULT now());
+        CREATE TABLE journal (line text, n int);
+        INSERT INTO item SELECT g, 'item ' || g FROM generate_series(1, 200) g;
+        INSERT INTO sale (item) SELECT g % 200 + 1 FROM generate_series(1, 1000) g;
+        INSERT INTO journal SELECT 'line', g % 7 FROM generate_series(1, 100) g"
+}
+
+slots() {
+    sql postgres "SELECT count(*) FROM pg_replication_slots"
+}
+
+limit_is() {
+    [ "$(sql postgres 'SHOW max_slot_wal_keep_size')" = "$1" ]
+}
+
+# Everything of a database and its cluster that init may touch.
+catalogue() {
+    "$PG_DUMP" -s -d "$(conninfo "$DB")" | grep -v restrict
+    sql "$DB" "SELECT nspname FROM pg_namespace ORDER BY 1; SELECT evtname FROM pg_event_trigger;
+        SELECT pubname FROM pg_publication; SELECT slot_name FROM pg_replication_slots;
+        SELECT oid::regclass, relreplident FROM pg_class WHERE relkind = 'r' AND oid >= 16384 ORDER BY 1;
+        SELECT name, setting, sourcefile FROM pg_settings WHERE name = 'max_slot_wal_keep_size'"
+}
+
+@test "init makes slot, publication, triggers and a FULL; the second run says that it is complete" {
+    shop
+    init
+    [ "$(sql "$DB" "SELECT count(*) FROM pg_replication_slots WHERE database = '$DB' AND plugin = 'pgoutput' AND NOT temporary")" -eq 1 ]
+    [ "$(sql "$DB" "SELECT count(*) FROM pg_publication WHERE pubname ~ '^pgstrand_[0-9a-f]{16}\$' AND puballtables")" -eq 1 ]
+    [ "$(sql "$DB" "SELECT count(*) FROM pg_event_trigger WHERE evtenabled = 'A'")" -eq 3 ]
+    [ "$(find "$DATA/snapshots" -name '*-full-*.commit' | wc -l)" -eq 1 ]
+    [ -z "$(find "$DATA" -name '*.part')" ]
+    grep -q "dbname='$DB'" "$DATA/pgstrand.conf"
+    run init
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"captured already"* ]]
+    [ "$(slots)" -eq 1 ]
+}
+
+@test "a password in the connection string is not written down" {
+    shop
+    pgstrand init --data "$DATA" --source "$(conninfo "$DB") password=Geheim17" --no-progress
+    refute grep -rq Geheim17 "$DATA"
+}
+
+@test "wal_level that is not logical: exit 10, and what to do" {
+    cluster_new replica wal_level=replica
+    database_new "$DB"
+    expect_exit 10 'wal_level is replica.*ALTER SYSTEM SET wal_level' init
+    [ "$(sql "$DB" "SELECT count(*) FROM pg_namespace WHERE nspname = 'pgstrand'")" -eq 0 ]
+    cluster_remove replica
+}
+
+@test "no slot free: exit 10, nothing changed" {
+    cluster_new full max_replication_slots=1
+    database_new "$DB"
+    sql postgres "SELECT pg_create_physical_replication_slot('taken')" >/dev/null
+    expect_exit 10 'no replication slot is free \(1 of 1' init
+    [ "$(sql "$DB" "SELECT count(*) FROM pg_publication")" -eq 0 ]
+    cluster_remove full
+}
+
+@test "no sender free: exit 10" {
+    cluster_new senders max_wal_senders=0 max_replication_slots=4
+    database_new "$DB"
+    expect_exit 10 'no WAL sender is free' init
+    cluster_remove senders
+}
+
+@test "a role that may not replicate, a role that may not read: exit 10 and 11" {
+    shop
+    sql "$DB" "DROP ROLE IF EXISTS plain; CREATE ROLE plain LOGIN; DROP ROLE IF EXISTS reader; CREATE ROLE reader LOGIN REPLICATION;
+        GRANT CREATE ON DATABASE $DB TO reader"
+    expect_exit 10 'role plain may not replicate' pgstrand init --data "$DATA" --source "$(conninfo_tcp "$DB" plain)"
+    expect_exit 11 'role reader may not read table public.item' pgstrand init --data "$DATA" --source "$(conninfo_tcp "$DB" reader)"
+}
+
+@test "wrong password: exit 10; server away: exit 13; no such database: exit 10" {
+    cluster_new scram
+    database_new "$DB"
+    sql "$DB" "SET password_encryption = 'scram-sha-256'; CREATE ROLE guarded SUPERUSER LOGIN PASSWORD 'right'"
+    echo 'host all guarded 127.0.0.1/32 scram-sha-256' >"$BATS_TEST_TMPDIR/hba"
+    cat "$(cluster_folder)/data/pg_hba.conf" >>"$BATS_TEST_TMPDIR/hba"
+    as_postgres tee "$(cluster_folder)/data/pg_hba.conf" <"$BATS_TEST_TMPDIR/hba" >/dev/null
+    sql postgres 'SELECT pg_reload_conf()' >/dev/null
+    PGPASSWORD=wrong expect_exit 10 'password authentication failed' pgstrand init --data "$DATA" --source "$(conninfo_tcp "$DB" guarded)"
+    expect_exit 10 'no password supplied' pgstrand init --data "$DATA" --source "$(conninfo_tcp "$DB" guarded)"
+    expect_exit 10 'database "nowhere" does not exist' pgstrand init --data "$DATA" --source "$(conninfo nowhere)"
+    cluster_stop
+    expect_exit 13 'cannot connect' init
+    cluster_remove scram
+}
+
+@test "a database without tables: a warning, and it works" {
+    database_new "$DB"
+    run init
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"has no tables yet"* ]]
+    sql "$DB" "CREATE TABLE first (id int PRIMARY KEY); INSERT INTO first VALUES (1); DELETE FROM first"
+}
+
+@test "findings: a keyless table, an unlogged one, a foreign key across tiers" {
+    shop
+    sql "$DB" "CREATE UNLOGGED TABLE scratch (a int)"
+    printf '[tiers]\ndevice = item\n' >"$BATS_TEST_TMPDIR/conf"
+    run init --config "$BATS_TEST_TMPDIR/conf" --dry-run
+    [[ "$output" == *"public.journal has no usable key"* ]]
+    [[ "$output" == *"public.scratch is unlogged"* ]]
+    [[ "$output" == *"sale_item_fkey leads from business table public.sale to device table public.item"* ]]
+    [ "$(slots)" -eq 0 ]
+    [ "$(sql "$DB" "SELECT count(*) FROM pg_namespace WHERE nspname = 'pgstrand'")" -eq 0 ]
+}
+
+@test "tables without key, old and new, can still be updated and deleted from" {
+    shop
+    init
+    [ "$(sql "$DB" "SELECT relreplident FROM pg_class WHERE oid = 'journal'::regclass")" = f ]
+    sql "$DB" "UPDATE journal SET n = n + 1; DELETE FROM journal WHERE n = 3"
+    sql "$DB" "BEGIN; CREATE TABLE fresh (a int); INSERT INTO fresh VALUES (1), (2); UPDATE fresh SET a = 3 WHERE a = 1; DELETE FROM fresh; COMMIT"
+    sql "$DB" "BEGIN; CREATE TABLE copied AS SELECT 1 AS x; DELETE FROM copied; COMMIT"
+    sql "$DB" "BEGIN; SELECT 2 AS y INTO chosen; DELETE FROM chosen; COMMIT"
+    sql "$DB" "BEGIN; ALTER TABLE item DROP CONSTRAINT item_pkey CASCADE; DELETE FROM item WHERE id = 1; COMMIT"
+    sql "$DB" "CREATE TABLE later (a int); ALTER TABLE later ADD PRIMARY KEY (a)"
+    [ "$(sql "$DB" "SELECT relreplident FROM pg_class WHERE oid = 'later'::regclass")" = d ]
+}
+
+@test "DDL is recorded, in the application's own transaction; temporary tables and what was rolled back are not" {
+    shop
+    init
+    sql "$DB" "CREATE TABLE t (a int PRIMARY KEY); ALTER TABLE t ADD b text DEFAULT 'x'; ALTER TABLE t ALTER b TYPE varchar(9);
+        ALTER TABLE t ALTER a TYPE text; CREATE INDEX t_b ON t (b); DROP TABLE t"
+    [ "$(sql "$DB" "SELECT string_agg(event || ':' || tag, ',' ORDER BY lsn) FROM pgstrand.ddl WHERE objects LIKE '%public.t%'")" = \
+        "ddl_command_end:CREATE TABLE,ddl_command_end:ALTER TABLE,table_rewrite:ALTER TABLE,ddl_command_end:ALTER TABLE,table_rewrite:ALTER TABLE,ddl_command_end:ALTER TABLE,ddl_command_end:CREATE INDEX,sql_drop:DROP TABLE" ]
+    [ "$(sql "$DB" "SELECT objects::jsonb #>> '{0,columns,1,missing}' FROM pgstrand.ddl WHERE tag = 'ALTER TABLE' AND objects LIKE '%public.t\"%' ORDER BY lsn LIMIT 1")" = '{x}' ]
+    before=$(sql "$DB" "SELECT count(*) FROM pgstrand.ddl")
+    sql "$DB" "CREATE TEMP TABLE tt (a int); ALTER TABLE tt ADD b int; CREATE INDEX ON tt (a); DROP TABLE tt"
+    sql "$DB" "BEGIN; CREATE TABLE gone (a int); ROLLBACK"
+    sql "$DB" "CREATE TABLE IF NOT EXISTS sale (a int)" 2>/dev/null
+    [ "$(sql "$DB" "SELECT count(*) FROM pgstrand.ddl")" -eq "$before" ]
+}
+
+@test "the application's DDL is not disturbed: sequences, owners without rights, isolation levels, a locked table" {
+    shop
+    sql "$DB" "DROP ROLE IF EXISTS owner1; CREATE ROLE owner1 LOGIN; GRANT CREATE ON SCHEMA public TO owner1"
+    init
+    [ "$(sql "$DB" "CREATE SEQUENCE mine; SELECT nextval('mine'); CREATE TABLE a1 (a int); SELECT lastval()" | tr '\n' ' ')" = '1 1 ' ]
+    "$PSQL" -X -q -v ON_ERROR_STOP=1 -d "$(conninfo_tcp "$DB" owner1)" -c "CREATE TABLE o1 (a int); INSERT INTO o1 VALUES (1); DELETE FROM o1; ALTER TABLE o1 ADD b int; DROP TABLE o1"
+    for level in 'READ COMMITTED' 'REPEATABLE READ' SERIALIZABLE; do
+        sql "$DB" "BEGIN ISOLATION LEVEL $level; SELECT 1; CREATE TABLE lv (a int); INSERT INTO lv VALUES (1); DELETE FROM lv; ALTER TABLE lv ADD b int; DROP TABLE lv; COMMIT" >/dev/null
+    done
+    sql "$DB" "DO \$\$ BEGIN EXECUTE 'CREATE TABLE fromdo (a int)'; DELETE FROM fromdo; END \$\$"
+    sql "$DB" "CREATE TABLE part (a int, b int) PARTITION BY RANGE (a); CREATE TABLE part1 PARTITION OF part FOR VALUES FROM (0) TO (9);
+        INSERT INTO part VALUES (1, 1); DELETE FROM part; ALTER TABLE part DETACH PARTITION part1; DROP TABLE part"
+    sql "$DB" "SELECT pgstrand.set_context('ann', 'till 3')" >/dev/null
+    "$PSQL" -X -q -v ON_ERROR_STOP=1 -d "$(conninfo_tcp "$DB" owner1)" -c "SELECT pgstrand.set_context('bob', NULL)" >/dev/null
+    # What the triggers use is not for everybody.
+    refute "$PSQL" -X -q -v ON_ERROR_STOP=1 -d "$(conninfo_tcp "$DB" owner1)" -c "SELECT pgstrand.give('item'::regclass, 'd', 'f')"
+    refute "$PSQL" -X -q -v ON_ERROR_STOP=1 -d "$(conninfo_tcp "$DB" owner1)" -c "INSERT INTO pgstrand.ddl VALUES (1, '0/0', 'x', 'x', '[]')"
+}
+
+@test "the publication cannot be dropped or renamed by mistake" {
+    shop
+    init
+    name=$(sql "$DB" "SELECT pubname FROM pg_publication")
+    refute sql "$DB" "DROP PUBLICATION $name"
+    refute sql "$DB" "ALTER PUBLICATION $name RENAME TO other"
+    [ "$(sql "$DB" "SELECT pubname FROM pg_publication")" = "$name" ]
+}
+
+@test "init waits for older transactions, says for whom, and can be killed while it waits" {
+    shop
+    (sql "$DB" "BEGIN; INSERT INTO item VALUES (1000, 'open'); SELECT pg_sleep(6); COMMIT" >/dev/null) 3>&- &
+    sleep 1
+    "$PGSTRAND_BUILD/pgstrand" init --data "$DATA" --source "$(conninfo "$DB")" >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
+    pid=$!
+    wait_for 5 grep -q 'waits for transactions that are older: pid' "$BATS_TEST_TMPDIR/out"
+    kill -KILL "$pid"
+    wait "$pid" || true
+    init
+    wait
+    [ "$(slots)" -eq 1 ]
+    [ "$(find "$DATA/snapshots" -name '*.commit' | wc -l)" -eq 1 ]
+    [ "$(sql "$DB" "SELECT count(*) FROM item WHERE id = 1000")" -eq 1 ]
+}
+
+# After any number of killed runs: one slot, one whole FULL with every row, nothing half-way, and the next run knows it.
+finishes() {
+    init >/dev/null
+    [ "$(slots)" -eq 1 ] || complain "$(slots) slots after $1"
+    [ "$(find "$DATA/snapshots" -name '*.commit' | wc -l)" -eq 1 ] || complain "not one snapshot after $1"
+    [ -z "$(find "$DATA" -name '*.part')" ] || complain "half a file after $1"
+    [ -z "$(find "$DATA/base" -type f)" ] || complain "staged tables left after $1"
+    pgstrand verify --data "$DATA" >/dev/null
+    run init
+    [ "$status" -eq 0 ] && [[ "$output" == *"captured already"* ]] || complain "not complete after $1: $output"
+    pgstrand uninstall --data "$DATA" --yes
+    rm -rf "$DATA"
+}
+
+@test "init killed at a write to disk, and killed again, and run again" {
+    shop
+    killed=0
+    for n in 2 9 16 24 33 43 54 66; do
+        PGSTRAND_IO_FAULT=kill:$n init >/dev/null 2>&1 || killed=$((killed + 1))
+        PGSTRAND_IO_FAULT=killafter:$((n / 2 + 1)) init >/dev/null 2>&1 || killed=$((killed + 1))
+        sql "$DB" "INSERT INTO journal VALUES ('meanwhile', $n); CREATE TABLE made_$n (a int)"
+        finishes "kill $n"
+    done
+    [ "$killed" -ge 10 ]
+}
+
+@test "init killed by the clock with the database at work, and run again" {
+    shop
+    for pause in 0.1 0.25 0.4 0.7; do
+        timeout -s KILL "$pause" "$PGSTRAND_BUILD/pgstrand" init --data "$DATA" --source "$(conninfo "$DB")" >/dev/null 2>&1 || true
+        sql "$DB" "INSERT INTO journal VALUES ('meanwhile', 1); CREATE TABLE made_${pause/./_} (a int)"
+        finishes "${pause} s"
+    done
+}
+
+@test "a full disk while init copies: exit 12, and the next run goes on" {
+    shop
+    PGSTRAND_IO_FAULT=full:1:.rows run init
+    [ "$status" -eq 12 ]
+    init
+    [ "$(slots)" -eq 1 ]
+}
+
+@test "a second data directory on the same database is refused: exit 15" {
+    shop
+    init
+    expect_exit 15 'is captured by node' pgstrand init --data "$BATS_TEST_TMPDIR/other" --source "$(conninfo "$DB")" --quiet
+    [ "$(slots)" -eq 1 ]
+}
+
+@test "the WAL limit is set where there is none, left where others have slots, and declined on request" {
+    shop
+    init
+    wait_for 5 limit_is 8GB
+    pgstrand uninstall --data "$DATA" --yes
+    wait_for 5 limit_is -1
+    rm -rf "$DATA"
+    sql postgres "SELECT pg_create_physical_replication_slot('another')" >/dev/null
+    init
+    limit_is -1
+    pgstrand uninstall --data "$DATA" --yes
+    rm -rf "$DATA"
+    sql postgres "SELECT pg_drop_replication_slot('another')" >/dev/null
+    init --no-wal-limit
+    limit_is -1
+}
+
+@test "uninstall leaves the database as it was" {
+    shop
+    sql "$DB" "CREATE TABLE quiet (a int); ALTER TABLE quiet REPLICA IDENTITY NOTHING;
+        CREATE TABLE indexed (a int NOT NULL); CREATE UNIQUE INDEX indexed_a ON indexed (a); ALTER TABLE indexed REPLICA IDENTITY USING INDEX indexed_a"
+    catalogue >"$BATS_TEST_TMPDIR/before"
+    init
+    refute diff -q <(catalogue) "$BATS_TEST_TMPDIR/before"
+    pgstrand uninstall --data "$DATA" --yes --keep-data
+    wait_for 5 limit_is -1
+    diff <(catalogue) "$BATS_TEST_TMPDIR/before"
+    # Once more: nothing is left to do, and that is no error.
+    pgstrand uninstall --data "$DATA" --yes
+}
+
+@test "without superuser: a table list, and init says what it lacks" {
+    database_new "$DB"
+    sql "$DB" "DROP ROLE IF EXISTS limited; CREATE ROLE limited LOGIN REPLICATION; GRANT CREATE ON DATABASE $DB TO limited; GRANT CREATE ON SCHEMA public TO limited;
+        CREATE TABLE foreign_owned (a int PRIMARY KEY); GRANT SELECT ON foreign_owned TO limited"
+    "$PSQL" -X -q -d "$(conninfo_tcp "$DB" limited)" -c "CREATE TABLE own (a int PRIMARY KEY); CREATE TABLE own_keyless (a int); CREATE TABLE pr (a int) PARTITION BY RANGE (a); CREATE TABLE pr1 PARTITION OF pr FOR VALUES FROM (0) TO (9)"
+    run pgstrand init --data "$DATA" --source "$(conninfo_tcp "$DB" limited)"
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"is not superuser"* ]]
+    [[ "$output" == *"public.foreign_owned belongs to another role"* ]] || [[ "$output" == *"foreign_owned belongs to another role"* ]]
+    [ "$(sql "$DB" "SELECT string_agg(tablename, ',' ORDER BY tablename) FROM pg_publication_tables")" = own,own_keyless,pr1 ]
+    "$PSQL" -X -q -v ON_ERROR_STOP=1 -d "$(conninfo_tcp "$DB" limited)" -c "INSERT INTO own_keyless VALUES (1); DELETE FROM own_keyless; INSERT INTO pr VALUES (1); DELETE FROM pr"
+    pgstrand uninstall --data "$DATA" --yes
+    [ "$(sql "$DB" "SELECT count(*) FROM pg_publication")" -eq 0 ]
+}
