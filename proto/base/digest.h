@@ -2,8 +2,7 @@
  * digest: SHA-256 and SHA-1, and the digest of a table. One of the two adapters of OpenSSL (the other is
  * signing).
  *
- * Threads: a hasher belongs to one thread at a time; it exists because fetching an algorithm costs more than
- * hashing a row.
+ * Threads: a hasher belongs to one thread at a time; it is kept and started anew for each row.
  */
 #ifndef PGSTRAND_DIGEST_H
 #define PGSTRAND_DIGEST_H
