@@ -215,6 +215,23 @@ static void a_connection_string_stays_on_its_line(void **state)
     assert_fails(config_format(c, &text, &e), &e, ERR_VALIDATION);
 }
 
+static void the_example_can_be_read(void **state)
+{
+    (void)state;
+    OWNED(scratch) struct scratch s = scratch_make();
+    OWNED(config) struct config *c = NULL;
+    struct table_tier t;
+    err e = ERR_INIT;
+    assert_done(config_load(TEST_DATA "/../../deploy/examples/pos/pgstrand.conf", &c, &e), &e);
+    assert_done(tier_rules_match(c->tiers, "public", "printJobs", &t, &e), &e);
+    assert_int_equal(t.tier, TIER_BUSINESS);
+    assert_string_equal(t.column, "status");
+    assert_int_equal(t.other, TIER_TRANSIENT);
+    assert_done(tier_rules_match(c->tiers, "public", "nodeStates", &t, &e), &e);
+    assert_int_equal(t.tier, TIER_DEVICE);
+    round_trip(&s, c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -226,6 +243,7 @@ int main(void)
         cmocka_unit_test(wrong_values),
         cmocka_unit_test(what_is_written_reads_back),
         cmocka_unit_test(a_connection_string_stays_on_its_line),
+        cmocka_unit_test(the_example_can_be_read),
     };
     return cmocka_run_group_tests_name("config", tests, NULL, NULL);
 }
