@@ -18,6 +18,7 @@ static const struct command commands[] = {
     {"seal", cmd_seal, "", "make the next snapshot of the chain"},
     {"snapshots", cmd_snapshots, "[SNAPSHOT]", "the chain, or one snapshot's metadata"},
     {"verify", cmd_verify, "[SNAPSHOT...]", "check hashes, signatures, chain, frames and digests"},
+    {"restore", cmd_restore, "", "rebuild a database as it was at any sequence number"},
     {"vault", cmd_vault, "add NAME URL | list | remove NAME", "the places that keep copies of the chain"},
     {"ship", cmd_ship, "VAULT", "push new snapshots to a vault"},
     {"identity", cmd_identity, "[new | adopt NODE]", "node and device identity: show, regenerate, take over"},

@@ -228,6 +228,52 @@ has_keys() {
     [ -d "$HARNESS/usb" ]
 }
 
+@test "restore: the plan, the result, what this version does not have" {
+    sql shop "UPDATE orders SET total = 7 WHERE id < 10"
+    p wait >/dev/null
+    database_new back
+    p restore --target "$(conninfo back)" --dry-run --json >"$HARNESS/plan.json"
+    jq -e '.dry_run and .same_device and (.tables | map(.table) | sort) == ["public.notes", "public.orders", "public.sync_log"]' \
+        "$HARNESS/plan.json"
+    [ "$(sql back "SELECT count(*) FROM pg_class WHERE relname = 'orders'")" = 0 ]
+    p restore --target "$(conninfo back)" --json >"$HARNESS/restore.json"
+    has_keys . snapshot seq same_device rows actions skipped warnings tables <"$HARNESS/restore.json"
+    has_keys '.tables[0]' table tier rows digest proven <"$HARNESS/restore.json"
+    jq -e '(.tables | all(.proven)) and .seq == '"$(p wait)" "$HARNESS/restore.json"
+    assert_same_tables "$(conninfo shop)" "$(conninfo back)"
+    expect_exit 15 'is not empty' p restore --target "$(conninfo back)"
+    expect_exit 10 'seq 999999 is in the future' p restore --target "$(conninfo back)" --to-seq 999999 --mode replace
+    expect_exit 2 'where to' p restore
+    expect_exit 2 'more than one target' p restore --target x --to-seq 1 --to-name y
+    expect_exit 2 '--mode merge is not in this version' p restore --target x --mode merge
+    expect_exit 2 '--on-error skip is not in this version' p restore --target x --on-error skip
+    expect_exit 2 '--orphans delete is not in this version' p restore --target x --orphans delete
+    expect_exit 2 'did you mean replace' p restore --target x --mode replaec
+    expect_exit 10 'did you mean "business"' p restore --target x --tiers busines
+    expect_exit 10 'transient rows are never written' p restore --target x --tiers transient
+    database_drop back
+}
+
+@test "restore on a machine without a data directory: a plan leaves none behind, a restore makes one" {
+    p vault add plan "$HARNESS/plan"
+    p seal >/dev/null
+    p ship plan
+    database_new other
+    mkdir "$HARNESS/tmp"
+    TMPDIR=$HARNESS/tmp pgstrand restore --data "$HARNESS/second" --from "$HARNESS/plan" --target "$(conninfo other)" --dry-run \
+        >"$HARNESS/second.out" 2>"$HARNESS/second.err"
+    grep -q 'this chain is of till 3 (node .*), not of this device' "$HARNESS/second.err"
+    [ ! -e "$HARNESS/second" ]
+    [ -z "$(ls "$HARNESS/tmp")" ]
+    pgstrand restore --data "$HARNESS/second" --from "$HARNESS/plan" --target "$(conninfo other)" --json >"$HARNESS/second.json"
+    jq -e '(.same_device | not) and (.skipped | length == 1) and (.tables | all(.proven))' "$HARNESS/second.json"
+    [ "$(sql other 'SELECT count(*) FROM sync_log')" = 0 ]
+    [ "$(pgstrand identity --data "$HARNESS/second" --json | jq -r .dataset)" = "$(p identity --json | jq -r .dataset)" ]
+    [ "$(pgstrand identity --data "$HARNESS/second" --json | jq -r .node)" != "$(p identity --json | jq -r .node)" ]
+    database_drop other
+    p vault remove plan
+}
+
 @test "usage errors end with 2 and name the nearest known word" {
     expect_exit 2 'did you mean status' pgstrand statsu
     expect_exit 2 'which command' pgstrand

@@ -1,0 +1,230 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "agent/restore/place.h"
+#include "agent/restore/restore.h"
+#include "store/io.h"
+#include "tools/chains.h"
+#include "tools/options.h"
+#include "tools/report.h"
+#include "tools/restoreview.h"
+
+struct restore_options {
+    const char *target;
+    struct option_number to_seq;
+    const char *to_time, *to_lsn, *to_snapshot, *to_name;
+    const char *from, *node, *mode, *as, *tiers, *tables, *on_error, *orphans;
+    struct option_number jobs;
+    bool dry_run;
+};
+
+/* ---- the request ---- */
+
+static status parse_target(const struct restore_options *o, struct restore_target *out, err *e)
+{
+    int given = o->to_seq.given + (o->to_time != NULL) + (o->to_lsn != NULL) + (o->to_snapshot != NULL) +
+                (o->to_name != NULL);
+    if (given > 1)
+        return err_set(e, ERR_USAGE,
+                       "more than one target: give one of --to-seq, --to-time, --to-lsn, --to-snapshot, "
+                       "--to-name");
+    if (o->to_seq.given)
+        *out = (struct restore_target){.kind = TARGET_SEQ, .seq = o->to_seq.value};
+    if (o->to_snapshot != NULL) {
+        uuid checked;
+        TRY(uuid_parse(o->to_snapshot, &checked, e));
+        *out = (struct restore_target){.kind = TARGET_SNAPSHOT, .snapshot = o->to_snapshot};
+    }
+    if (o->to_name != NULL)
+        *out = (struct restore_target){.kind = TARGET_NAME, .snapshot = o->to_name};
+    if (o->to_time != NULL) {
+        out->kind = TARGET_TIME;
+        return pgtime_parse(o->to_time, &out->time, e);
+    }
+    if (o->to_lsn != NULL) {
+        out->kind = TARGET_LSN;
+        return lsn_parse(o->to_lsn, &out->lsn, e);
+    }
+    return DONE;
+}
+
+static status parse_tiers(const char *list, unsigned *out, err *e)
+{
+    OWNED(text) char *copy = strdup(list);
+    char *rest = NULL;
+    if (copy == NULL)
+        return err_no_memory(e);
+    for (char *word = strtok_r(copy, ", ", &rest); word != NULL; word = strtok_r(NULL, ", ", &rest)) {
+        enum tier tier = TIER_NONE;
+        TRY(tier_parse(word, &tier, e));
+        if (tier == TIER_TRANSIENT)
+            return err_set(e, ERR_VALIDATION,
+                           "transient rows are never written anywhere, so none can be restored");
+        *out |= 1u << tier;
+    }
+    return *out != 0 ? DONE : err_set(e, ERR_USAGE, "--tiers wants a list such as business,audit");
+}
+
+/* What the contract names and this version does not have is said in so many words. */
+static status refuse_missing(const char *option, const char *value, err *e)
+{
+    return err_set(e, ERR_USAGE, "%s %s is not in this version: leave it out", option, value);
+}
+
+static status parse_modes(const struct restore_options *o, struct restore_request *r, err *e)
+{
+    static const char *const modes[] = {"fresh", "replace", "merge"};
+    static const char *const roles[] = {"auto", "same", "other"};
+    static const char *const on_error[] = {"stop", "skip"};
+    static const char *const orphans[] = {"refuse", "report", "delete"};
+    size_t mode = 0, role = 0, error = 0, orphan = 0;
+    TRY(options_choice("--mode", o->mode, modes, 3, &mode, e));
+    TRY(options_choice("--as", o->as, roles, 3, &role, e));
+    TRY(options_choice("--on-error", o->on_error, on_error, 2, &error, e));
+    TRY(options_choice("--orphans", o->orphans, orphans, 3, &orphan, e));
+    if (mode == 2)
+        return refuse_missing("--mode", "merge", e);
+    if (error == 1)
+        return refuse_missing("--on-error", "skip", e);
+    if (orphan != 0)
+        return refuse_missing("--orphans", o->orphans, e);
+    r->mode = mode == 0 ? RESTORE_FRESH : RESTORE_REPLACE;
+    r->as = role == 0 ? RESTORE_AS_AUTO : role == 1 ? RESTORE_AS_SAME : RESTORE_AS_OTHER;
+    return DONE;
+}
+
+static status parse_request(const struct restore_options *o, struct restore_request *r, uuid *node, err *e)
+{
+    TRY(parse_target(o, &r->target, e));
+    TRY(parse_modes(o, r, e));
+    if (o->tiers != NULL)
+        TRY(parse_tiers(o->tiers, &r->tiers, e));
+    if (o->node != NULL) {
+        TRY(uuid_parse(o->node, node, e));
+        r->node = node;
+    }
+    r->jobs = o->jobs.given ? (int)o->jobs.value : 1;
+    if (o->jobs.given && (o->jobs.value < 1 || o->jobs.value > 64))
+        return err_set(e, ERR_USAGE, "--jobs wants a number from 1 to 64");
+    r->conninfo = o->target;
+    r->tables = o->tables;
+    r->dry_run = o->dry_run;
+    return DONE;
+}
+
+/* ---- whose rows these are ---- */
+
+/* Before anything happens: rows of another device are about to become this one's. */
+static status say_whose(const struct cli *cli, struct datadir *d, const struct restore_request *r, err *e)
+{
+    OWNED(place) struct place place = {0};
+    char node[UUID_TEXT];
+
+    TRY(place_find(d, r, &place, e));
+    if (place.same_device)
+        return DONE;
+    const char *name = place.chain->link[0].commit->header->device_name;
+    report_note(
+        cli, "this chain is of %s (node %s), not of this device: business and audit rows come with their ids",
+        name != NULL ? name : "a device without a name", uuid_format(&place.node, node));
+    return DONE;
+}
+
+/* ---- doing it ---- */
+
+static double seconds_now(void)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static status run(struct cli *cli, struct datadir *d, const struct restore_request *r, err *e)
+{
+    OWNED(restore_result) struct restore_result result = {0};
+    double began = seconds_now();
+
+    TRY(say_whose(cli, d, r, e));
+    TRY(restore_run(d, r, &cli->progress, &result, e));
+    if (cli->json)
+        return restoreview_json(&result, r->dry_run, e);
+    if (cli->quiet)
+        return DONE;
+    return restoreview_text(&result, r->dry_run, seconds_now() - began, e);
+}
+
+/* A machine that has no data directory yet gets one, but not for looking: then it is one that goes away
+ * again. */
+static status open_data(const struct cli *cli, const struct restore_options *o, char **scratch,
+                        struct datadir **out, err *e)
+{
+    OWNED(text) char *root = datadir_root(cli->data);
+    OWNED(text) char *catalog = root != NULL ? io_join(root, "catalog.mdb") : NULL;
+    const char *tmp = getenv("TMPDIR");
+
+    if (catalog == NULL)
+        return err_no_memory(e);
+    if (o->from == NULL)
+        return datadir_open(cli->data, cli->config, DATADIR_EXISTING, out, e);
+    if (!o->dry_run || io_exists(catalog))
+        return datadir_open(cli->data, cli->config, DATADIR_CREATE, out, e);
+    *scratch = io_join(tmp != NULL ? tmp : "/tmp", "pgstrand-plan-XXXXXX");
+    if (*scratch == NULL)
+        return err_no_memory(e);
+    if (mkdtemp(*scratch) == NULL)
+        return err_errno(e, errno, "cannot make a folder %s", *scratch);
+    return datadir_open(*scratch, cli->config, DATADIR_CREATE, out, e);
+}
+
+static status restore_with(struct cli *cli, const struct restore_options *o, struct restore_request *request,
+                           char **scratch, err *e)
+{
+    OWNED(datadir) struct datadir *d = NULL;
+    OWNED(text) char *url = NULL;
+    TRY(open_data(cli, o, scratch, &d, e));
+    if (o->from != NULL)
+        TRY(chains_vault_url(d, o->from, &url, e));
+    request->from = url;
+    return run(cli, d, request, e);
+}
+
+status cmd_restore(struct cli *cli, err *e)
+{
+    struct restore_options o = {.mode = "fresh", .as = "auto", .on_error = "stop", .orphans = "refuse"};
+    const struct option_spec specs[] = {
+        {"target", OPTION_TEXT, &o.target, "CONNINFO", "the database to rebuild (required)"},
+        {"to-seq", OPTION_NUMBER, &o.to_seq, "N", "as it was at this sequence number"},
+        {"to-time", OPTION_TEXT, &o.to_time, "T",
+         "before the first commit later than this; UTC unless it says else"},
+        {"to-lsn", OPTION_TEXT, &o.to_lsn, "LSN", "as it was at this WAL position of the source"},
+        {"to-snapshot", OPTION_TEXT, &o.to_snapshot, "UUID", "as this snapshot has it"},
+        {"to-name", OPTION_TEXT, &o.to_name, "N", "as the snapshot sealed under this name has it"},
+        {"from", OPTION_TEXT, &o.from, "VAULT", "a vault (name or URL) instead of the own chain and log"},
+        {"node", OPTION_TEXT, &o.node, "NODE", "which node, when the vault holds several"},
+        {"mode", OPTION_TEXT, &o.mode, "MODE", "fresh (default: an empty database) or replace"},
+        {"as", OPTION_TEXT, &o.as, "WHO", "same, other or auto (default): as which device"},
+        {"tiers", OPTION_TEXT, &o.tiers, "LIST", "only these tiers (default: by device)"},
+        {"tables", OPTION_TEXT, &o.tables, "PATTERN", "only these tables: names or globs"},
+        {"jobs", OPTION_NUMBER, &o.jobs, "N",
+         "1 (default): one transaction; more: a new database, then names swap"},
+        {"on-error", OPTION_TEXT, &o.on_error, "WHAT", "stop"},
+        {"orphans", OPTION_TEXT, &o.orphans, "WHAT", "refuse"},
+        {"dry-run", OPTION_FLAG, &o.dry_run, NULL, "the plan only: nothing is changed"},
+    };
+    OWNED(text) char *scratch = NULL;
+    struct restore_request request = {0};
+    uuid node;
+
+    TRY(options_parse(cli, specs, sizeof specs / sizeof specs[0], 0, 0, e));
+    if (cli->finished)
+        return DONE;
+    if (o.target == NULL)
+        return err_set(e, ERR_USAGE, "restore where to? --target CONNINFO");
+    TRY(parse_request(&o, &request, &node, e));
+    status done = restore_with(cli, &o, &request, &scratch, e);
+    err left = ERR_INIT;
+    if (scratch != NULL && !io_remove_tree(scratch, &left).ok)
+        report_warning("%s", left.message);
+    return done;
+}
