@@ -25,6 +25,8 @@ struct receiver {
     struct batch *batch;
     lsn confirmed;
     int64_t status_at; /* of the last update */
+    int64_t handed_at; /* when the last batch was handed over */
+    unsigned flow;     /* messages since the socket was empty */
 };
 
 /*
