@@ -1,0 +1,81 @@
+#include "tests/lib/check.h"
+
+#include "agent/daemon/schedule.h"
+
+static void nothing_new_is_not_due(void **state)
+{
+    (void)state;
+    struct schedule s = {.interval_ms = 1000, .actions = 10, .bytes = 100, .sealed_seq = 5};
+    assert_int_equal(schedule_due(&s, 1000000, 5, 1000000), DUE_NOTHING);
+}
+
+static void each_limit_is_enough(void **state)
+{
+    (void)state;
+    struct schedule s = {.interval_ms = 1000, .actions = 10, .bytes = 100, .sealed_seq = 5};
+    assert_int_equal(schedule_due(&s, 999, 6, 99), DUE_NOTHING);
+    assert_int_equal(schedule_due(&s, 1000, 6, 99), DUE_INCREMENTAL);
+    assert_int_equal(schedule_due(&s, 0, 15, 0), DUE_INCREMENTAL);
+    assert_int_equal(schedule_due(&s, 0, 6, 100), DUE_INCREMENTAL);
+    schedule_sealed(&s, 1000, 15, 100, true);
+    assert_int_equal(schedule_due(&s, 1999, 16, 199), DUE_NOTHING);
+    assert_int_equal(schedule_due(&s, 2000, 16, 199), DUE_INCREMENTAL);
+}
+
+static void zero_means_never(void **state)
+{
+    (void)state;
+    struct schedule s = {.sealed_seq = 0};
+    assert_int_equal(schedule_due(&s, INT64_MAX / 2, UINT64_MAX, UINT64_MAX), DUE_NOTHING);
+}
+
+static void ddl_is_answered_when_it_is_quiet(void **state)
+{
+    (void)state;
+    struct schedule s = {0};
+    int64_t now = 5000;
+    schedule_broken(&s, now);
+    assert_int_equal(schedule_due(&s, now + SCHEDULE_QUIET_MS - 1, 0, 0), DUE_NOTHING);
+    assert_int_equal(schedule_due(&s, now + SCHEDULE_QUIET_MS, 0, 0), DUE_FULL);
+    /* One statement a second for ever must not put it off for ever. */
+    for (; now < 5000 + SCHEDULE_QUIET_MAX_MS; now += 1000) {
+        assert_int_equal(schedule_due(&s, now, 0, 0), DUE_NOTHING);
+        schedule_broken(&s, now);
+    }
+    assert_int_equal(schedule_due(&s, now, 0, 0), DUE_FULL);
+    schedule_sealed(&s, now, 7, 0, true);
+    assert_int_equal(schedule_due(&s, now + 1000000, 7, 0), DUE_NOTHING);
+}
+
+static void failures_wait_longer_each_time(void **state)
+{
+    (void)state;
+    struct schedule s = {0};
+    int64_t now = 0;
+    int64_t before = 0;
+    schedule_broken(&s, 0);
+    now = SCHEDULE_QUIET_MS;
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal(schedule_due(&s, now, 0, 0), DUE_FULL);
+        schedule_failed(&s, now);
+        assert_int_equal(schedule_due(&s, now + s.retry_ms - 1, 0, 0), DUE_NOTHING);
+        assert_true(s.retry_ms >= before && s.retry_ms <= SCHEDULE_RETRY_MAX_MS);
+        before = s.retry_ms;
+        now += s.retry_ms;
+    }
+    assert_int_equal(before, SCHEDULE_RETRY_MAX_MS);
+    schedule_sealed(&s, now, 1, 0, true);
+    assert_int_equal(s.retry_ms, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nothing_new_is_not_due),
+        cmocka_unit_test(each_limit_is_enough),
+        cmocka_unit_test(zero_means_never),
+        cmocka_unit_test(ddl_is_answered_when_it_is_quiet),
+        cmocka_unit_test(failures_wait_longer_each_time),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
