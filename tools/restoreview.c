@@ -1,7 +1,11 @@
 #include "tools/restoreview.h"
 
+#include <string.h>
+
 #include "tools/jsonout.h"
 #include "tools/output.h"
+
+#define SKIPPED_SHOWN 5 /* tables named for each reason */
 
 static json_t *table_json(const struct restored_table *t, bool dry_run)
 {
@@ -75,12 +79,40 @@ static status print_tables(const struct restore_result *r, bool dry_run, err *e)
     return output_table_print(&t, stdout, e);
 }
 
+/* "public.users (business): not named": what stands behind the table. */
+static const char *reason_of(const char *skipped)
+{
+    const char *colon = strrchr(skipped, ':');
+    return colon != NULL ? colon : "";
+}
+
+/* A line for each reason, with the first tables it holds for: dozens may be skipped for one and the same. */
+static void print_reason(const struct restore_result *r, size_t first, struct buf *line)
+{
+    const char *reason = reason_of(r->skipped[first]);
+    size_t count = 0;
+    for (size_t i = first; i < r->skipped_count; i++) {
+        if (strcmp(reason_of(r->skipped[i]), reason) != 0)
+            continue;
+        if (count++ < SKIPPED_SHOWN)
+            buf_printf(line, "%s%.*s", count == 1 ? " " : ", ",
+                       (int)(reason_of(r->skipped[i]) - r->skipped[i]), r->skipped[i]);
+    }
+    buf_text(line, count > SKIPPED_SHOWN ? ", ..." : "");
+    OWNED(buf) struct buf clean = {0};
+    output_clean(&clean, buf_view(line));
+    (void)printf("skipped %zu table%s%s:%s\n", count, count == 1 ? "" : "s", reason, buf_cstring(&clean));
+}
+
 static void print_skipped(const struct restore_result *r)
 {
     for (size_t i = 0; i < r->skipped_count; i++) {
-        OWNED(buf) struct buf clean = {0};
-        output_clean(&clean, bytes_text(r->skipped[i]));
-        (void)printf("skipped: %s\n", buf_cstring(&clean));
+        OWNED(buf) struct buf line = {0};
+        size_t earlier = 0;
+        while (earlier < i && strcmp(reason_of(r->skipped[earlier]), reason_of(r->skipped[i])) != 0)
+            earlier++;
+        if (earlier == i)
+            print_reason(r, i, &line);
     }
 }
 
