@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# All measurements, one after the other; prints Markdown tables. Exit 0 when every limit holds.
+#
+#   tests/bench/run.sh [--quick]       quick: fewer runs and rows, for a look
+set -uo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+quick=${1:-}
+failed=0
+
+echo "Measured $(date -u +%Y-%m-%d) on $(nproc) processors ($(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)), $(awk '/^MemTotal/ { printf "%.0f GiB", $2 / 1048576 }' /proc/meminfo)."
+echo
+if [ "$quick" = --quick ]; then
+    "$here/catchup.sh" --runs 3 --transactions 20000 --rows 200000 || failed=1
+    echo
+    "$here/base.sh" --runs 3 --scale 3 || failed=1
+    echo
+    "$here/memory.sh" --rows 400000 || failed=1
+else
+    "$here/catchup.sh" || failed=1
+    echo
+    "$here/base.sh" || failed=1
+    echo
+    "$here/memory.sh" || failed=1
+fi
+exit "$failed"
