@@ -85,3 +85,20 @@ two_databases() {
     refute expect_exit 3 'no such shop' sh -c 'echo no such shop >&2; echo more >&2; exit 3'
     refute expect_exit 3 '' sh -c 'exit 3'
 }
+
+# In a shell of its own, as strict as bats: an agent that is dead already, a cluster that is down.
+@test "the end removes everything, whatever state it is in" {
+    run bash -euo pipefail -c "
+        source '$PGSTRAND_ROOT/tests/lib/cluster.bash'
+        harness_begin
+        echo \"\$HARNESS\"
+        cluster_new up
+        cluster_new down
+        cluster_crash
+        echo 999999 >\"\$HARNESS/agents/dead.pid\"
+        harness_end"
+    echo "$output"
+    [ "$status" -eq 0 ]
+    [ ! -e "${lines[0]}" ]
+    refute pgrep -f "${lines[0]}"
+}

@@ -62,11 +62,16 @@ harness_begin() {
 harness_end() {
     [ -n "${HARNESS:-}" ] && [ -d "$HARNESS" ] || return 0
     local entry
+    # Callers run with errexit: an agent that is gone already must not keep the clusters alive.
     for entry in "$HARNESS"/agents/*.pid; do
-        [ -e "$entry" ] && kill -KILL "$(<"$entry")" 2>/dev/null
+        if [ -e "$entry" ] && [ ! -e "${entry%.pid}.rc" ]; then
+            kill -KILL "$(<"$entry")" 2>/dev/null || true
+        fi
     done
     for entry in "$HARNESS"/clusters/*/; do
-        [ -d "$entry" ] && cluster_remove "$(basename "$entry")"
+        if [ -d "$entry" ]; then
+            cluster_remove "$(basename "$entry")" || true
+        fi
     done
     rm -rf "$HARNESS"
 }
