@@ -121,7 +121,7 @@ status_line() {
 }
 
 capture() {
-    local limit=$((SECONDS + ${seconds:-2000000000})) config=()
+    local limit config=()
     if [ -z "$source_db" ]; then
         private_shop
         data=${data:-$HARNESS/data}
@@ -135,6 +135,7 @@ capture() {
     pgstrand init --data "$data" --source "$source_db" "${config[@]}" --yes
     show_title "Capturing; Ctrl-C stops"
     agent_start "$data"
+    limit=$((SECONDS + ${seconds:-2000000000}))
     trap 'stopping=yes' INT TERM
     while [ "$stopping" = no ] && [ "$SECONDS" -lt "$limit" ]; do
         agent_running "$data" || die "the agent ended: $(agent_log "$data" | tail -n 3)"

@@ -121,7 +121,7 @@ tour_capture() {
     moment breakfast
     show_fact "transactions of the shop" "$(sed -n 's/^number of transactions actually processed: //p' "$HARNESS/workload.log" | cut -d / -f 1)"
     show_fact "durable in the log" "seq $(show_count "$seq_breakfast"), caught up in $(show_since "$begin")"
-    show_fact "the agent's private memory" "$(awk '/^RssAnon/ { print $2 / 1024 " MiB" }' "/proc/$(agent_pid "$till")/status")"
+    show_fact "the agent's private memory" "$(awk '/^RssAnon/ { printf "%.1f MiB", $2 / 1024 }' "/proc/$(agent_pid "$till")/status")"
     fact "status" '"lag \(.lag_bytes) bytes, healthy: \(.healthy)"' status --data "$till"
 }
 
@@ -204,7 +204,7 @@ tour_damage() {
     pgstrand verify --data "$HARNESS/office" --from "file://$HARNESS/dropped" >"$HARNESS/out" 2>"$HARNESS/err" || code=$?
     [ "$code" -ne 0 ] || die "a flipped byte in $victim went unnoticed"
     show_ok "a flipped byte on a copy of the stick: exit $code"
-    cat "$HARNESS/out" "$HARNESS/err" | grep -i -m 1 -e damage -e 'does not' -e wrong -e hash -e corrupt | cut -c 1-160 | sed 's/^/      /' || true
+    cat "$HARNESS/err" "$HARNESS/out" | grep -m 2 -i -e damage -e 'does not match' -e frame -e leaf | cut -c 1-200 | sed 's/^/      /' || true
 }
 
 tour_leave() {

@@ -49,8 +49,9 @@ agent_start() {
     rc=$(agent_file "$data" rc)
     rm -f "$rc" "$pid"
     # A subshell of its own stays with it, so that its exit code is known to whoever asks. Descriptor 3 belongs to bats.
+    # setsid: Ctrl-C on the terminal is for the caller, who stops the agent in his own order.
     (
-        "$PGSTRAND_BUILD/pgstrand-agent" --data "$data" "$@" >>"$log" 2>&1 </dev/null &
+        setsid "$PGSTRAND_BUILD/pgstrand-agent" --data "$data" "$@" >>"$log" 2>&1 </dev/null &
         echo $! >"$pid.new"
         mv "$pid.new" "$pid"
         code=0
