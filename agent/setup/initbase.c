@@ -147,7 +147,8 @@ status initbase_run(struct init_run *run, struct init_result *out, err *e)
          * snapshot. */
         if (e->class != ERR_TIMEOUT || e->sqlstate[0] != '\0' || try == TRIES)
             return err_wrap(e, "the base is not complete (run init again to go on)");
-        run->progress->say(run->progress->context, e->message);
+        run->progress->say(run->progress->context,
+                           "DDL came between the snapshot and the schema's dump: taking both again");
         pause_ms(PAUSE_S * 1000L);
     }
 }

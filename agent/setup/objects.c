@@ -8,6 +8,10 @@
 /* The comment on the schema says whose it is. */
 #define MARK "pgstrand node "
 
+static const char triggers_away[] = "DROP EVENT TRIGGER IF EXISTS pgstrand_command_end;\n"
+                                    "DROP EVENT TRIGGER IF EXISTS pgstrand_sql_drop;\n"
+                                    "DROP EVENT TRIGGER IF EXISTS pgstrand_table_rewrite;\n";
+
 static const char owner_query[] =
     "SELECT pg_catalog.obj_description(oid, 'pg_namespace') FROM pg_catalog.pg_namespace"
     " WHERE nspname = 'pgstrand'";
@@ -53,10 +57,15 @@ status objects_install(struct pgconn *c, const char *node, enum objects_mode mod
     OWNED(buf) struct buf sql = {0};
     TRY(refuse_stranger(c, node, e));
     buf_text(&sql, "BEGIN; SET LOCAL client_min_messages = warning;\n");
+    /* The triggers last (and first to go when they are made again): nothing of ours is recorded as the
+     * application's. */
+    if (mode == OBJECTS_FULL)
+        buf_text(&sql, triggers_away);
     buf_text(&sql, objects_common_sql);
+    buf_printf(&sql, "COMMENT ON SCHEMA pgstrand IS '" MARK "%s';\n", node);
     if (mode == OBJECTS_FULL)
         buf_text(&sql, objects_triggers_sql);
-    buf_printf(&sql, "COMMENT ON SCHEMA pgstrand IS '" MARK "%s';\nCOMMIT", node);
+    buf_text(&sql, "COMMIT");
     TRY(buf_done(&sql, e));
     if (pgconn_exec(c, buf_cstring(&sql), e).ok)
         return DONE;

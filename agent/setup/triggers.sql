@@ -1,11 +1,7 @@
--- What records DDL and looks after replica identities: for a superuser, after common.sql, as one transaction. May be run
--- again. The application's own statements must not fail because of anything here: what may fail stands inside
--- EXCEPTION; only the INSERT of the record stands outside, because a change of the schema that nobody wrote down would
--- make later rows unreadable.
-
-DROP EVENT TRIGGER IF EXISTS pgstrand_command_end;
-DROP EVENT TRIGGER IF EXISTS pgstrand_sql_drop;
-DROP EVENT TRIGGER IF EXISTS pgstrand_table_rewrite;
+-- What records DDL and looks after replica identities: for a superuser, after common.sql, as one transaction, when the
+-- event triggers of an earlier run are gone. The application's own statements must not fail because of anything here:
+-- what may fail stands inside EXCEPTION; only the INSERT of the record stands outside, because a change of the schema
+-- that nobody wrote down would make later rows unreadable.
 
 -- Keyed by what needs no sequence: nextval in a trigger would change the application's lastval(). Each row's own WAL
 -- moves the LSN on, so the key is unique.

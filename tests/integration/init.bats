@@ -261,6 +261,30 @@ finishes() {
     [ "$(slots)" -eq 1 ]
 }
 
+@test "init while DDL goes on: the base is taken again until its schema is whole, and no new table is left without identity" {
+    shop
+    (while sql "$DB" "CREATE TABLE made_$RANDOM$RANDOM (a int)" 2>/dev/null; do sleep 0.3; done) 3>&- &
+    loop=$!
+    sleep 0.5
+    run init
+    kill "$loop"
+    wait "$loop" || true
+    [ "$status" -eq 0 ] || complain "$output"
+    [ "$(sql "$DB" "SELECT count(*) FROM pg_class WHERE relname LIKE 'made%' AND relreplident <> 'f'")" -eq 0 ]
+    [ "$(sql "$DB" "SELECT count(*) FROM pg_class WHERE relname LIKE 'made%'")" -ge 2 ]
+}
+
+@test "a table whose tier depends on a column shows it in deleted rows, and keeps that over ALTER TABLE" {
+    shop
+    printf "[tiers]\nbusiness = item where name = 'item 7'\ntransient = item\n" >"$BATS_TEST_TMPDIR/conf"
+    init --config "$BATS_TEST_TMPDIR/conf"
+    [ "$(sql "$DB" "SELECT relreplident FROM pg_class WHERE oid = 'item'::regclass")" = f ]
+    sql "$DB" "ALTER TABLE item ADD more int"
+    [ "$(sql "$DB" "SELECT relreplident FROM pg_class WHERE oid = 'item'::regclass")" = f ]
+    pgstrand uninstall --data "$DATA" --yes
+    [ "$(sql "$DB" "SELECT relreplident FROM pg_class WHERE oid = 'item'::regclass")" = d ]
+}
+
 @test "a second data directory on the same database is refused: exit 15" {
     shop
     init
