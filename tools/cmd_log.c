@@ -1,8 +1,10 @@
 #include "agent/glob.h"
+#include "store/io.h"
 #include "tools/actionview.h"
 #include "tools/interrupt.h"
 #include "tools/jsonout.h"
 #include "tools/options.h"
+#include "tools/report.h"
 
 #define LINE_ROOM 110 /* bytes of values in a line */
 
@@ -87,6 +89,15 @@ static status print_all(const struct cli *cli, const struct filter *f, struct lo
     }
 }
 
+/* Before the agent's first start there is a folder, but no log in it. */
+static status is_empty(const char *dir, bool *out, err *e)
+{
+    OWNED(io_names) struct io_names names = {0};
+    TRY(io_list(dir, &names, e));
+    *out = names.count == 0;
+    return DONE;
+}
+
 status cmd_log(struct cli *cli, err *e)
 {
     struct filter f = {0};
@@ -101,6 +112,7 @@ status cmd_log(struct cli *cli, err *e)
     OWNED(datadir) struct datadir *d = NULL;
     OWNED(logreader) struct logreader *log = NULL;
     struct log_state state;
+    bool empty = false;
 
     TRY(options_parse(cli, specs, sizeof specs / sizeof specs[0], 0, 0, e));
     if (cli->finished)
@@ -109,6 +121,11 @@ status cmd_log(struct cli *cli, err *e)
     if (entity != NULL)
         TRY(uuid_parse(entity, &f.entity, e));
     TRY(cli_open(cli, &d, e));
+    TRY(is_empty(d->log, &empty, e));
+    if (empty) {
+        report_note(cli, "nothing was captured yet: start pgstrand-agent");
+        return DONE;
+    }
     TRY(logreader_open(d->log, &log, e));
     TRY(logreader_state(log, &state, e));
     TRY(logreader_seek(log, f.from.given ? f.from.value : state.first_seq, e));

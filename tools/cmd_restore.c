@@ -9,6 +9,7 @@
 #include "tools/options.h"
 #include "tools/report.h"
 #include "tools/restoreview.h"
+#include "tools/snapview.h"
 
 struct restore_options {
     const char *target;
@@ -140,6 +141,16 @@ static double seconds_now(void)
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
+/* Everything of it came, and every table was compared and equal: then its last snapshot is proven. */
+static status record_proof(struct datadir *d, const struct restore_request *r,
+                           const struct restore_result *result, err *e)
+{
+    bool proven = !r->dry_run && r->tables == NULL && r->tiers == 0 && result->same_device;
+    for (size_t i = 0; i < result->table_count; i++)
+        proven = proven && result->table[i].proven;
+    return proven ? snapview_mark_verified(d->catalog, &result->snapshot, result->seq, e) : DONE;
+}
+
 static status run(struct cli *cli, struct datadir *d, const struct restore_request *r, err *e)
 {
     OWNED(restore_result) struct restore_result result = {0};
@@ -147,6 +158,7 @@ static status run(struct cli *cli, struct datadir *d, const struct restore_reque
 
     TRY(say_whose(cli, d, r, e));
     TRY(restore_run(d, r, &cli->progress, &result, e));
+    TRY(record_proof(d, r, &result, e));
     if (cli->json)
         return restoreview_json(&result, r->dry_run, e);
     if (cli->quiet)

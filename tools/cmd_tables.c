@@ -79,7 +79,8 @@ static status count_rows(struct view *v, struct pgconn *c, err *e)
         OWNED(text) char *count = NULL;
         err denied = ERR_INIT;
 
-        v->facts[i].rows = t->row_estimate;
+        /* a table that was never analysed has no estimate */
+        v->facts[i].rows = t->row_estimate > 0 || t->bytes == 0 ? t->row_estimate : -1;
         if (t->kind != 'r' || t->bytes > COUNT_BYTES_MAX)
             continue;
         TRY(interrupt_check(e));

@@ -175,6 +175,17 @@ static status measure_lag(struct pgconn *c, struct health *h, err *e)
     return DONE;
 }
 
+static status look_for_publication(struct pgconn *c, const struct datadir *d, struct health *h, err *e)
+{
+    const char *const params[] = {d->identity.publication};
+    OWNED(pgrows) struct pgrows *rows = NULL;
+    TRY(pgconn_query(c, "SELECT 1 FROM pg_catalog.pg_publication WHERE pubname = $1", 1, params, &rows, e));
+    if (pgrows_count(rows) > 0)
+        return DONE;
+    return problem(h, e, "the publication %s does not exist in the database: run pgstrand init",
+                   d->identity.publication);
+}
+
 static status ask_server(struct datadir *d, struct health *h, err *e)
 {
     OWNED(pgconn) struct pgconn *c = NULL;
@@ -189,6 +200,7 @@ static status ask_server(struct datadir *d, struct health *h, err *e)
         strcmp(d->identity.system_identifier, facts.system_identifier) != 0)
         TRY(problem(h, e, "this is another server than the one captured: system identifier %s, expected %s",
                     facts.system_identifier, d->identity.system_identifier));
+    TRY(look_for_publication(c, d, h, e));
     return measure_lag(c, h, e);
 }
 

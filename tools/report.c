@@ -1,5 +1,6 @@
 #include "tools/report.h"
 
+#include <string.h>
 #include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
@@ -95,6 +96,7 @@ static void on_say(void *context, const char *line)
 static void on_step(void *context, const char *what, uint64_t done, uint64_t total)
 {
     static int64_t last;
+    static char finished[40]; /* a step that ended tells so only once */
     struct timespec now;
     OWNED(buf) struct buf line = {0};
     const struct cli *cli = context;
@@ -102,9 +104,11 @@ static void on_step(void *context, const char *what, uint64_t done, uint64_t tot
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
     int64_t ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
     bool whole = total > 0 && done >= total;
-    if (cli->quiet || cli->no_progress || isatty(STDERR_FILENO) == 0 || (!whole && ns - last < REDRAW_NS))
+    if (cli->quiet || cli->no_progress || isatty(STDERR_FILENO) == 0 || (!whole && ns - last < REDRAW_NS) ||
+        (whole && strncmp(finished, what, sizeof finished - 1) == 0))
         return;
     last = ns;
+    (void)snprintf(finished, sizeof finished, "%s", whole ? what : "");
     report_bar(what, done, total, terminal_width(), &line);
     clear_bar();
     (void)fputs(buf_cstring(&line), stderr);

@@ -120,3 +120,42 @@ status snapview_verified(struct catalog *c, const Pgstrand__SnapshotCommit *comm
     *out = record->verified;
     return DONE;
 }
+
+struct search {
+    const uuid *snapshot;
+    uint64_t seq;
+    bool found;
+    uuid incarnation;
+    uint64_t number;
+};
+
+static status on_record(void *context, struct bytes key, const ProtobufCMessage *message, err *e)
+{
+    struct search *s = context;
+    const Pgstrand__SnapshotHeader *h = ((const Pgstrand__SnapshotRecord *)(const void *)message)->header;
+    (void)key;
+    if (h->last_seq != s->seq || !bytes_equal(bytes_of(h->snapshot.data, h->snapshot.len),
+                                              bytes_of(s->snapshot->b, sizeof s->snapshot->b)))
+        return DONE;
+    s->found = true;
+    s->number = h->number;
+    return uuid_from_bytes(bytes_of(h->incarnation.data, h->incarnation.len), "incarnation", &s->incarnation,
+                           e);
+}
+
+status snapview_mark_verified(struct catalog *c, const uuid *snapshot, uint64_t seq, err *e)
+{
+    PB_OWNED(ProtobufCMessage) *message = NULL;
+    struct search s = {.snapshot = snapshot, .seq = seq};
+    TRY(catalog_each(c, CATALOG_SNAPSHOT, on_record, &s, e));
+    if (!s.found)
+        return DONE;
+    struct catalog_key key = catalog_key_snapshot(&s.incarnation, s.number);
+    TRY(catalog_get(c, CATALOG_SNAPSHOT, catalog_key_bytes(&key), &message, e));
+    if (message == NULL)
+        return DONE;
+    Pgstrand__SnapshotRecord *record = (Pgstrand__SnapshotRecord *)(void *)message;
+    record->has_verified = 1;
+    record->verified = pgtime_now();
+    return catalog_put(c, CATALOG_SNAPSHOT, catalog_key_bytes(&key), message, e);
+}

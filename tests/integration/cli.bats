@@ -241,7 +241,12 @@ has_keys() {
     has_keys '.tables[0]' table tier rows digest proven <"$HARNESS/restore.json"
     jq -e '(.tables | all(.proven)) and .seq == '"$(p wait)" "$HARNESS/restore.json"
     assert_same_tables "$(conninfo shop)" "$(conninfo back)"
+    # the last snapshot is not what was compared: the log's tail came on top
+    p snapshots --json | jq -e '.[-1].verified == null'
     expect_exit 15 'is not empty' p restore --target "$(conninfo back)"
+    p seal >/dev/null
+    p restore --target "$(conninfo back)" --mode replace --to-snapshot "$(p snapshots --json | jq -r '.[-1].uuid')" >/dev/null
+    p snapshots --json | jq -e '.[-1].verified != null and .[0].verified == null'
     expect_exit 10 'seq 999999 is in the future' p restore --target "$(conninfo back)" --to-seq 999999 --mode replace
     expect_exit 2 'where to' p restore
     expect_exit 2 'more than one target' p restore --target x --to-seq 1 --to-name y

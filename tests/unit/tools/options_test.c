@@ -25,11 +25,6 @@ static status parse(struct parsed *p, char **argv, int least, int most, err *e)
     return options_parse(&p->cli, specs, 4, least, most, e);
 }
 
-#define WORDS(...)                         \
-    (char *[])                             \
-    {                                      \
-        (char[]){"try"}, __VA_ARGS__, NULL \
-    }
 #define W(text) \
     (char[])    \
     {           \
@@ -41,11 +36,10 @@ static void every_kind(void **state)
     (void)state;
     struct parsed p;
     err e = ERR_INIT;
-    assert_done(parse(&p,
-                      WORDS(W("one"), W("--lsn"), W("0/1"), W("--timeout=1.5"), W("two"), W("--from-seq"),
-                            W("17"), W("--tree"), W("--json"), W("--data"), W("/d")),
-                      0, -1, &e),
-                &e);
+    char *argv[] = {W("try"),    W("one"),        W("--lsn"), W("0/1"),    W("--timeout=1.5"),
+                    W("two"),    W("--from-seq"), W("17"),    W("--tree"), W("--json"),
+                    W("--data"), W("/d"),         NULL};
+    assert_done(parse(&p, argv, 0, -1, &e), &e);
     assert_string_equal(p.lsn, "0/1");
     assert_true(p.timeout > 1.49 && p.timeout < 1.51);
     assert_true(p.from.given && p.from.value == 17);
@@ -103,7 +97,8 @@ static void too_few_words(void **state)
     (void)state;
     struct parsed p;
     err e = ERR_INIT;
-    assert_fails(parse(&p, WORDS(W("one")), 2, 2, &e), &e, ERR_USAGE);
+    char *argv[] = {W("try"), W("one"), NULL};
+    assert_fails(parse(&p, argv, 2, 2, &e), &e, ERR_USAGE);
     assert_mentions(&e, "pgstrand try WHAT...");
 }
 
