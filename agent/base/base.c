@@ -50,9 +50,8 @@ static bool is_stopped(struct copying *c)
     return stopped;
 }
 
-/* Makes the piece known: from here on it survives an interruption. Holds the lock. */
-static status record(struct copying *c, const struct basetask *task, const char *file,
-                     const struct table_digest *digest, uint64_t stored, err *e)
+static status put_record(struct copying *c, const struct basetask *task, const char *file,
+                         const struct table_digest *digest, uint64_t stored, err *e)
 {
     OWNED(arena) struct arena arena = {0};
     Pgstrand__Table table;
@@ -75,6 +74,18 @@ static status record(struct copying *c, const struct basetask *task, const char 
     entry.parts = task->parts;
     struct catalog_key key = basetask_key(task->table->oid, task->part);
     return catalog_put(c->d->catalog, CATALOG_BASE_TABLE, catalog_key_bytes(&key), &entry.base, e);
+}
+
+/* Makes the piece known: from here on it survives an interruption. Holds the lock. The table and its piece
+ * are one commit: a database of many small tables waits for the disk more than for anything else. */
+static status record(struct copying *c, const struct basetask *task, const char *file,
+                     const struct table_digest *digest, uint64_t stored, err *e)
+{
+    TRY(catalog_begin(c->d->catalog, e));
+    status put = put_record(c, task, file, digest, stored, e);
+    err dropped = ERR_INIT;
+    status ended = catalog_end(c->d->catalog, put.ok, put.ok ? e : &dropped);
+    return put.ok ? ended : put;
 }
 
 static status copy_rows(struct copying *c, struct pgconn *conn, const struct basetask *task,
