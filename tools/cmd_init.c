@@ -96,7 +96,7 @@ static json_t *found_json(const struct preflight *p)
 /* ---- what was done ---- */
 
 static status print_done_json(const struct datadir *d, const struct preflight *p, const struct init_result *r,
-                              err *e)
+                              const struct init_result *shown, err *e)
 {
     OWNED(json) json_t *o = found_json(p);
     char key[RECOVERYKEY_TEXT];
@@ -107,45 +107,62 @@ static status print_done_json(const struct datadir *d, const struct preflight *p
     jsonout_set(&o, "rows", jsonout_count(r->rows));
     jsonout_set(&o, "already_complete", json_boolean(r->already_complete));
     jsonout_set(&o, "recovery_key",
-                r->made_identity ? jsonout_text(recoverykey_format(r->recovery_secret, key)) : json_null());
+                shown->made_identity ? jsonout_text(recoverykey_format(shown->recovery_secret, key))
+                                     : json_null());
     explicit_bzero(key, sizeof key);
     return jsonout_print(o, JSONOUT_DOCUMENT, e);
 }
 
 static status print_done(const struct cli *cli, const struct datadir *d, const struct preflight *p,
-                         const struct init_result *r, err *e)
+                         const struct init_result *r, const struct init_result *shown, err *e)
 {
     char id[UUID_TEXT], rows[OUTPUT_TEXT];
     if (cli->json)
-        return print_done_json(d, p, r, e);
+        return print_done_json(d, p, r, shown, e);
     if (r->already_complete)
         (void)printf("\nthis database is captured already, as node %s\n", uuid_format(&d->identity.node, id));
     else
         (void)printf("\nbase sealed: %s rows in snapshot %s\n", output_count(r->rows, rows),
                      uuid_format(&r->snapshot, id));
-    if (r->made_identity)
-        recoverykey_print(r->recovery_secret);
     if (!cli->quiet)
         (void)printf("\nnow start the agent: pgstrand-agent --data %s\n", d->root);
     return DONE;
 }
 
-/* A failure after the identity was made must not swallow the recovery key: it is shown only once. */
+/* The identity first, and its recovery key shown at once: however the rest ends, the owner has seen it. */
+static status make_identity(const struct cli *cli, struct datadir *d, const struct init_options *options,
+                            struct init_result *shown, err *e)
+{
+    if (d->has_identity)
+        return DONE;
+    TRY(datadir_new_identity(d, options->dataset, options->device_name, shown->recovery_secret, e));
+    shown->made_identity = true;
+    if (cli->json)
+        return DONE; /* in the document */
+    recoverykey_print(shown->recovery_secret);
+    return output_flush(e);
+}
+
 static status set_up(struct cli *cli, const struct init_request *q, const struct init_options *options,
                      const struct preflight *p, err *e)
 {
     OWNED(datadir) struct datadir *d = NULL;
+    struct init_result shown = {0};
     struct init_result result = {0};
+    char key[RECOVERYKEY_TEXT];
 
     TRY(datadir_open(cli->data, cli->config, DATADIR_CREATE, &d, e));
+    TRY(make_identity(cli, d, options, &shown, e));
     struct init_options all = *options;
     all.jobs = q->jobs.given ? (int)q->jobs.value : d->config->base_jobs;
     status done = setup_init(d, &all, p, &cli->progress, &result, e);
     if (done.ok)
-        done = print_done(cli, d, p, &result, e);
-    else if (result.made_identity)
-        recoverykey_print(result.recovery_secret);
-    explicit_bzero(&result, sizeof result);
+        done = print_done(cli, d, p, &result, &shown, e);
+    else if (shown.made_identity && cli->json)
+        report_warning("init did not finish; the recovery key, shown only now: %s",
+                       recoverykey_format(shown.recovery_secret, key));
+    explicit_bzero(key, sizeof key);
+    explicit_bzero(&shown, sizeof shown);
     return done;
 }
 

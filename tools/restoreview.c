@@ -4,6 +4,7 @@
 
 #include "tools/jsonout.h"
 #include "tools/output.h"
+#include "tools/recoverykey.h"
 
 #define SKIPPED_SHOWN 5 /* tables named for each reason */
 
@@ -34,6 +35,7 @@ status restoreview_json(const struct restore_result *r, bool dry_run, err *e)
 {
     OWNED(json) json_t *o = json_object();
     json_t *tables = json_array();
+    char key[RECOVERYKEY_TEXT];
     for (size_t i = 0; i < r->table_count; i++)
         jsonout_append(&tables, table_json(&r->table[i], dry_run));
     jsonout_set(&o, "snapshot", jsonout_uuid(&r->snapshot));
@@ -46,6 +48,9 @@ status restoreview_json(const struct restore_result *r, bool dry_run, err *e)
     jsonout_set(&o, "skipped", lines_json(r->skipped, r->skipped_count));
     jsonout_set(&o, "warnings", lines_json(r->warning, r->warning_count));
     jsonout_set(&o, "tables", tables);
+    jsonout_set(&o, "recovery_key",
+                r->new_identity ? jsonout_text(recoverykey_format(r->recovery_secret, key)) : json_null());
+    explicit_bzero(key, sizeof key);
     return jsonout_print(o, JSONOUT_DOCUMENT, e);
 }
 
@@ -131,5 +136,9 @@ status restoreview_text(const struct restore_result *r, bool dry_run, double sec
     else
         (void)printf("%s rows, %s actions folded, in %s\n", output_count(r->rows, rows),
                      output_count(r->actions, actions), output_duration(seconds, time));
+    if (r->new_identity) {
+        (void)printf("\nthis machine has an identity of its own now (pgstrand identity shows it)\n");
+        recoverykey_print(r->recovery_secret);
+    }
     return DONE;
 }
