@@ -1,0 +1,357 @@
+# Restore against real clusters: the point-of-sale example under load, rebuilt at many seqs and compared row by row with what
+# the source held at those seqs; tiers by device; every refusal leaves the target as it was.
+
+bats_require_minimum_version 1.5.0
+
+load_libs() {
+    load ../lib/cluster
+    load ../lib/pgstrand
+    load ../lib/pos
+}
+
+odd_tables=(public.odd public.loose public.emptied public.emptied_too public.numbered public.parts_old public.parts_new
+    public.texts)
+
+# The source's tables as they are now, under the seq that the log then stands at.
+keep_state() {
+    local seq
+    seq=$(pgstrand wait --data "$DATA" --timeout 60)
+    pos_dump "$(conninfo shop)" "$HARNESS/at/$seq/pos" business audit device
+    dump_tables "$(conninfo shop)" "$HARNESS/at/$seq/odd" "${odd_tables[@]}"
+    echo "$seq" >>"$HARNESS/seqs"
+}
+
+# Changes of the kinds that the workload does not make: key changes and swaps, TRUNCATE, large values left alone, bulk.
+odd_changes() {
+    sql shop "
+        BEGIN; UPDATE odd SET id = id + 1000 WHERE id <= 5; UPDATE odd SET id = id - 999 WHERE id > 1000; COMMIT;
+        UPDATE odd SET note = 'touched $1' WHERE id % 3 = 0;
+        DELETE FROM odd WHERE id % 7 = $(($1 % 7));
+        INSERT INTO odd SELECT 100 * $1 + i, 'new', repeat(md5((100 * $1 + i)::text), 300) FROM generate_series(1, 20) i
+            ON CONFLICT DO NOTHING;
+        INSERT INTO loose SELECT 'again', i % 3 FROM generate_series(1, 9) i;
+        DELETE FROM loose WHERE ctid IN (SELECT ctid FROM loose LIMIT 4);
+        UPDATE loose SET n = n + 1 WHERE n = 1"
+    if [ $(($1 % 4)) -eq 3 ]; then
+        sql shop "BEGIN; INSERT INTO emptied VALUES (1); TRUNCATE emptied, emptied_too; INSERT INTO emptied VALUES ($1); COMMIT"
+    else
+        sql shop "INSERT INTO emptied VALUES ($1); INSERT INTO emptied_too VALUES ($1, 'x')"
+    fi
+}
+
+setup_file() {
+    load_libs
+    harness_begin
+    export DATA=$HARNESS/data
+    cluster_new one
+    pos_load shop
+    sql shop "
+        CREATE TABLE odd (id bigint PRIMARY KEY, note text, body text, twice bigint GENERATED ALWAYS AS (id * 2) STORED);
+        ALTER TABLE odd ALTER body SET STORAGE EXTERNAL;
+        INSERT INTO odd SELECT i, 'old', repeat(md5(i::text), 300) FROM generate_series(1, 40) i;
+        CREATE TABLE loose (word text, n int);
+        INSERT INTO loose SELECT 'same', i % 2 FROM generate_series(1, 10) i;
+        CREATE TABLE emptied (n int);
+        CREATE TABLE emptied_too (n int GENERATED ALWAYS AS IDENTITY, word text);
+        ALTER TABLE emptied_too DROP COLUMN n; ALTER TABLE emptied_too ADD COLUMN n int; ALTER TABLE emptied_too DROP COLUMN word;
+        ALTER TABLE emptied_too ADD COLUMN word text;
+        CREATE TABLE numbered (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, word text);
+        CREATE SEQUENCE countdown INCREMENT -1;
+        CREATE TABLE parts (id int, day date, word text, PRIMARY KEY (id, day)) PARTITION BY RANGE (day);
+        CREATE TABLE parts_old PARTITION OF parts FOR VALUES FROM ('2020-01-01') TO ('2024-01-01');
+        CREATE TABLE parts_new PARTITION OF parts FOR VALUES FROM ('2024-01-01') TO ('2030-01-01');
+        INSERT INTO parts SELECT i, '2023-12-01'::date + i, 'p' FROM generate_series(1, 60) i;
+        CREATE MATERIALIZED VIEW words AS SELECT word, count(*) FROM loose GROUP BY word;
+        CREATE TABLE texts (id int PRIMARY KEY, t text);
+        INSERT INTO texts VALUES (1, E'tab\tnewline\nbackslash\\\\N cr\r vt\v'), (2, ''), (3, NULL), (4, '\\.')"
+    cp "$POS/pgstrand.conf" "$HARNESS/start.conf"
+    pgstrand init --data "$DATA" --source "$(conninfo shop)" --config "$HARNESS/start.conf" >"$HARNESS/init.out"
+    agent_start "$DATA"
+    keep_state
+    local round
+    for round in 1 2 3 4 5 6 7 8 9; do
+        pos_work shop --transactions 20 --clients 2 --seed "$round"
+        odd_changes "$round"
+        sql shop "INSERT INTO numbered (word) VALUES ('$round'); SELECT nextval('countdown');
+            UPDATE parts SET day = day + 20 WHERE id % 9 = $round" >/dev/null
+        keep_state
+        [ $((round % 3)) -ne 0 ] || pgstrand seal --data "$DATA" --name "round $round" >/dev/null
+        [ "$round" -ne 5 ] || pgstrand seal --data "$DATA" --type full >/dev/null
+    done
+    pgstrand vault add --data "$DATA" shelf "file://$HARNESS/shelf" >/dev/null
+    pgstrand vault add --data "$DATA" safe "file://$HARNESS/safe" --backup-type full-device >/dev/null
+    pgstrand ship --data "$DATA" shelf >/dev/null
+    pgstrand ship --data "$DATA" safe >/dev/null
+}
+
+teardown_file() {
+    load_libs
+    harness_end
+}
+
+setup() {
+    load_libs
+    target=r$BATS_TEST_NUMBER
+    database_new "$target"
+}
+
+teardown() {
+    load_libs
+    database_drop "r$BATS_TEST_NUMBER"
+}
+
+restore() {
+    pgstrand restore --data "$DATA" --target "$(conninfo "$target")" "$@"
+}
+
+# The target's tables against the state that was kept at a seq.
+assert_state() {
+    local seq=$1 file kind
+    shift
+    pos_dump "$(conninfo "$target")" "$HARNESS/got/pos" "$@"
+    dump_tables "$(conninfo "$target")" "$HARNESS/got/odd" "${odd_tables[@]}"
+    for kind in pos odd; do
+        for file in "$HARNESS/got/$kind"/*; do
+            cmp "$HARNESS/at/$seq/$kind/$(basename "$file")" "$file" ||
+                complain "seq $seq: $(basename "$file") differs" "$(diff "$HARNESS/at/$seq/$kind/$(basename "$file")" "$file" | head -5)" ||
+                return 1
+        done
+    done
+}
+
+nth_seq() {
+    sed -n "$1p" "$HARNESS/seqs"
+}
+
+@test "rebuilt at ten seqs, each table is what the source held" {
+    local n seq
+    for n in 1 2 3 4 5 6 7 8 9 10; do
+        seq=$(nth_seq "$n")
+        restore --to-seq "$seq" --as same --json >"$HARNESS/restore.json"
+        jq -e --argjson seq "$seq" '.seq == $seq and .same_device and (.tables | all(.proven))' "$HARNESS/restore.json"
+        assert_state "$seq" business audit device
+        database_drop "$target"
+        database_new "$target"
+    done
+}
+
+@test "the latest state is the chain's end and the log's tail, and equals the source" {
+    restore
+    pos_assert_same "$(conninfo shop)" "$(conninfo "$target")" business audit device
+    assert_same_tables "$(conninfo shop)" "$(conninfo "$target")" "${odd_tables[@]}"
+    # generated and identity columns, the partitions' root, the filled view and the sequences are right
+    [ "$(sql "$target" 'SELECT count(*) FROM odd WHERE twice <> id * 2')" = 0 ]
+    [ "$(sql "$target" 'SELECT count(*) FROM parts')" = "$(sql shop 'SELECT count(*) FROM parts')" ]
+    [ "$(sql "$target" 'SELECT * FROM words ORDER BY 1')" = "$(sql shop 'SELECT word, count(*) FROM loose GROUP BY 1 ORDER BY 1')" ]
+    sql "$target" "INSERT INTO numbered (word) VALUES ('after')"
+    [ "$(sql "$target" "SELECT id FROM numbered WHERE word = 'after'")" -gt "$(sql shop 'SELECT max(id) FROM numbered')" ]
+    [ "$(sql "$target" "SELECT nextval('countdown')")" -lt 0 ]
+    # transient rows are nowhere
+    [ "$(sql "$target" 'SELECT count(*) FROM "sessions"')" = 0 ]
+}
+
+@test "schema, indexes and foreign keys are those of the source" {
+    restore
+    [ "$(sql "$target" "SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND convalidated")" = \
+        "$(sql shop "SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND convalidated")" ]
+    [ "$(sql "$target" "SELECT string_agg(indexdef, ';' ORDER BY indexdef) FROM pg_indexes WHERE schemaname = 'public'")" = \
+        "$(sql shop "SELECT string_agg(indexdef, ';' ORDER BY indexdef) FROM pg_indexes WHERE schemaname = 'public'")" ]
+}
+
+@test "a seq inside a transaction is rounded down to the commit before it, and says so" {
+    sql shop "BEGIN; INSERT INTO loose SELECT 'rounded', i FROM generate_series(1, 50) i; COMMIT"
+    local last
+    last=$(pgstrand wait --data "$DATA" --timeout 60)
+    restore --to-seq $((last - 10)) --json >"$HARNESS/restore.json" 2>"$HARNESS/restore.err"
+    jq -e --argjson seq $((last - 50)) '.seq == $seq' "$HARNESS/restore.json"
+    [ "$(sql "$target" "SELECT count(*) FROM loose WHERE word = 'rounded'")" = 0 ]
+}
+
+@test "by time, by LSN and by the name given at sealing" {
+    sql shop "INSERT INTO loose VALUES ('before', 1)"
+    pgstrand wait --data "$DATA" --timeout 60 >/dev/null
+    local time lsn
+    time=$(sql shop "SELECT clock_timestamp()")
+    lsn=$(sql shop "SELECT pg_current_wal_insert_lsn()")
+    sql shop "INSERT INTO loose VALUES ('later', 1)"
+    pgstrand wait --data "$DATA" --timeout 60 >/dev/null
+    restore --to-time "$time"
+    [ "$(sql "$target" "SELECT string_agg(word, ',' ORDER BY word) FROM loose WHERE word IN ('before', 'later')")" = before ]
+    restore --mode replace
+    [ "$(sql "$target" "SELECT string_agg(word, ',' ORDER BY word) FROM loose WHERE word IN ('before', 'later')")" = before,later ]
+    restore --mode replace --to-lsn "$lsn"
+    [ "$(sql "$target" "SELECT string_agg(word, ',' ORDER BY word) FROM loose WHERE word IN ('before', 'later')")" = before ]
+    restore --mode replace --to-name 'round 6'
+    assert_state "$(nth_seq 7)" business audit device
+}
+
+@test "replace exchanges every row, backwards and forwards, and leaves pgstrand's own schema alone" {
+    restore --to-seq "$(nth_seq 9)"
+    sql "$target" "CREATE SCHEMA pgstrand; CREATE TABLE pgstrand.mine (n int); INSERT INTO pgstrand.mine VALUES (1);
+        INSERT INTO \"sessions\" SELECT * FROM \"sessions\""
+    restore --mode replace --to-seq "$(nth_seq 3)"
+    assert_state "$(nth_seq 3)" business audit device
+    restore --mode replace --to-seq "$(nth_seq 8)"
+    assert_state "$(nth_seq 8)" business audit device
+    [ "$(sql "$target" 'SELECT n FROM pgstrand.mine')" = 1 ]
+}
+
+@test "replace of some tables keeps the others, and refuses to leave orphans" {
+    restore --to-seq "$(nth_seq 2)"
+    sql "$target" "CREATE TABLE leans (id bigint REFERENCES odd); INSERT INTO leans SELECT min(id) FROM odd"
+    restore --mode replace --tables 'odd,loose' --to-seq "$(nth_seq 2)"
+    sql "$target" "INSERT INTO odd (id) VALUES (987654321); INSERT INTO leans VALUES (987654321)"
+    expect_exit 11 'leans_id_fkey' restore --mode replace --tables odd --to-seq "$(nth_seq 2)"
+    [ "$(sql "$target" 'SELECT count(*) FROM odd WHERE id = 987654321')" = 1 ]
+    assert_state "$(nth_seq 2)" business audit device
+}
+
+@test "several jobs give the same database" {
+    restore --jobs 3 --to-seq "$(nth_seq 8)"
+    assert_state "$(nth_seq 8)" business audit device
+    [ "$(sql postgres "SELECT count(*) FROM pg_database WHERE datname LIKE '%pgstrand\\_%'")" = 0 ]
+    [ "$(sql "$target" "SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND convalidated")" = \
+        "$(sql shop "SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND convalidated")" ]
+}
+
+@test "business vault on another device: no device rows, a new identity of the same dataset" {
+    local other=$HARNESS/other.$BATS_TEST_NUMBER
+    pgstrand restore --data "$other" --target "$(conninfo "$target")" --from "file://$HARNESS/shelf" --json >"$HARNESS/other.json"
+    jq -e '.same_device == false and (.skipped | length > 0) and (.tables | all(.tier != "device"))' "$HARNESS/other.json"
+    [ "$(pos_rows "$(conninfo "$target")" device)" = 0 ]
+    [ "$(pos_rows "$(conninfo "$target")" transient)" = 0 ]
+    pos_dump "$(conninfo "$target")" "$HARNESS/got" business audit
+    local mine theirs
+    mine=$(pgstrand identity --data "$DATA" --json)
+    theirs=$(pgstrand identity --data "$other" --json)
+    [ "$(jq -r .dataset <<<"$mine")" = "$(jq -r .dataset <<<"$theirs")" ]
+    [ "$(jq -r .node <<<"$mine")" != "$(jq -r .node <<<"$theirs")" ]
+    [ "$(jq -r .device <<<"$mine")" != "$(jq -r .device <<<"$theirs")" ]
+}
+
+@test "full-device vault: another device gets no device rows, the same one gets all" {
+    pgstrand restore --data "$HARNESS/third" --target "$(conninfo "$target")" --from "file://$HARNESS/safe"
+    [ "$(pos_rows "$(conninfo "$target")" device)" = 0 ]
+    restore --mode replace --from "file://$HARNESS/safe" --to-seq "$(nth_seq 9)"
+    assert_state "$(nth_seq 9)" business audit device
+    [ "$(pos_rows "$(conninfo "$target")" device)" -gt 0 ]
+}
+
+@test "business vault on the same device: the missing device rows are not passed over" {
+    expect_exit 10 'business backup' restore --from "file://$HARNESS/shelf"
+    [ "$(sql "$target" "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")" = 0 ]
+    restore --from "file://$HARNESS/shelf" --tiers business,audit --to-seq "$(nth_seq 9)"
+    assert_state "$(nth_seq 9)" business audit
+}
+
+@test "a target that is not empty is refused and stays as it was" {
+    sql "$target" 'CREATE TABLE mine AS SELECT 1 AS n'
+    expect_exit 15 'not empty \(public.mine\)' restore
+    expect_exit 15 'not empty' restore --jobs 2
+    [ "$(sql "$target" 'SELECT n FROM mine')" = 1 ]
+    [ "$(sql "$target" "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")" = 1 ]
+}
+
+@test "a seq in the future, an unknown snapshot, a table that is not there" {
+    expect_exit 10 'the last one is' restore --to-seq 999999999
+    expect_exit 10 'no snapshot' restore --to-name nobody
+    expect_exit 10 'no table' restore --tables 'nothing*'
+    [ "$(sql "$target" "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")" = 0 ]
+}
+
+@test "a flipped byte is found, whichever file has it, and nothing is changed" {
+    local file size
+    for file in "$HARNESS"/safe/*/*/*-full-*.snap "$HARNESS"/safe/*/*/*-incremental-*.device; do
+        rm -rf "$HARNESS/damaged"
+        cp -r "$HARNESS/safe" "$HARNESS/damaged"
+        file=${file/\/safe\//\/damaged\/}
+        size=$(stat -c %s "$file")
+        printf '\xff\x00\xaa' | dd of="$file" bs=1 seek=$((size / 2)) conv=notrunc status=none
+        case $file in
+        *0000000000000000-*) expect_exit 12 . restore --from "file://$HARNESS/damaged" --to-seq "$(nth_seq 2)" ;;
+        *) expect_exit 12 . restore --from "file://$HARNESS/damaged" ;;
+        esac
+        [ "$(sql "$target" "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")" = 0 ]
+    done
+}
+
+@test "a missing parent is named" {
+    rm -rf "$HARNESS/damaged"
+    cp -r "$HARNESS/safe" "$HARNESS/damaged"
+    rm "$HARNESS"/damaged/*/*/0000000000000001-*
+    expect_exit 12 'missing' restore --from "file://$HARNESS/damaged"
+}
+
+@test "a schema change after the base is refused, saying what can be restored, and healed by a FULL" {
+    local before
+    before=$(pgstrand wait --data "$DATA" --timeout 60)
+    sql shop 'ALTER TABLE loose ADD COLUMN more int DEFAULT 7'
+    sql shop "INSERT INTO loose VALUES ('wider', 1, 2)"
+    pgstrand wait --data "$DATA" --timeout 60 >/dev/null
+    expect_exit 11 "restorable: up to seq $before" restore
+    restore --to-seq "$before"
+    pgstrand seal --data "$DATA" --type full >/dev/null
+    database_drop "$target"
+    database_new "$target"
+    restore
+    [ "$(sql "$target" "SELECT more FROM loose WHERE word = 'wider'")" = 2 ]
+    [ "$(sql "$target" "SELECT count(*) FROM loose WHERE more = 7")" -gt 0 ]
+}
+
+@test "kill -9 at any time leaves the target as it was" {
+    local delay pid
+    for delay in 0.05 0.1 0.2 0.3 0.45 0.6; do
+        "$PGSTRAND_BUILD/pgstrand" restore --data "$DATA" --target "$(conninfo "$target")" >/dev/null 2>&1 &
+        pid=$!
+        sleep "$delay"
+        if kill -KILL "$pid" 2>/dev/null; then
+            wait "$pid" || true
+            wait_for 20 no_backend
+            [ "$(sql "$target" "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")" = 0 ]
+        else
+            wait "$pid" || true
+            database_drop "$target"
+            database_new "$target"
+        fi
+    done
+    # and with several jobs, whose half-built database the next restore removes
+    "$PGSTRAND_BUILD/pgstrand" restore --data "$DATA" --target "$(conninfo "$target")" --jobs 2 >/dev/null 2>&1 &
+    pid=$!
+    sleep 0.4
+    kill -KILL "$pid" 2>/dev/null || true
+    wait "$pid" || true
+    wait_for 20 no_backend
+    if [ "$(sql "$target" "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")" = 0 ]; then
+        restore --jobs 2
+    fi
+    [ "$(sql postgres "SELECT count(*) FROM pg_database WHERE datname LIKE '%pgstrand\\_%'")" = 0 ]
+    pos_assert_same "$(conninfo shop)" "$(conninfo "$target")" business audit device
+    [ -z "$(ls "$DATA/spool")" ]
+}
+
+no_backend() {
+    [ "$(sql postgres "SELECT count(*) FROM pg_stat_activity WHERE datname LIKE '$target%'")" = 0 ]
+}
+
+@test "roles that the target lacks are named before anything happens" {
+    cluster_new two
+    on two database_new elsewhere
+    on one sql shop 'CREATE ROLE cashier; ALTER TABLE texts OWNER TO cashier'
+    pgstrand seal --data "$DATA" --type full >/dev/null
+    expect_exit 11 'cashier' pgstrand restore --data "$DATA" --target "$(on two conninfo elsewhere)"
+    on two sql postgres 'CREATE ROLE cashier'
+    pgstrand restore --data "$DATA" --target "$(on two conninfo elsewhere)"
+    [ "$(on two sql elsewhere "SELECT tableowner FROM pg_tables WHERE tablename = 'texts'")" = cashier ]
+    cluster_remove two
+    export CLUSTER=one
+}
+
+@test "the user's triggers do not fire, event triggers and ALWAYS triggers of the target are refused" {
+    restore --to-seq "$(nth_seq 2)"
+    sql "$target" "CREATE FUNCTION public.spoil() RETURNS trigger LANGUAGE plpgsql AS \$\$ BEGIN NEW.word := 'spoiled'; RETURN NEW; END \$\$;
+        CREATE TRIGGER spoil BEFORE INSERT ON loose FOR EACH ROW EXECUTE FUNCTION public.spoil()"
+    restore --mode replace --to-seq "$(nth_seq 4)"
+    [ "$(sql "$target" "SELECT count(*) FROM loose WHERE word = 'spoiled'")" = 0 ]
+    sql "$target" 'ALTER TABLE loose ENABLE ALWAYS TRIGGER spoil'
+    expect_exit 15 'spoil' restore --mode replace --to-seq "$(nth_seq 4)"
+}
