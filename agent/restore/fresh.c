@@ -21,7 +21,7 @@ static status build(struct job *job, struct pgconn *c, err *e)
     const Pgstrand__Schema *schema = job->plan->schema;
     TRY(targetdb_check_empty(c, e)); /* again: inside the transaction */
     TRY(schemasql_run(job, c, schema->pre_data, "schema", e));
-    TRY(loadtable_all(job, c, LOADTABLE_FREEZE, e));
+    TRY(loadtable_all(job, c, e));
     TRY(setsequences_captured(job, c, e));
     TRY(schemasql_run(job, c, schema->post_data, "indexes", e));
     TRY(setsequences_pass_columns(c, e));

@@ -45,7 +45,7 @@ static status emit(struct job *job, struct pgconn *c, size_t i, err *e)
                      &job->proof[i].expected, e);
 }
 
-status loadtable_load(struct job *job, struct pgconn *c, size_t i, enum loadtable_how how, err *e)
+status loadtable_load(struct job *job, struct pgconn *c, size_t i, err *e)
 {
     const Pgstrand__Table *t = job->plan->table[i].message;
     OWNED(buf) struct buf sql = {0};
@@ -53,7 +53,7 @@ status loadtable_load(struct job *job, struct pgconn *c, size_t i, enum loadtabl
     buf_text(&sql, "COPY ");
     loadtable_name(&sql, t);
     loadtable_columns(&sql, t);
-    buf_text(&sql, how == LOADTABLE_FREEZE ? " FROM STDIN WITH (FREEZE)" : " FROM STDIN");
+    buf_text(&sql, " FROM STDIN");
     TRY(buf_done(&sql, e));
     if (!pgconn_copy_in(c, buf_cstring(&sql), e).ok)
         return err_wrap(e, "loading %s.%s", t->schema, t->name);
@@ -111,8 +111,7 @@ status loadtable_prove(struct job *job, struct pgconn *c, size_t i, err *e)
 }
 
 static status each(struct job *job, struct pgconn *c, const char *what,
-                   status (*step)(struct job *, struct pgconn *, size_t, void *, err *), void *context,
-                   err *e)
+                   status (*step)(struct job *, struct pgconn *, size_t, err *), err *e)
 {
     size_t done = 0, total = 0;
     for (size_t i = 0; i < job->plan->count; i++)
@@ -121,25 +120,14 @@ static status each(struct job *job, struct pgconn *c, const char *what,
         if (!job->plan->table[i].comes)
             continue;
         job->progress->step(job->progress->context, what, done++, total);
-        TRY(step(job, c, i, context, e));
+        TRY(step(job, c, i, e));
     }
     job->progress->step(job->progress->context, what, total, total);
     return DONE;
 }
 
-static status load_step(struct job *job, struct pgconn *c, size_t i, void *context, err *e)
+status loadtable_all(struct job *job, struct pgconn *c, err *e)
 {
-    return loadtable_load(job, c, i, *(const enum loadtable_how *)context, e);
-}
-
-static status prove_step(struct job *job, struct pgconn *c, size_t i, void *context, err *e)
-{
-    (void)context;
-    return loadtable_prove(job, c, i, e);
-}
-
-status loadtable_all(struct job *job, struct pgconn *c, enum loadtable_how how, err *e)
-{
-    TRY(each(job, c, "load", load_step, &how, e));
-    return each(job, c, "prove", prove_step, NULL, e);
+    TRY(each(job, c, "load", loadtable_load, e));
+    return each(job, c, "prove", loadtable_prove, e);
 }

@@ -12,18 +12,13 @@
 void loadtable_name(struct buf *out, const Pgstrand__Table *t);
 void loadtable_columns(struct buf *out, const Pgstrand__Table *t);
 
-enum loadtable_how {
-    LOADTABLE_PLAIN,
-    LOADTABLE_FREEZE /* the table was made or truncated in this transaction: its rows need no later work */
-};
-
 /* Emits table `i` of the plan into the target; the expected digest goes to the job's proof. */
-MUST_CHECK status loadtable_load(struct job *job, struct pgconn *c, size_t i, enum loadtable_how how, err *e);
+MUST_CHECK status loadtable_load(struct job *job, struct pgconn *c, size_t i, err *e);
 
 /* Reads it back and compares: ERR_STORAGE when anything differs. */
 MUST_CHECK status loadtable_prove(struct job *job, struct pgconn *c, size_t i, err *e);
 
 /* All tables that come, one after the other, then all proven. */
-MUST_CHECK status loadtable_all(struct job *job, struct pgconn *c, enum loadtable_how how, err *e);
+MUST_CHECK status loadtable_all(struct job *job, struct pgconn *c, err *e);
 
 #endif

@@ -90,12 +90,12 @@ static status load_one(struct parallel *p, struct pgconn *c, size_t i, err *e)
 {
     const Pgstrand__Table *t = p->job->plan->table[i].message;
     OWNED(buf) struct buf sql = {0};
-    /* TRUNCATE in the same transaction is what lets COPY freeze the rows. */
+    /* After TRUNCATE in the same transaction COPY needs no WAL where wal_level is minimal. */
     buf_text(&sql, "BEGIN; TRUNCATE ONLY ");
     loadtable_name(&sql, t);
     TRY(buf_done(&sql, e));
     TRY(pgconn_exec(c, buf_cstring(&sql), e));
-    TRY(loadtable_load(p->job, c, i, LOADTABLE_FREEZE, e));
+    TRY(loadtable_load(p->job, c, i, e));
     TRY(loadtable_prove(p->job, c, i, e));
     return pgconn_exec(c, "COMMIT", e);
 }

@@ -134,20 +134,18 @@ static status truncate_all(const struct emptied *t, struct pgconn *c, err *e)
     return pgconn_exec(c, buf_cstring(&sql), e);
 }
 
-static status empty(const struct emptied *t, struct pgconn *c, enum loadtable_how *how, err *e)
+static status empty(const struct emptied *t, struct pgconn *c, err *e)
 {
     bool referenced = false;
     TRY(emptied_is_referenced(t, c, &referenced, e));
-    *how = referenced ? LOADTABLE_PLAIN : LOADTABLE_FREEZE;
     return referenced ? each_table(t, c, "DELETE FROM ONLY ", "", e) : truncate_all(t, c, e);
 }
 
 /* Indexes take part in loading: there is nothing to build afterwards. */
 static status exchange(struct job *job, const struct emptied *t, struct pgconn *c, err *e)
 {
-    enum loadtable_how how;
-    TRY(empty(t, c, &how, e));
-    TRY(loadtable_all(job, c, how, e));
+    TRY(empty(t, c, e));
+    TRY(loadtable_all(job, c, e));
     TRY(setsequences_captured(job, c, e));
     return setsequences_pass_columns(c, e);
 }
