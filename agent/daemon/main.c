@@ -164,7 +164,8 @@ static void stop_all(struct agent *a, bool clean)
     board_fini(&a->board);
 }
 
-static status run_agent(const struct options *options, err *e)
+/* *said: the failure was reported already, by capture. */
+static status run_agent(const struct options *options, bool *said, err *e)
 {
     OWNED(datadir) struct datadir *data = NULL;
     OWNED(io_lock) struct io_lock *lock = NULL;
@@ -178,6 +179,7 @@ static status run_agent(const struct options *options, err *e)
     board_init(&a.board);
     report_line(REPORT_EVENT, "pgstrand-agent " PGSTRAND_VERSION " on %s", data->root);
     const status ran = run_all(&a, e);
+    *said = !ran.ok && strcmp(a.board.facts.problem, e->message) == 0;
     stop_all(&a, ran.ok);
     if (ran.ok)
         report_line(REPORT_EVENT, "stopped");
@@ -189,6 +191,7 @@ int main(int argc, char **argv)
     err e = ERR_INIT;
     struct options options;
     bool armed = false;
+    bool said = false;
     notify_begin();
     catch_signals();
     status ran = read_options(argc, argv, &options, &e);
@@ -199,9 +202,10 @@ int main(int argc, char **argv)
     if (ran.ok && armed)
         report_line(REPORT_PROBLEM, "PGSTRAND_IO_FAULT is set: file writes will fail on purpose");
     if (ran.ok)
-        ran = run_agent(&options, &e);
+        ran = run_agent(&options, &said, &e);
     if (ran.ok)
         return 0;
-    report_line(REPORT_PROBLEM, "pgstrand-agent: %s", e.message);
+    if (!said)
+        report_line(REPORT_PROBLEM, "%s", e.message);
     return err_exit_code(e.class);
 }
