@@ -164,17 +164,29 @@ static void stop_all(struct agent *a, bool clean)
     board_fini(&a->board);
 }
 
+/* `pgstrand status` holds the lock for an instant to see whether an agent runs: a start beside it tries
+ * again. */
+static status lock_data(const char *root, struct io_lock **out, err *e)
+{
+    OWNED(text) char *path = io_join(root, "agent.lock");
+    const struct timespec pause = {0, 50 * 1000000L};
+    if (path == NULL)
+        return err_no_memory(e);
+    status locked = io_lock(path, false, out, e);
+    for (int again = 0; !locked.ok && e->class == ERR_REFUSED && again < 20; again++) {
+        (void)nanosleep(&pause, NULL);
+        locked = io_lock(path, false, out, e);
+    }
+    return locked.ok ? DONE : err_wrap(e, "another pgstrand-agent runs on %s", root);
+}
+
 /* *said: the failure was reported already, by capture. */
 static status run_agent(const struct options *options, bool *said, err *e)
 {
     OWNED(datadir) struct datadir *data = NULL;
     OWNED(io_lock) struct io_lock *lock = NULL;
     TRY(datadir_open(options->data, options->config, DATADIR_EXISTING, &data, e));
-    OWNED(text) char *path = io_join(data->root, "agent.lock");
-    if (path == NULL)
-        return err_no_memory(e);
-    if (!io_lock(path, false, &lock, e).ok)
-        return err_wrap(e, "another pgstrand-agent runs on %s", data->root);
+    TRY(lock_data(data->root, &lock, e));
     struct agent a = {.options = options, .data = data};
     board_init(&a.board);
     report_line(REPORT_EVENT, "pgstrand-agent " PGSTRAND_VERSION " on %s", data->root);

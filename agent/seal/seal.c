@@ -22,8 +22,19 @@ static status connect(struct sealrun *run, err *e)
     return table_list_read(run->conn, run->d->config->tiers, &run->tables, e);
 }
 
+/* Before the agent's first start there is no log, and so nothing new; a FULL waits for the log and cannot do
+ * without. */
 static status open_log(struct sealrun *run, struct log_state *state, err *e)
 {
+    OWNED(io_names) struct io_names segments = {0};
+    *state = (struct log_state){0};
+    if (io_exists(run->d->log))
+        TRY(io_list(run->d->log, &segments, e));
+    if (segments.count == 0 && run->request->type == PGSTRAND__SNAPSHOT_TYPE__FULL)
+        return err_set(e, ERR_VALIDATION,
+                       "nothing was captured yet: start pgstrand-agent --data %s, then seal", run->d->root);
+    if (segments.count == 0)
+        return DONE;
     TRY(logreader_open(run->d->log, &run->log, e));
     return logreader_state(run->log, state, e);
 }
