@@ -1,5 +1,6 @@
 #include "agent/restore/fresh.h"
 
+#include "agent/restore/analyze.h"
 #include "agent/restore/loadtable.h"
 #include "agent/restore/schemasql.h"
 #include "agent/restore/setsequences.h"
@@ -38,5 +39,5 @@ status fresh_run(struct job *job, struct pgconn *c, err *e)
         return FAILED;
     }
     TRY(pgconn_exec(c, "COMMIT", e));
-    return schemasql_analyze(job, c, e);
+    return analyze_tables(job, NULL, e);
 }

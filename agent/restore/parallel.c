@@ -1,5 +1,6 @@
 #include "agent/restore/parallel.h"
 
+#include "agent/restore/analyze.h"
 #include "agent/restore/loadtable.h"
 #include "agent/restore/newdb.h"
 #include "agent/restore/schemasql.h"
@@ -160,7 +161,7 @@ static status build(struct parallel *p, err *e)
     TRY(schemasql_refresh(job, c, e));
     TRY(run_in_order(p, c, SCHEMASQL_LAST, e));
     TRY(pgconn_exec(c, "COMMIT", e));
-    return schemasql_analyze(job, c, e);
+    return analyze_tables(job, p->db->name, e);
 }
 
 status parallel_run(struct job *job, struct pgconn **c, err *e)

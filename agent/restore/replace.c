@@ -1,8 +1,8 @@
 #include "agent/restore/replace.h"
 
+#include "agent/restore/analyze.h"
 #include "agent/restore/emptied.h"
 #include "agent/restore/loadtable.h"
-#include "agent/restore/schemasql.h"
 #include "agent/restore/setsequences.h"
 #include "agent/restore/targetdb.h"
 
@@ -180,5 +180,5 @@ status replace_run(struct job *job, struct pgconn *c, err *e)
         return FAILED;
     }
     TRY(pgconn_exec(c, "COMMIT", e));
-    return schemasql_analyze(job, c, e);
+    return analyze_tables(job, NULL, e);
 }

@@ -1,6 +1,5 @@
 #include "agent/restore/schemasql.h"
 
-#include "agent/restore/loadtable.h"
 #include "proto/sqlsplit.h"
 
 static bool begins(struct bytes s, const char *with)
@@ -91,21 +90,5 @@ status schemasql_refresh(struct job *job, struct pgconn *c, err *e)
         TRY(pgconn_exec(c, "ROLLBACK TO SAVEPOINT pgstrand_refresh", e));
         TRY(job_warn(job, e, "materialized view %s stays empty: %s", view, why.message));
     }
-    return DONE;
-}
-
-status schemasql_analyze(struct job *job, struct pgconn *c, err *e)
-{
-    OWNED(buf) struct buf sql = {0};
-    err why = ERR_INIT;
-    for (size_t i = 0; i < job->plan->count; i++) {
-        if (!job->plan->table[i].comes)
-            continue;
-        buf_text(&sql, sql.len == 0 ? "ANALYZE " : ", ");
-        loadtable_name(&sql, job->plan->table[i].message);
-    }
-    TRY(buf_done(&sql, e));
-    if (sql.len > 0 && !pgconn_exec(c, buf_cstring(&sql), &why).ok)
-        return job_warn(job, e, "restored, but the statistics were not made (run ANALYZE): %s", why.message);
     return DONE;
 }

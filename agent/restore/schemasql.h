@@ -25,7 +25,4 @@ MUST_CHECK status schemasql_run(struct job *job, struct pgconn *c, const char *t
  * filled is a warning. */
 MUST_CHECK status schemasql_refresh(struct job *job, struct pgconn *c, err *e);
 
-/* ANALYZE of the tables that came: outside of a transaction, a failure is a warning. */
-MUST_CHECK status schemasql_analyze(struct job *job, struct pgconn *c, err *e);
-
 #endif
