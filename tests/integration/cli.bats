@@ -348,13 +348,14 @@ has_keys() {
     timeout --preserve-status -s INT 0.5 "$PGSTRAND_BUILD/pgstrand" wait --data "$DATA" --lsn FFFFFFFF/0 || code=$?
     [ "$code" -eq 130 ]
     sql shop "BEGIN; LOCK TABLE orders IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(3); COMMIT" >/dev/null &
+    holder=$!
     sleep 0.5
     code=0
     began=$(date +%s%N)
     timeout --preserve-status -s INT 0.5 "$PGSTRAND_BUILD/pgstrand" tables --data "$DATA" || code=$?
     [ "$code" -eq 130 ]
     [ $((($(date +%s%N) - began) / 1000000)) -lt 2000 ]
-    wait
+    wait "$holder"
 }
 
 @test "output that cannot be written is a failure" {
