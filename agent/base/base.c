@@ -5,20 +5,20 @@
 #include "agent/base/baseschema.h"
 #include "agent/base/basetask.h"
 #include "agent/base/tablemsg.h"
-#include "agent/registry.h"
+#include "agent/tablebook.h"
 #include "proto/base/arena.h"
 #include "store/io.h"
 #include "store/rowfile.h"
 
 #define REPORT_EVERY_MS 250 /* progress, while the workers work */
 
-/* What the workers of one base share. `lock` guards everything below it, the catalogue and the registry
+/* What the workers of one base share. `lock` guards everything below it, the catalogue and the book
  * included. */
 struct copying {
     struct datadir *d;
     const struct base_request *request;
     struct basetasks tasks;
-    struct registry *registry;
+    struct tablebook *book;
     pthread_mutex_t lock;
     pthread_cond_t changed;
     size_t next;      /* task that nobody has taken yet */
@@ -50,15 +50,27 @@ static bool is_stopped(struct copying *c)
     return stopped;
 }
 
+/* The table's UUID; a table that the catalogue does not know under this name becomes known. */
+static status identify(struct copying *c, const struct table_info *table, uuid *out, err *e)
+{
+    struct relation shape = {.oid = table->oid,
+                             .schema = table->schema,
+                             .name = table->name,
+                             .replica_identity = table->replica_identity};
+    bool known = false;
+    bool news = false;
+    TRY(tablebook_identify(c->book, &shape, NULL, &known, &news, e));
+    *out = shape.table;
+    return news ? tablebook_record(c->d->catalog, &shape, table->tier.tier, table->tier.rule, 0, e) : DONE;
+}
+
 static status put_record(struct copying *c, const struct basetask *task, const char *file,
                          const struct table_digest *digest, uint64_t stored, err *e)
 {
     OWNED(arena) struct arena arena = {0};
     Pgstrand__Table table;
     uuid id;
-    const struct registry_table seen = {task->table->oid, task->table->schema, task->table->name,
-                                        task->table->replica_identity, &task->table->tier};
-    TRY(registry_see(c->registry, &seen, 0, &id, e));
+    TRY(identify(c, task->table, &id, e));
     TRY(tablemsg_fill(task->table, 0, &id, c->request->lsn, &arena, &table, e));
     uint8_t sum[SHA256_LEN];
     table_digest_bytes(digest, sum);
@@ -210,13 +222,13 @@ status base_copy(struct datadir *d, const struct base_request *request, const st
                  const struct progress *progress, err *e)
 {
     struct copying c = {.d = d, .request = request};
-    OWNED(registry) struct registry *registry = NULL;
+    OWNED(tablebook) struct tablebook *book = NULL;
     TRY(io_make_dir(d->base, e));
     TRY(baseschema_stage(d, request, e));
-    TRY(registry_load(d->catalog, &d->identity.dataset, &registry, e));
+    TRY(tablebook_load(d->catalog, &d->identity.dataset, &book, e));
     OWNED(basetasks) struct basetasks tasks = {0};
     TRY(basetasks_plan(d, tables, request->jobs, &tasks, e));
-    c.registry = registry;
+    c.book = book;
     c.tasks = tasks;
     (void)pthread_mutex_init(&c.lock, NULL);
     (void)pthread_cond_init(&c.changed, NULL);

@@ -12,7 +12,7 @@
 
 #include "agent/capture/capture.h"
 #include "agent/capture/exchange.h"
-#include "agent/capture/tablebook.h"
+#include "agent/tablebook.h"
 
 struct capture {
     struct datadir *data;

@@ -12,7 +12,7 @@
 #define PGSTRAND_TRANSACTION_H
 
 #include "agent/capture/relmap.h"
-#include "agent/capture/tablebook.h"
+#include "agent/tablebook.h"
 #include "store/actionlog.h"
 
 /* What the assembler tells of: called in the committer's thread, must be quick. */

@@ -3,34 +3,14 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "agent/tablebook.h"
 #include "proto/base/pgtime.h"
 #include "store/catalog.h"
-
-static status put_table(struct datadir *d, const struct board_table *t, err *e)
-{
-    Pgstrand__TableRecord r = PGSTRAND__TABLE_RECORD__INIT;
-    uuid table = t->shape->table;
-    const struct catalog_key key = catalog_key_uuid(&table);
-    r.table = (ProtobufCBinaryData){sizeof table.b, table.b};
-    r.oid = t->shape->oid;
-    OWNED(text) char *schema = strdup(t->shape->schema); /* protobuf-c wants strings it might change */
-    OWNED(text) char *name = strdup(t->shape->name);
-    if (schema == NULL || name == NULL)
-        return err_no_memory(e);
-    r.schema = schema;
-    r.name = name;
-    r.rule = t->rule;
-    r.tier = (Pgstrand__Tier)t->tier;
-    r.replica_identity = (uint8_t)t->shape->replica_identity;
-    r.has_since_seq = true;
-    r.since_seq = t->since_seq;
-    return catalog_put(d->catalog, CATALOG_TABLE, catalog_key_bytes(&key), &r.base, e);
-}
 
 status records_tables(struct datadir *d, const struct board_table *list, size_t count, err *e)
 {
     for (size_t i = 0; i < count; i++)
-        TRY(put_table(d, &list[i], e));
+        TRY(tablebook_record(d->catalog, list[i].shape, list[i].tier, list[i].rule, list[i].since_seq, e));
     return DONE;
 }
 

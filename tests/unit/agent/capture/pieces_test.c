@@ -7,7 +7,7 @@
 #include "agent/capture/context.h"
 #include "agent/capture/exchange.h"
 #include "agent/capture/subxacts.h"
-#include "agent/capture/tablebook.h"
+#include "agent/tablebook.h"
 #include "tests/lib/scratch.h"
 
 /* ---- batch ---- */

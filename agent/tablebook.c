@@ -1,4 +1,4 @@
-#include "agent/capture/tablebook.h"
+#include "agent/tablebook.h"
 
 #include <stdlib.h>
 
@@ -144,4 +144,22 @@ status tablebook_identify(struct tablebook *b, struct relation *shape, const str
     *news = !same_name(p, shape) || !uuid_equal(&p->table, &shape->table);
     p->table = shape->table;
     return same_name(p, shape) ? DONE : rename_page(p, shape, e);
+}
+
+status tablebook_record(struct catalog *c, const struct relation *shape, enum tier tier, const char *rule,
+                        uint64_t since_seq, err *e)
+{
+    /* protobuf-c's strings are not const; they are only read. */
+    Pgstrand__TableRecord r = PGSTRAND__TABLE_RECORD__INIT;
+    const struct catalog_key key = catalog_key_uuid(&shape->table);
+    r.table = (ProtobufCBinaryData){sizeof shape->table.b, (uint8_t *)(uintptr_t)shape->table.b};
+    r.oid = shape->oid;
+    r.schema = (char *)(uintptr_t)shape->schema;
+    r.name = (char *)(uintptr_t)shape->name;
+    r.rule = (char *)(uintptr_t)rule;
+    r.tier = (Pgstrand__Tier)tier;
+    r.replica_identity = (uint8_t)shape->replica_identity;
+    r.has_since_seq = true;
+    r.since_seq = since_seq;
+    return catalog_put(c, CATALOG_TABLE, catalog_key_bytes(&key), &r.base, e);
 }

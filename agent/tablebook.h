@@ -26,4 +26,11 @@ OWN_POINTER(tablebook, tablebook_free);
 MUST_CHECK status tablebook_identify(struct tablebook *b, struct relation *shape,
                                      const struct relation *logged, bool *known, bool *news, err *e);
 
+/*
+ * Makes the table known in the catalogue: its name, replica identity and tier with the rule
+ * that gave it, from the action after `since_seq` on. A record of the same UUID is replaced.
+ */
+MUST_CHECK status tablebook_record(struct catalog *c, const struct relation *shape, enum tier tier,
+                                   const char *rule, uint64_t since_seq, err *e);
+
 #endif
