@@ -11,12 +11,13 @@
 /* A durable position is told at once when nothing was said for this long. */
 #define CONFIRM_MS 100
 /*
- * Catching up: so many messages came since the socket was last found empty. Then waking up for each small
- * packet would cost more than the packet, here and in the server, which sends one per message; so the socket
- * is left alone for a moment, less than its buffer takes to fill (about 280 small messages on Linux' unix
- * sockets, at 130,000 a second), and batches are larger and flushed less often.
+ * Catching up: more than so many messages a millisecond, measured over a few of them. Then waking up for each
+ * small packet would cost more than the packet, here and in the server, which sends one per message; so the
+ * socket is left alone for a moment, less than its buffer takes to fill (about 280 small messages on Linux'
+ * unix sockets, at 130,000 a second), and batches are larger and flushed less often.
  */
-#define FLOWING_MESSAGES 32
+#define FLOWING_PER_MS 20
+#define FLOWING_WINDOW_MS 5
 #define FLOWING_NAP_NS 500000L
 #define FLOWING_BYTES ((size_t)256 << 10)
 #define FLOWING_MS 10
@@ -79,7 +80,8 @@ static status take_event(struct receiver *r, const struct stream_event *event, b
 }
 
 /* `event` may hold one that did not fit before. */
-static status read_burst(struct receiver *r, struct stream_event *event, enum burst_end *out, err *e)
+static status read_burst(struct receiver *r, struct stream_event *event, int *messages, enum burst_end *out,
+                         err *e)
 {
     for (int i = 0; i < BURST; i++) {
         bool fits = false;
@@ -92,7 +94,7 @@ static status read_burst(struct receiver *r, struct stream_event *event, enum bu
             return DONE;
         }
         TRY(take_event(r, event, &fits, e));
-        r->flow++;
+        (*messages)++;
         if (!fits) {
             *out = BURST_FULL;
             return DONE;
@@ -124,9 +126,16 @@ static status wait_for_more(struct receiver *r, bool socket, int64_t at_most, er
     return DONE;
 }
 
-static bool flowing(const struct receiver *r)
+/* Counts what came, and judges it at the end of each window. */
+static void measure_flow(struct receiver *r, int messages, int64_t now)
 {
-    return r->flow >= FLOWING_MESSAGES;
+    const int64_t spent = now - r->window_at;
+    r->window_messages += messages;
+    if (spent < FLOWING_WINDOW_MS)
+        return;
+    r->flowing = r->window_messages >= spent * FLOWING_PER_MS;
+    r->window_messages = 0;
+    r->window_at = now;
 }
 
 static bool worth_handing_over(const struct receiver *r, enum burst_end reached, int64_t now)
@@ -135,12 +144,11 @@ static bool worth_handing_over(const struct receiver *r, enum burst_end reached,
         return false;
     if (reached == BURST_FULL || r->batch->len >= FLOWING_BYTES)
         return true;
-    return (reached == BURST_PAUSE && !flowing(r)) || now - r->handed_at >= FLOWING_MS;
+    return (reached == BURST_PAUSE && !r->flowing) || now - r->handed_at >= FLOWING_MS;
 }
 
-static status hand_over(struct receiver *r, enum burst_end reached, bool *handed, err *e)
+static status hand_over(struct receiver *r, enum burst_end reached, int64_t now, bool *handed, err *e)
 {
-    const int64_t now = now_ms();
     *handed = false;
     if (!worth_handing_over(r, reached, now))
         return DONE;
@@ -155,11 +163,8 @@ static status hand_over(struct receiver *r, enum burst_end reached, bool *handed
 
 static status pause_reading(struct receiver *r, enum burst_end reached, bool handed, err *e)
 {
-    if (reached == BURST_PAUSE) {
-        const bool nap = flowing(r);
-        r->flow = 0;
-        return wait_for_more(r, !nap, nap ? FLOWING_NAP_NS : r->status_ms * NS_PER_MS, e);
-    }
+    if (reached == BURST_PAUSE)
+        return wait_for_more(r, !r->flowing, r->flowing ? FLOWING_NAP_NS : r->status_ms * NS_PER_MS, e);
     if (reached == BURST_FULL && !handed)
         return wait_for_more(r, false, r->status_ms * NS_PER_MS, e);
     return DONE;
@@ -171,8 +176,11 @@ static status read_stream(struct receiver *r, err *e)
     while (!atomic_load(r->stop)) {
         enum burst_end reached = BURST_MORE;
         bool handed = false;
-        TRY(read_burst(r, &event, &reached, e));
-        TRY(hand_over(r, reached, &handed, e));
+        int messages = 0;
+        TRY(read_burst(r, &event, &messages, &reached, e));
+        const int64_t now = now_ms();
+        measure_flow(r, messages, now);
+        TRY(hand_over(r, reached, now, &handed, e));
         TRY(keep_status(r, e));
         if (exchange_ended(r->exchange, e))
             return FAILED;

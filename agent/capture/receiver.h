@@ -26,7 +26,9 @@ struct receiver {
     lsn confirmed;
     int64_t status_at; /* of the last update */
     int64_t handed_at; /* when the last batch was handed over */
-    unsigned flow;     /* messages since the socket was empty */
+    bool flowing;      /* messages come thick and fast */
+    int64_t window_at; /* since when they are counted */
+    int64_t window_messages;
 };
 
 /*
