@@ -30,7 +30,9 @@ prepare() {
     local db=$1
     database_new "$db"
     "$PG_BIN/pgbench" -q -i -s 5 "$(conninfo "$db")" >/dev/null 2>&1
-    pgstrand init --data "$HARNESS/$db.fresh" --source "$(conninfo "$db")" --no-wal-limit --yes >/dev/null 2>"$HARNESS/err" ||
+    # What is measured is capture: no snapshot when it stops.
+    printf '[seal]\non_stop = no\n' >"$HARNESS/bench.conf"
+    pgstrand init --config "$HARNESS/bench.conf" --data "$HARNESS/$db.fresh" --source "$(conninfo "$db")" --no-wal-limit --yes >/dev/null 2>"$HARNESS/err" ||
         { cat "$HARNESS/err" >&2; return 1; }
     slot=$(sql "$db" 'SELECT slot_name FROM pg_replication_slots WHERE database = current_database() LIMIT 1')
     publication=$(sql "$db" 'SELECT pubname FROM pg_publication LIMIT 1')
@@ -42,7 +44,7 @@ prepare() {
         sql "$db" "INSERT INTO bulk SELECT n, n % 97, 'row number ' || n, now() FROM generate_series(1, $rows) n"
         ;;
     esac
-    end=$(sql "$db" 'SELECT pg_current_wal_flush_lsn()')
+    goal=$(sql "$db" 'SELECT pg_current_wal_flush_lsn()')
     sql "$db" 'CHECKPOINT'
 }
 
@@ -60,13 +62,13 @@ ours() {
 
 caught_up() {
     agent_start --no-wait "$1"
-    pgstrand wait --data "$1" --lsn "$end" --timeout 300
+    pgstrand wait --data "$1" --lsn "$goal" --timeout 300
 }
 
 theirs() {
     local db=$1
     sql "$db" "SELECT pg_copy_logical_replication_slot('keeper_$db', 'theirs')" >/dev/null
-    seconds_of "$PG_BIN/pg_recvlogical" -d "$(conninfo "$db")" --slot theirs --start --no-loop --endpos "$end" -f /dev/null \
+    seconds_of "$PG_BIN/pg_recvlogical" -d "$(conninfo "$db")" --slot theirs --start --no-loop --endpos "$goal" -f /dev/null \
         -o proto_version="$protocol" -o publication_names="$publication" -o streaming=on -o messages=true
     sql "$db" "SELECT pg_drop_replication_slot('theirs')" >/dev/null
 }

@@ -26,15 +26,15 @@ bench_begin() {
 }
 
 seconds_of() {
-    local begin end
-    begin=$(date +%s%N)
+    local bench_began bench_ended # a command may be a function, which sees our locals
+    bench_began=$(date +%s%N)
     "$@" >"$HARNESS/out" 2>"$HARNESS/err" || {
         tail -n 5 "$HARNESS/err" >&2
         echo "bench: failed: $*" >&2
         return 1
     }
-    end=$(date +%s%N)
-    awk -v a="$begin" -v b="$end" 'BEGIN { printf "%.3f\n", (b - a) / 1e9 }'
+    bench_ended=$(date +%s%N)
+    awk -v a="$bench_began" -v b="$bench_ended" 'BEGIN { printf "%.3f\n", (b - a) / 1e9 }'
 }
 
 median() {
