@@ -56,12 +56,31 @@ static status is_first(const struct chain_link *link, err *e)
 static status adjoins(const struct chain_link *before, const struct chain_link *link, err *e)
 {
     const Pgstrand__SnapshotHeader *p = before->commit->header, *h = link->commit->header;
-    bool differential = h->type == PGSTRAND__SNAPSHOT_TYPE__DIFFERENTIAL;
-    bool first = differential ? h->first_seq <= p->last_seq + 1 : h->first_seq == p->last_seq + 1;
-    if (!first || h->last_seq < p->last_seq)
+    if (h->first_seq != p->last_seq + 1 || h->last_seq < p->last_seq)
         return err_set(e, ERR_STORAGE,
                        "%s: actions %" PRIu64 " to %" PRIu64 " do not adjoin the parent's last, %" PRIu64,
                        link->name, h->first_seq, h->last_seq, p->last_seq);
+    return DONE;
+}
+
+/* A DIFFERENTIAL says again what the links since the newest FULL say, all of it and no more: a reader may
+ * take either. */
+static status spans(const struct chain *c, size_t at, err *e)
+{
+    const Pgstrand__SnapshotHeader *h = c->link[at].commit->header;
+    const Pgstrand__SnapshotHeader *p = c->link[at - 1].commit->header;
+    size_t base = at - 1;
+    while (base > 0 && c->link[base].commit->header->type != PGSTRAND__SNAPSHOT_TYPE__FULL)
+        base--;
+    const Pgstrand__SnapshotHeader *full = c->link[base].commit->header;
+    if (!h->has_base_snapshot || !same(&h->base_snapshot, &full->snapshot))
+        return err_set(e, ERR_STORAGE, "%s: it stands on another FULL than the newest, %s", c->link[at].name,
+                       c->link[base].name);
+    if (h->first_seq != full->last_seq + 1 || h->last_seq != p->last_seq)
+        return err_set(e, ERR_STORAGE,
+                       "%s: actions %" PRIu64 " to %" PRIu64 " are not those since its FULL, %" PRIu64
+                       " to %" PRIu64,
+                       c->link[at].name, h->first_seq, h->last_seq, full->last_seq + 1, p->last_seq);
     return DONE;
 }
 
@@ -79,7 +98,7 @@ static status follows(const struct chain_link *before, const struct chain_link *
     if (h->parent_hash.len != SHA256_LEN || memcmp(h->parent_hash.data, before->hash, SHA256_LEN) != 0)
         return err_set(e, ERR_STORAGE, "%s: it was made on another version of its parent %s", link->name,
                        before->name);
-    return adjoins(before, link, e);
+    return h->type == PGSTRAND__SNAPSHOT_TYPE__DIFFERENTIAL ? DONE : adjoins(before, link, e);
 }
 
 /* A FULL stands on nothing; the others on a FULL before them. */
@@ -106,6 +125,8 @@ static status check(const struct chain *c, err *e)
         TRY(same_origin(&c->link[0], &c->link[i], e));
         TRY(i == 0 ? is_first(&c->link[0], e) : follows(&c->link[i - 1], &c->link[i], e));
         TRY(has_base(c, i, e));
+        if (c->link[i].commit->header->type == PGSTRAND__SNAPSHOT_TYPE__DIFFERENTIAL)
+            TRY(spans(c, i, e));
     }
     return DONE;
 }

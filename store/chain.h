@@ -1,7 +1,7 @@
 /*
  * chain: the snapshots of one (node, incarnation) in a folder, checked as a chain: numbers without gaps from
- * 0, each child naming its parent by UUID and by the hash of the parent's commit, seq ranges adjoining, one
- * dataset, one device key, no fork.
+ * 0, each child naming its parent by UUID and by the hash of the parent's commit, seq ranges adjoining (a
+ * DIFFERENTIAL's is all there is since the newest FULL), one dataset, one device key, no fork.
  *
  * Ownership: chain_load -> caller -> chain_free (NULL-safe). Threads: immutable after loading.
  */

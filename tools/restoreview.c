@@ -5,6 +5,7 @@
 #include "tools/jsonout.h"
 #include "tools/output.h"
 #include "tools/recoverykey.h"
+#include "tools/snapview.h"
 
 #define SKIPPED_SHOWN 5 /* tables named for each reason */
 
@@ -31,6 +32,19 @@ static json_t *lines_json(char *const *line, size_t count)
     return list;
 }
 
+static json_t *links_json(const struct restore_result *r)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < r->link_count; i++) {
+        json_t *o = json_object();
+        jsonout_set(&o, "uuid", jsonout_uuid(&r->link[i].snapshot));
+        jsonout_set(&o, "number", jsonout_count(r->link[i].number));
+        jsonout_set(&o, "type", jsonout_text(snapview_type(r->link[i].type)));
+        jsonout_append(&list, o);
+    }
+    return list;
+}
+
 status restoreview_json(const struct restore_result *r, bool dry_run, err *e)
 {
     OWNED(json) json_t *o = json_object();
@@ -47,6 +61,7 @@ status restoreview_json(const struct restore_result *r, bool dry_run, err *e)
     jsonout_set(&o, "actions", jsonout_count(r->actions));
     jsonout_set(&o, "skipped", lines_json(r->skipped, r->skipped_count));
     jsonout_set(&o, "warnings", lines_json(r->warning, r->warning_count));
+    jsonout_set(&o, "chain", links_json(r));
     jsonout_set(&o, "tables", tables);
     jsonout_set(&o, "recovery_key",
                 r->new_identity ? jsonout_text(recoverykey_format(r->recovery_secret, key)) : json_null());
@@ -121,6 +136,23 @@ static void print_skipped(const struct restore_result *r)
     }
 }
 
+/* "from snapshots: full 0, differential 7, incremental 8..11" */
+static void print_links(const struct restore_result *r)
+{
+    (void)printf("from snapshots:");
+    for (size_t i = 0; i < r->link_count; i++) {
+        size_t last = i;
+        while (last + 1 < r->link_count && r->link[last + 1].type == r->link[i].type)
+            last++;
+        (void)printf("%s %s %llu", i == 0 ? "" : ",", snapview_type(r->link[i].type),
+                     (unsigned long long)r->link[i].number);
+        if (last > i)
+            (void)printf("..%llu", (unsigned long long)r->link[last].number);
+        i = last;
+    }
+    (void)puts("");
+}
+
 status restoreview_text(const struct restore_result *r, bool dry_run, double seconds, err *e)
 {
     char rows[OUTPUT_TEXT], actions[OUTPUT_TEXT], time[OUTPUT_TEXT], id[UUID_TEXT];
@@ -131,11 +163,13 @@ status restoreview_text(const struct restore_result *r, bool dry_run, double sec
                  dry_run ? "would restore" : "restored", (unsigned long long)r->seq,
                  r->rounded ? " (rounded down to the commit before the target)" : "",
                  uuid_format(&r->snapshot, id), r->same_device ? "same" : "other");
-    if (dry_run)
+    if (dry_run) {
         (void)printf("%s actions to fold; nothing was changed\n", output_count(r->actions, actions));
-    else
-        (void)printf("%s rows, %s actions folded, in %s\n", output_count(r->rows, rows),
-                     output_count(r->actions, actions), output_duration(seconds, time));
+        print_links(r);
+        return DONE;
+    }
+    (void)printf("%s rows, %s actions folded, in %s\n", output_count(r->rows, rows),
+                 output_count(r->actions, actions), output_duration(seconds, time));
     if (r->new_identity) {
         (void)printf("\nthis machine has an identity of its own now (pgstrand identity shows it)\n");
         recoverykey_print(r->recovery_secret);

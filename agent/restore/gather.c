@@ -175,7 +175,7 @@ static uint64_t floor_of(uint64_t a, uint64_t b)
 
 status gather_run(struct plan *p, struct fold *f, const struct progress *progress, err *e)
 {
-    const struct source_options options = {p->chain, p->base, p->log, sections(p)};
+    const struct source_options options = {p->chain, p->base, p->log, sections(p), p->shortcut};
     OWNED(gather) struct gather g = {.plan = p, .fold = f};
     uint64_t first = p->seq, reached = p->end_seq;
     TRY(add_tables(&g, e));

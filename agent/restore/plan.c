@@ -36,6 +36,15 @@ static const Pgstrand__SnapshotHeader *header_of(const struct plan *p, size_t li
     return p->chain->link[link].commit->header;
 }
 
+bool plan_reads(const struct plan *p, size_t link)
+{
+    if (link == p->base || (link == p->shortcut && p->shortcut != 0))
+        return true;
+    return link > p->base && link > p->shortcut &&
+           header_of(p, link)->type == PGSTRAND__SNAPSHOT_TYPE__INCREMENTAL &&
+           header_of(p, link)->first_seq <= p->seq;
+}
+
 /* ---- the limit ---- */
 
 struct end {
@@ -137,7 +146,7 @@ static void base_lsns(const Pgstrand__Schema *schema, lsn *first, lsn *last)
 static status find_whole(const struct plan *p, size_t link, lsn last_base, const struct end *end,
                          struct reach *out, err *e)
 {
-    const struct source_options options = {p->chain, link, p->log, ~0u};
+    const struct source_options options = {p->chain, link, p->log, ~0u, 0};
     OWNED(source) struct source *s = NULL;
     TRY(source_open(&options, &s, e));
     out->complete = end->lsn >= last_base && (p->log != NULL || link + 1 < p->chain->count);
@@ -216,6 +225,23 @@ static status choose_base(struct plan *p, const struct end *end, err *e)
     return not_reached(&reach, e);
 }
 
+/*
+ * The newest DIFFERENTIAL on the chosen base that the limit takes in whole; 0: none. Its last_time is the
+ * latest of all commits that it stands for, so that a limit in time ends where it would without it.
+ */
+static size_t find_shortcut(const struct plan *p)
+{
+    const ProtobufCBinaryData base = header_of(p, p->base)->snapshot;
+    for (size_t i = p->chain->count - 1; i > p->base; i--) {
+        const Pgstrand__SnapshotHeader *h = header_of(p, i);
+        if (h->type == PGSTRAND__SNAPSHOT_TYPE__DIFFERENTIAL && h->base_snapshot.len == base.len &&
+            memcmp(h->base_snapshot.data, base.data, base.len) == 0 && h->last_seq <= p->stop_seq &&
+            h->last_time <= p->stop_time && h->last_lsn <= p->stop_lsn)
+            return i;
+    }
+    return 0;
+}
+
 status plan_make(const struct plan_options *options, struct plan **out, err *e)
 {
     OWNED(plan) struct plan *p = calloc(1, sizeof *p);
@@ -229,6 +255,7 @@ status plan_make(const struct plan_options *options, struct plan **out, err *e)
     p->end_seq = end.seq;
     TRY(set_limit(p, options->target, &end, e));
     TRY(choose_base(p, &end, e));
+    p->shortcut = find_shortcut(p);
     if (p->schema->pre_data == NULL)
         return err_set(e, ERR_STORAGE, "%s: a FULL without the schema's text; run pgstrand verify",
                        p->chain->link[p->base].name);

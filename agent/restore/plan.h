@@ -27,7 +27,8 @@ struct plan_table {
 
 struct plan {
     const struct chain *chain;
-    size_t base; /* number of the FULL */
+    size_t base;     /* number of the FULL */
+    size_t shortcut; /* number of the DIFFERENTIAL that is read for the links between; 0: none */
     Pgstrand__Schema *schema;
     const char *log; /* folder whose tail goes on behind the chain; NULL: none */
     unsigned tiers;  /* that come */
@@ -58,6 +59,9 @@ void plan_free(struct plan *p);
 OWN_POINTER(plan, plan_free);
 
 bool plan_is_beyond(const struct plan *p, const struct commit *c);
+
+/* Does it read this link? Final when the actions were gathered. */
+bool plan_reads(const struct plan *p, size_t link);
 
 /* The number of the last link whose state is not beyond `seq`: for what was sealed beside the actions. */
 size_t plan_last_link(const struct plan *p, uint64_t seq);

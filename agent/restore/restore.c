@@ -23,6 +23,7 @@ void restore_result_fini(struct restore_result *r)
         free(r->skipped[i]);
     for (size_t i = 0; i < r->warning_count; i++)
         free(r->warning[i]);
+    free(r->link);
     free(r->table);
     free(r->skipped);
     free(r->warning);
@@ -107,6 +108,26 @@ static status report_skipped(struct job *job, err *e)
     return DONE;
 }
 
+static status report_links(struct job *job, err *e)
+{
+    const struct plan *p = job->plan;
+    struct restore_result *out = job->out;
+    out->link = calloc(p->chain->count, sizeof *out->link);
+    if (out->link == NULL)
+        return err_no_memory(e);
+    for (size_t i = p->base; i < p->chain->count; i++) {
+        const Pgstrand__SnapshotHeader *h = p->chain->link[i].commit->header;
+        struct restored_link *to = &out->link[out->link_count];
+        if (!plan_reads(p, i))
+            continue;
+        out->link_count++;
+        to->number = h->number;
+        to->type = h->type;
+        TRY(uuid_from_bytes(bytes_of(h->snapshot.data, h->snapshot.len), "snapshot", &to->snapshot, e));
+    }
+    return DONE;
+}
+
 static status report_target(struct job *job, err *e)
 {
     const struct restore_target *target = &job->request->target;
@@ -176,6 +197,7 @@ static status gather(struct job *job, bool own, err *e)
     if (own)
         TRY(catalog_each(job->d->catalog, CATALOG_BREAK, check_break, &breaks, e));
     TRY(report_target(job, e));
+    TRY(report_links(job, e));
     return report_skipped(job, e);
 }
 

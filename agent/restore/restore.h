@@ -54,6 +54,13 @@ struct restored_table {
     uint64_t actions;   /* plan: actions folded */
 };
 
+/* A snapshot that the plan reads. */
+struct restored_link {
+    uuid snapshot;
+    uint64_t number;
+    Pgstrand__SnapshotType type;
+};
+
 struct restore_result {
     uuid snapshot; /* the last one used */
     uint64_t seq;  /* what the target was rounded down to */
@@ -61,6 +68,8 @@ struct restore_result {
     bool same_device;
     uint64_t rows;
     uint64_t actions;
+    struct restored_link *link; /* the FULL, a DIFFERENTIAL when there is one, INCREMENTALs */
+    size_t link_count;
     struct restored_table *table;
     size_t table_count;
     char **skipped; /* one line each */

@@ -10,7 +10,8 @@ struct source {
     const struct chain *chain;
     const char *log_dir;
     unsigned tiers;
-    size_t next; /* link to be opened next */
+    size_t next;     /* link to be opened next */
+    size_t shortcut; /* the one DIFFERENTIAL that is read; 0: none */
     struct sealedstream *stream[TIERS];
     enum tier given;            /* the stream whose head was handed out; TIER_NONE: none */
     struct relation **relation; /* by version; of sealed snapshots */
@@ -27,7 +28,8 @@ status source_open(const struct source_options *options, struct source **out, er
     s->chain = options->chain;
     s->log_dir = options->log;
     s->tiers = options->tiers;
-    s->next = options->base + 1;
+    s->shortcut = options->shortcut;
+    s->next = options->shortcut > options->base ? options->shortcut : options->base + 1;
     s->log_next = options->chain->link[options->chain->count - 1].commit->header->last_seq + 1;
     *out = s;
     return DONE;
@@ -138,9 +140,10 @@ static status next_sealed(struct source *s, struct source_action *out, bool *end
         TRY(sealedstream_advance(s->stream[s->given], e));
     struct sealedstream *stream = lowest(s);
     while (stream == NULL && s->next < s->chain->count) {
-        const struct chain_link *link = &s->chain->link[s->next++];
+        size_t at = s->next++;
+        const struct chain_link *link = &s->chain->link[at];
         close_streams(s);
-        if (link->commit->header->type == PGSTRAND__SNAPSHOT_TYPE__INCREMENTAL)
+        if (link->commit->header->type == PGSTRAND__SNAPSHOT_TYPE__INCREMENTAL || at == s->shortcut)
             TRY(open_link(s, link, e));
         stream = lowest(s);
     }

@@ -3,8 +3,8 @@
  * tail.
  *
  * Of sealed snapshots only the sections of the wanted tiers are read; where a tier's file is lawfully absent
- * its actions are missing from the row, seqs then have gaps. A TRUNCATE that names tables of several tiers
- * comes once for each of them, with one seq.
+ * its actions are missing from the row, seqs then have gaps, as they have in a DIFFERENTIAL. A TRUNCATE that
+ * names tables of several tiers comes once for each of them, with one seq.
  *
  * Threads: one per handle. Ownership: what source_next hands out is borrowed until the next call; relations
  * until source_close.
@@ -24,6 +24,7 @@ struct source_options {
     size_t base;     /* number of the link that is the FULL: actions behind it are read */
     const char *log; /* folder of the log whose tail goes on where the chain ends; NULL: none */
     unsigned tiers;  /* bits 1 << enum tier */
+    size_t shortcut; /* number of the DIFFERENTIAL that is read for the links before it; 0: none */
 };
 
 MUST_CHECK status source_open(const struct source_options *options, struct source **out, err *e);

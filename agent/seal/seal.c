@@ -45,9 +45,6 @@ status seal_snapshot(struct datadir *d, const struct seal_request *request, cons
     OWNED(sealrun) struct sealrun run = {0};
     struct log_state state;
     *out = (struct seal_result){0};
-    if (request->type == PGSTRAND__SNAPSHOT_TYPE__DIFFERENTIAL)
-        return err_set(e, ERR_USAGE,
-                       "this version seals incremental and full snapshots; differential is not built yet");
     TRY(sealrun_begin(d, request, progress, &run, e));
     if (run.chain->count == 0)
         return err_set(e, ERR_VALIDATION, "there is no base to seal after: run pgstrand init");
@@ -55,6 +52,8 @@ status seal_snapshot(struct datadir *d, const struct seal_request *request, cons
     TRY(connect(&run, e));
     if (request->type == PGSTRAND__SNAPSHOT_TYPE__FULL)
         return sealfull_run(&run, out, e);
+    if (request->type == PGSTRAND__SNAPSHOT_TYPE__DIFFERENTIAL)
+        return sealdifferential_run(&run, state.position.last_seq, out, e);
     return sealincremental_run(&run, state.position.last_seq, out, e);
 }
 

@@ -37,8 +37,8 @@ OWN_VALUE(seal_result, seal_result_fini);
 /*
  * INCREMENTAL: every visible action since the parent. FULL: a new base under a temporary slot's snapshot;
  * before it, an INCREMENTAL up to the same point, so that the chain stays complete. DIFFERENTIAL: net changes
- * since the last FULL. A snapshot cut short earlier is tidied up first; the catalogue is brought up to the
- * commits on disk.
+ * since the last FULL, behind an INCREMENTAL in the same way: a short cut for restores, nothing else. A
+ * snapshot cut short earlier is tidied up first; the catalogue is brought up to the commits on disk.
  */
 MUST_CHECK status seal_snapshot(struct datadir *d, const struct seal_request *request,
                                 const struct progress *progress, struct seal_result *out, err *e);

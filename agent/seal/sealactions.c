@@ -25,25 +25,35 @@ struct stream {
 struct sealactions {
     struct snapwriter *writer;
     struct framecoder *coder;
-    struct logreader *log;
+    struct sealactions_relations relations;
     struct stream stream[TIERS];
     struct buf scratch;
     uint32_t *version; /* sorted */
     size_t version_count;
     size_t version_room;
-    Pgstrand__Relation **relation; /* made by sealactions_relations */
+    Pgstrand__Relation **relation; /* made by sealactions_named */
     uint64_t count;
 };
 
-status sealactions_new(struct snapwriter *writer, struct framecoder *coder, struct logreader *log,
-                       struct sealactions **out, err *e)
+static status find_in_log(void *context, uint32_t version, const struct relation **out, err *e)
+{
+    return logreader_relation(context, version, out, e);
+}
+
+struct sealactions_relations sealactions_of_log(struct logreader *log)
+{
+    return (struct sealactions_relations){log, find_in_log};
+}
+
+status sealactions_new(struct snapwriter *writer, struct framecoder *coder,
+                       const struct sealactions_relations *relations, struct sealactions **out, err *e)
 {
     struct sealactions *s = calloc(1, sizeof *s);
     if (s == NULL)
         return err_no_memory(e);
     s->writer = writer;
     s->coder = coder;
-    s->log = log;
+    s->relations = *relations;
     *out = s;
     return DONE;
 }
@@ -110,8 +120,8 @@ static status flush_frame(struct sealactions *s, struct stream *t, err *e)
     return DONE;
 }
 
-static status add(struct sealactions *s, enum tier tier, const struct log_entry *entry, struct bytes action,
-                  err *e)
+static status add(struct sealactions *s, enum tier tier, const struct sealactions_item *item,
+                  struct bytes action, err *e)
 {
     struct stream *t = &s->stream[tier];
     if (t->section == NULL)
@@ -119,19 +129,19 @@ static status add(struct sealactions *s, enum tier tier, const struct log_entry 
     if (t->frame.len + t->group.len > FRAME_TARGET)
         TRY(flush_frame(s, t, e));
     if (t->frame.len == 0 && t->group.len == 0)
-        t->first_seq = entry->seq;
-    if (t->commit_seq != entry->commit->first_seq) {
+        t->first_seq = item->seq;
+    if (t->commit_seq != item->commit->first_seq) {
         close_group(t);
-        t->commit_seq = entry->commit->first_seq;
+        t->commit_seq = item->commit->first_seq;
         buf_reset(&s->scratch);
-        commit_encode(entry->commit, &s->scratch);
+        commit_encode(item->commit, &s->scratch);
         wire_bytes(&t->group, FIELD_COMMIT, buf_view(&s->scratch));
     }
     buf_reset(&s->scratch);
     buf_bytes(&s->scratch, action.data, action.len);
-    action_append_index(&s->scratch, entry->seq - entry->commit->first_seq);
+    action_append_index(&s->scratch, item->seq - item->commit->first_seq);
     wire_bytes(&t->group, FIELD_ACTION, buf_view(&s->scratch));
-    t->last_seq = entry->seq;
+    t->last_seq = item->seq;
     t->actions++;
     return buf_done(&t->group, e);
 }
@@ -148,12 +158,17 @@ static void truncated_fini(struct truncated *t)
 }
 OWN_VALUE(truncated, truncated_fini);
 
+static status find(struct sealactions *s, uint32_t version, const struct relation **out, err *e)
+{
+    return s->relations.find(s->relations.context, version, out, e);
+}
+
 static status sort_truncated(struct sealactions *s, struct bytes packed, struct truncated *out, err *e)
 {
     struct reader versions = reader_over(packed);
     for (uint32_t v = action_next_truncated(&versions); v != 0; v = action_next_truncated(&versions)) {
         const struct relation *relation = NULL;
-        TRY(logreader_relation(s->log, v, &relation, e));
+        TRY(find(s, v, &relation, e));
         TRY(note_version(s, v, e));
         buf_varint(&out->tier[relation->tier], v);
     }
@@ -161,45 +176,36 @@ static status sort_truncated(struct sealactions *s, struct bytes packed, struct 
 }
 
 /* A TRUNCATE of tables of several tiers becomes one action in each of them, naming that tier's tables. */
-static status add_truncate(struct sealactions *s, const struct log_entry *entry, err *e)
+static status add_truncate(struct sealactions *s, const struct sealactions_item *item, err *e)
 {
     OWNED(truncated) struct truncated sorted = {0};
     OWNED(buf) struct buf encoded = {0};
-    TRY(sort_truncated(s, entry->action.truncated, &sorted, e));
+    TRY(sort_truncated(s, item->action->truncated, &sorted, e));
     for (enum tier tier = TIER_BUSINESS; tier < TIERS; tier++) {
-        struct action part = entry->action;
+        struct action part = *item->action;
         if (sorted.tier[tier].len == 0)
             continue;
         part.truncated = buf_view(&sorted.tier[tier]);
         buf_reset(&encoded);
         action_encode(&part, false, &encoded);
-        TRY(add(s, tier, entry, buf_view(&encoded), e));
+        TRY(add(s, tier, item, buf_view(&encoded), e));
     }
     return DONE;
 }
 
-static status add_entry(struct sealactions *s, const struct log_entry *entry, err *e)
+status sealactions_put(struct sealactions *s, const struct sealactions_item *item, err *e)
 {
     s->count++;
-    if (entry->action.kind == ACTION_TRUNCATE)
-        return add_truncate(s, entry, e);
-    if (entry->relation == NULL)
-        return add(s, TIER_BUSINESS, entry, entry->raw, e);
-    TRY(note_version(s, entry->relation->version, e));
-    return add(s, entry->relation->tier, entry, entry->raw, e);
+    if (item->action->kind == ACTION_TRUNCATE)
+        return add_truncate(s, item, e);
+    if (item->relation == NULL)
+        return add(s, TIER_BUSINESS, item, item->raw, e);
+    TRY(note_version(s, item->relation->version, e));
+    return add(s, item->relation->tier, item, item->raw, e);
 }
 
-status sealactions_copy(struct sealactions *s, uint64_t first, uint64_t last, err *e)
+status sealactions_end(struct sealactions *s, err *e)
 {
-    TRY(logreader_seek(s->log, first, e));
-    for (uint64_t expected = first; expected <= last; expected++) {
-        struct log_entry entry;
-        bool end = false;
-        TRY(logreader_next(s->log, &entry, &end, e));
-        if (end || entry.seq != expected)
-            return err_set(e, ERR_STORAGE, "the log has no action %llu", (unsigned long long)expected);
-        TRY(add_entry(s, &entry, e));
-    }
     for (int tier = 0; tier < TIERS; tier++) {
         struct stream *t = &s->stream[tier];
         if (t->section == NULL)
@@ -210,7 +216,23 @@ status sealactions_copy(struct sealactions *s, uint64_t first, uint64_t last, er
     return DONE;
 }
 
-status sealactions_relations(struct sealactions *s, Pgstrand__Relation ***out, size_t *count, err *e)
+status sealactions_copy(struct sealactions *s, struct logreader *log, uint64_t first, uint64_t last, err *e)
+{
+    TRY(logreader_seek(log, first, e));
+    for (uint64_t expected = first; expected <= last; expected++) {
+        struct log_entry entry;
+        bool end = false;
+        TRY(logreader_next(log, &entry, &end, e));
+        if (end || entry.seq != expected)
+            return err_set(e, ERR_STORAGE, "the log has no action %llu", (unsigned long long)expected);
+        const struct sealactions_item item = {entry.seq, entry.commit, &entry.action, entry.raw,
+                                              entry.relation};
+        TRY(sealactions_put(s, &item, e));
+    }
+    return sealactions_end(s, e);
+}
+
+status sealactions_named(struct sealactions *s, Pgstrand__Relation ***out, size_t *count, err *e)
 {
     s->relation = calloc(s->version_count + 1, sizeof *s->relation);
     if (s->relation == NULL)
@@ -218,7 +240,7 @@ status sealactions_relations(struct sealactions *s, Pgstrand__Relation ***out, s
     for (size_t i = 0; i < s->version_count; i++) {
         const struct relation *relation = NULL;
         OWNED(buf) struct buf packed = {0};
-        TRY(logreader_relation(s->log, s->version[i], &relation, e));
+        TRY(find(s, s->version[i], &relation, e));
         relation_encode(relation, &packed);
         TRY(buf_done(&packed, e));
         TRY(PB_UNPACK(s->relation[i], pgstrand__relation__descriptor, buf_view(&packed), "relation", 0, e));

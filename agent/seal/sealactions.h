@@ -1,6 +1,5 @@
 /*
- * sealactions: copies actions of the log into the ACTIONS sections of a snapshot, one section a tier, in seq
- * order.
+ * sealactions: copies actions into the ACTIONS sections of a snapshot, one section a tier, in seq order.
  *
  * Bytes of the log are copied as they are; only each action's index in its commit is added, because a sealed
  * action has no key. Relation versions that are named are collected for the SCHEMA section. Memory: one frame
@@ -15,20 +14,42 @@
 
 struct sealactions;
 
-/* Borrows all three for its life. */
-MUST_CHECK status sealactions_new(struct snapwriter *writer, struct framecoder *coder, struct logreader *log,
-                                  struct sealactions **out, err *e);
+/* Where the relations that actions name are known; what it hands out lives as long as the context. */
+struct sealactions_relations {
+    void *context;
+    status (*find)(void *context, uint32_t version, const struct relation **out, err *e);
+};
+struct sealactions_relations sealactions_of_log(struct logreader *log);
+
+/* Borrows all that is given for its life. */
+MUST_CHECK status sealactions_new(struct snapwriter *writer, struct framecoder *coder,
+                                  const struct sealactions_relations *relations, struct sealactions **out,
+                                  err *e);
 void sealactions_free(struct sealactions *s);
 OWN_POINTER(sealactions, sealactions_free);
 
-/* Copies the actions from first to last (both included). */
-MUST_CHECK status sealactions_copy(struct sealactions *s, uint64_t first, uint64_t last, err *e);
+struct sealactions_item {
+    uint64_t seq;
+    const struct commit *commit;
+    const struct action *action;
+    struct bytes raw;                /* the action as encoded, without its index */
+    const struct relation *relation; /* NULL for TRUNCATE, DDL and MESSAGE */
+};
+
+/* One action; seqs rise. A TRUNCATE of tables of several tiers goes into each of them. */
+MUST_CHECK status sealactions_put(struct sealactions *s, const struct sealactions_item *item, err *e);
+
+/* Ends the sections. */
+MUST_CHECK status sealactions_end(struct sealactions *s, err *e);
+
+/* Copies the log's actions from first to last (both included), and ends the sections. */
+MUST_CHECK status sealactions_copy(struct sealactions *s, struct logreader *log, uint64_t first,
+                                   uint64_t last, err *e);
 
 /* How many were copied (an action that went into two tiers counts once). */
 uint64_t sealactions_count(const struct sealactions *s);
 
 /* The relations that were named, as messages for the SCHEMA section; borrowed. */
-MUST_CHECK status sealactions_relations(struct sealactions *s, Pgstrand__Relation ***out, size_t *count,
-                                        err *e);
+MUST_CHECK status sealactions_named(struct sealactions *s, Pgstrand__Relation ***out, size_t *count, err *e);
 
 #endif

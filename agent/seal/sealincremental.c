@@ -26,8 +26,9 @@ static status write_sections(struct sealrun *run, struct snapwriter *writer, con
     OWNED(framecoder) struct framecoder *coder = NULL;
     OWNED(sealactions) struct sealactions *actions = NULL;
     TRY(framecoder_new(run->d->config->seal_level, &coder, e));
-    TRY(sealactions_new(writer, coder, run->log, &actions, e));
-    TRY(sealactions_copy(actions, range->first_seq, range->last_seq, e));
+    const struct sealactions_relations relations = sealactions_of_log(run->log);
+    TRY(sealactions_new(writer, coder, &relations, &actions, e));
+    TRY(sealactions_copy(actions, run->log, range->first_seq, range->last_seq, e));
     TRY(sealschema_relations(writer, coder, actions, run->chain, e));
     if (run->conn != NULL)
         TRY(sealschema_sequences(writer, coder, run->conn, run->tables, e));
@@ -45,8 +46,8 @@ status sealincremental_run(struct sealrun *run, uint64_t last_seq, struct seal_r
     struct seal_range range;
     struct sealheader header;
     OWNED(snapwriter) struct snapwriter *writer = NULL;
-    if (request.type !=
-        PGSTRAND__SNAPSHOT_TYPE__INCREMENTAL) { /* on the way to a FULL: the name is the FULL's */
+    if (request.type != PGSTRAND__SNAPSHOT_TYPE__INCREMENTAL) {
+        /* On the way to a FULL or DIFFERENTIAL: the name is that one's. */
         request.type = PGSTRAND__SNAPSHOT_TYPE__INCREMENTAL;
         request.name = NULL;
         request.description = NULL;

@@ -40,6 +40,11 @@ MUST_CHECK status sealrun_publish(struct sealrun *run, struct snapwriter *writer
 MUST_CHECK status sealincremental_run(struct sealrun *run, uint64_t last_seq, struct seal_result *out,
                                       err *e);
 
+/* What the actions since the newest FULL come to, up to last_seq; before it an INCREMENTAL when some are not
+ * sealed. nothing_new when the last FULL or DIFFERENTIAL already has that state. */
+MUST_CHECK status sealdifferential_run(struct sealrun *run, uint64_t last_seq, struct seal_result *out,
+                                       err *e);
+
 /* A new base under a temporary slot's snapshot, an INCREMENTAL up to it, and the FULL. */
 MUST_CHECK status sealfull_run(struct sealrun *run, struct seal_result *out, err *e);
 

@@ -17,7 +17,7 @@ status sealschema_relations(struct snapwriter *writer, struct framecoder *coder,
 {
     Pgstrand__Schema schema = PGSTRAND__SCHEMA__INIT;
     const struct chain_link *base = sealheader_base(chain);
-    TRY(sealactions_relations(actions, &schema.relation, &schema.n_relation, e));
+    TRY(sealactions_named(actions, &schema.relation, &schema.n_relation, e));
     if (base != NULL) {
         schema.has_schema_snapshot = true;
         schema.schema_snapshot = base->commit->header->snapshot;

@@ -149,6 +149,32 @@ static void children_that_do_not_fit(void **state)
     }
 }
 
+/* A DIFFERENTIAL that is more, less or other than what came since the newest FULL. */
+static void differentials_that_do_not_fit(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t first, last;
+        const char *why;
+    } wrong[] = {{0, 20, "not those since"},
+                 {11, 20, "not those since"},
+                 {1, 19, "not those since"},
+                 {1, 21, "not those since"},
+                 {1, 20, "another FULL than the newest"}};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        OWNED(scratch) struct scratch s = scratch_make();
+        struct snapmake m;
+        three(&m, s.dir);
+        uuid first = m.base;
+        if (i == 4) {
+            add(&m, s.dir, FULL, 21, 20);
+            m.base = first;
+        }
+        add(&m, s.dir, DIFFERENTIAL, wrong[i].first, wrong[i].last);
+        refused(s.dir, wrong[i].why);
+    }
+}
+
 static void a_forged_signature(void **state)
 {
     (void)state;
@@ -208,6 +234,7 @@ int main(void)
         cmocka_unit_test(missing_links),
         cmocka_unit_test(forks),
         cmocka_unit_test(children_that_do_not_fit),
+        cmocka_unit_test(differentials_that_do_not_fit),
         cmocka_unit_test(a_forged_signature),
         cmocka_unit_test(tidy_keeps_what_is_committed),
     };
