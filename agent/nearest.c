@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <string.h>
+#include <strings.h>
 
 #define WORD_MAX 63
 
@@ -41,16 +42,30 @@ unsigned nearest_distance(const char *a, const char *b)
     return rows[a_len % 3][b_len];
 }
 
+/* Who wrote only the beginning of a word left letters out, which is one slip and not one a letter. */
+static unsigned slips(const char *word, const char *known)
+{
+    bool beginning =
+        word[0] != '\0' && strncasecmp(word, known, strlen(word)) == 0 && known[strlen(word)] != '\0';
+    return beginning ? 1 : nearest_distance(word, known);
+}
+
 const char *nearest_word(const char *word, const char *const *known, size_t count)
 {
     const char *best = known[0];
     unsigned best_distance = UINT_MAX;
     for (size_t i = 0; i < count; i++) {
-        unsigned distance = nearest_distance(word, known[i]);
+        unsigned distance = slips(word, known[i]);
         if (distance < best_distance) {
             best = known[i];
             best_distance = distance;
         }
     }
     return best;
+}
+
+const char *nearest_close(const char *word, const char *const *known, size_t count)
+{
+    const char *best = count > 0 ? nearest_word(word, known, count) : NULL;
+    return best != NULL && slips(word, best) * 2 <= strlen(word) ? best : NULL;
 }

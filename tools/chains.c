@@ -83,15 +83,16 @@ static status on_vault(void *context, struct bytes key, const ProtobufCMessage *
 static status unknown_vault(struct datadir *d, const char *name, err *e)
 {
     struct known_vaults known = {0};
+    const char *near = NULL;
     status failed = FAILED;
     if (d != NULL && !catalog_each(d->catalog, CATALOG_VAULT, on_vault, &known, e).ok)
         failed = FAILED;
-    else if (known.count > 0)
-        failed = err_set(e, ERR_VALIDATION, "there is no vault \"%s\": did you mean %s?", name,
-                         nearest_word(name, (const char *const *)known.name, known.count));
+    else if ((near = nearest_close(name, (const char *const *)known.name, known.count)) != NULL)
+        failed = err_set(e, ERR_VALIDATION, "there is no vault \"%s\": did you mean %s?", name, near);
     else
-        failed = err_set(e, ERR_VALIDATION,
-                         "there is no vault \"%s\": pgstrand vault add makes one known, or give a URL", name);
+        failed = err_set(
+            e, ERR_VALIDATION,
+            "there is no vault \"%s\": pgstrand vault list shows them; vault add makes one known", name);
     for (size_t i = 0; i < known.count; i++)
         free(known.name[i]);
     return failed;

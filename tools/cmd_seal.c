@@ -65,18 +65,29 @@ static status print_json(const struct seal_result *r, err *e)
     return jsonout_print(o, JSONOUT_DOCUMENT, e);
 }
 
+/* A FULL without actions is the state at a seq, no range of them. */
+static const char *seq_words(const struct seal_result *r, char out[static OUTPUT_TEXT])
+{
+    unsigned long long first = r->first_seq, last = r->last_seq;
+    if (first > last)
+        (void)snprintf(out, OUTPUT_TEXT, "at seq %llu", last);
+    else
+        (void)snprintf(out, OUTPUT_TEXT, "seq %llu..%llu", first, last);
+    return out;
+}
+
 static status print_sealed(const struct cli *cli, const struct seal_result *r, err *e)
 {
-    char id[UUID_TEXT], rows[OUTPUT_TEXT], actions[OUTPUT_TEXT], size[OUTPUT_TEXT];
+    char id[UUID_TEXT], seqs[OUTPUT_TEXT], rows[OUTPUT_TEXT], actions[OUTPUT_TEXT], size[OUTPUT_TEXT];
     if (cli->json)
         return print_json(r, e);
     if (r->nothing_new) {
         (void)puts("nothing new since the last snapshot");
         return DONE;
     }
-    (void)printf("%s  %s  seq %llu..%llu  %s rows, %s actions, %s\n", uuid_format(&r->snapshot, id),
-                 snapview_type(r->type), (unsigned long long)r->first_seq, (unsigned long long)r->last_seq,
-                 output_count(r->rows, rows), output_count(r->actions, actions), output_size(r->size, size));
+    (void)printf("%s  %s  %s  %s rows, %s actions, %s\n", uuid_format(&r->snapshot, id),
+                 snapview_type(r->type), seq_words(r, seqs), output_count(r->rows, rows),
+                 output_count(r->actions, actions), output_size(r->size, size));
     return DONE;
 }
 

@@ -14,6 +14,27 @@ static status check_name(const char *name, err *e)
     return DONE;
 }
 
+static json_t *vault_json(const char *name, const char *url, size_t type)
+{
+    json_t *o = json_object();
+    jsonout_set(&o, "name", jsonout_text(name));
+    jsonout_set(&o, "url", jsonout_text(url));
+    jsonout_set(&o, "backup_type", jsonout_text(backup_types[type]));
+    return o;
+}
+
+static status print_added(const struct cli *cli, const char *name, const char *url, size_t type, err *e)
+{
+    if (cli->json) {
+        OWNED(json) json_t *o = vault_json(name, url, type);
+        return jsonout_print(o, JSONOUT_DOCUMENT, e);
+    }
+    if (!cli->quiet)
+        (void)printf("vault %s: %s, %s\n", name, url,
+                     type == 1 ? "full-device (device rows included)" : "business (device rows stay home)");
+    return DONE;
+}
+
 static status add(struct cli *cli, struct datadir *d, const char *type_word, err *e)
 {
     char *name = cli->args[1];
@@ -29,7 +50,7 @@ static status add(struct cli *cli, struct datadir *d, const char *type_word, err
     if (message != NULL) {
         const Pgstrand__VaultRecord *known = (const Pgstrand__VaultRecord *)(const void *)message;
         if (strcmp(known->url, url) == 0 && (known->device_files != 0) == (type == 1))
-            return DONE;
+            return print_added(cli, name, url, type, e);
         return err_set(e, ERR_VALIDATION, "there is a vault \"%s\" already, %s (%s): remove it first", name,
                        known->url, backup_types[known->device_files ? 1 : 0]);
     }
@@ -38,10 +59,7 @@ static status add(struct cli *cli, struct datadir *d, const char *type_word, err
     record.url = url;
     record.device_files = type == 1;
     TRY(catalog_put(d->catalog, CATALOG_VAULT, bytes_text(name), &record.base, e));
-    if (!cli->quiet && !cli->json)
-        (void)printf("vault %s: %s, %s\n", name, url,
-                     type == 1 ? "full-device (device rows included)" : "business (device rows stay home)");
-    return DONE;
+    return print_added(cli, name, url, type, e);
 }
 
 static status remove_vault(struct cli *cli, struct datadir *d, err *e)
@@ -51,7 +69,13 @@ static status remove_vault(struct cli *cli, struct datadir *d, err *e)
     TRY(check_name(name, e));
     TRY(chains_vault_url(d, name, &url, e));
     TRY(catalog_delete(d->catalog, CATALOG_VAULT, bytes_text(name), e));
-    if (!cli->quiet && !cli->json)
+    if (cli->json) {
+        OWNED(json) json_t *o = json_object();
+        jsonout_set(&o, "name", jsonout_text(name));
+        jsonout_set(&o, "url", jsonout_text(url));
+        return jsonout_print(o, JSONOUT_DOCUMENT, e);
+    }
+    if (!cli->quiet)
         (void)printf("vault %s is forgotten; what it holds at %s stays\n", name, url);
     return DONE;
 }
@@ -65,17 +89,14 @@ static status on_vault(void *context, struct bytes key, const ProtobufCMessage *
 {
     struct vault_list_view *view = context;
     const Pgstrand__VaultRecord *v = (const Pgstrand__VaultRecord *)(const void *)message;
-    const char *type = backup_types[v->device_files ? 1 : 0];
-    json_t *o = json_object();
+    size_t type = v->device_files ? 1 : 0;
+    json_t *o = vault_json(v->name, v->url, type);
     (void)key;
     (void)e;
-    jsonout_set(&o, "name", jsonout_text(v->name));
-    jsonout_set(&o, "url", jsonout_text(v->url));
-    jsonout_set(&o, "backup_type", jsonout_text(type));
     jsonout_set(&o, "shipped_number", v->has_shipped_number ? jsonout_count(v->shipped_number) : json_null());
     jsonout_append(&view->list, o);
     output_cell(&view->table, "%s", v->name);
-    output_cell(&view->table, "%s", type);
+    output_cell(&view->table, "%s", backup_types[type]);
     if (v->has_shipped_number)
         output_cell(&view->table, "%llu", (unsigned long long)v->shipped_number);
     else

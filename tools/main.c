@@ -49,8 +49,9 @@ static status find_command(const char *name, const struct command **out, err *e)
             return DONE;
         }
     }
-    return err_set(e, ERR_USAGE, "there is no command \"%s\": did you mean %s? pgstrand --help lists them",
-                   name, nearest_word(name, names, COMMANDS));
+    const char *near = nearest_close(name, names, COMMANDS);
+    return err_set(e, ERR_USAGE, "there is no command \"%s\": %s%s%spgstrand --help lists them", name,
+                   near != NULL ? "did you mean " : "", near != NULL ? near : "", near != NULL ? "? " : "");
 }
 
 static status run_command(struct cli *cli, err *e)

@@ -4,6 +4,8 @@
 #include "proto/base/buf.h"
 
 #define MARK "pgstrand: a restore in progress"
+#define CANCELED "57014"
+#define DROP_TRIES 10
 #define NAME_MAX_BYTES 63 /* NAMEDATALEN - 1 */
 
 void newdb_fini(struct newdb *n)
@@ -189,15 +191,20 @@ status newdb_drop_old(struct newdb *n, err *e)
     return pgconn_exec(n->admin, buf_cstring(&sql), e);
 }
 
+/* What interrupts a restore cancels every connection's statement, and may meet the one that cleans up. */
 void newdb_drop(struct newdb *n)
 {
     OWNED(buf) struct buf sql = {0};
-    err ignored = ERR_INIT; /* the first failure is the one to tell; a later restore removes what stays */
+    err why = ERR_INIT; /* the first failure is the one to tell; a later restore removes what stays */
     if (!n->made || !pgconn_alive(n->admin))
         return;
     buf_text(&sql, "DROP DATABASE IF EXISTS ");
     pgconn_quote_name(&sql, n->name);
     if (pgconn_server_version(n->admin) >= 130000)
         buf_text(&sql, " WITH (FORCE)");
-    (void)pgconn_exec(n->admin, buf_cstring(&sql), &ignored).ok;
+    for (int tries = 1; tries <= DROP_TRIES; tries++) {
+        why = ERR_INIT;
+        if (pgconn_exec(n->admin, buf_cstring(&sql), &why).ok || strcmp(why.sqlstate, CANCELED) != 0)
+            return;
+    }
 }

@@ -3,10 +3,6 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#ifndef PGSTRAND_VERSION
-#define PGSTRAND_VERSION "unknown"
-#endif
-
 const struct chain_link *sealheader_base(const struct chain *chain)
 {
     for (size_t i = chain->count; i > 0; i--)

@@ -11,8 +11,9 @@ static status find_vault(struct datadir *d, const char *name, Pgstrand__VaultRec
 {
     TRY(catalog_get(d->catalog, CATALOG_VAULT, vault_key(name), (ProtobufCMessage **)(void *)out, e));
     if (*out == NULL)
-        return err_set(e, ERR_VALIDATION, "there is no vault '%s': pgstrand vault add %s URL makes one known",
-                       name, name);
+        return err_set(e, ERR_VALIDATION,
+                       "there is no vault \"%s\": pgstrand vault list shows them; vault add makes one known",
+                       name);
     return DONE;
 }
 

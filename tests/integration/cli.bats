@@ -163,6 +163,9 @@ has_keys() {
     jq -e --argjson seq "$seq" '.type == "incremental" and .last_seq == $seq and (.uuid | length == 36)' "$HARNESS/seal.json"
     p seal --json | jq -e '.uuid == null'
     p seal | grep -q '^nothing new'
+    p seal --type full | grep -Eq "^[0-9a-f-]{36}  full  at seq $seq  [0-9,]+ rows, 0 actions"
+    version=$(pgstrand --version)
+    p snapshots --json | jq -e --arg version "${version#pgstrand }" 'all(.agent_version == $version)'
     p seal --name lost 2>&1 >/dev/null | grep -q 'no snapshot carries the name "lost"'
 }
 
@@ -221,8 +224,9 @@ has_keys() {
     [ -n "$(find "$HARNESS/safe" -name '*.device')" ]
     p verify --from usb --json | jq -e '.ok and (.snapshots | any(.device_rows_absent))'
     pgstrand verify --from "$HARNESS/safe" --json | jq -e '.ok and (.snapshots | any(.device_rows_absent) | not)'
-    expect_exit 10 "no vault 'usbb'" p ship usbb
+    expect_exit 10 'no vault "usbb": pgstrand vault list' p ship usbb
     expect_exit 10 'did you mean usb' p verify --from usbb
+    expect_exit 10 'no vault "xy": pgstrand vault list shows them' p verify --from xy
     p vault remove usb
     p vault list --json | jq -e 'map(.name) == ["safe"]'
     [ -d "$HARNESS/usb" ]
@@ -279,8 +283,34 @@ has_keys() {
     p vault remove plan
 }
 
+# One document, whatever it says, and nothing beside it; what --quiet leaves is what was asked for.
+@test "--json prints one JSON document on stdout and nothing else; --quiet says nothing on stderr" {
+    for words in 'init --dry-run' status wait tables seal 'seal --type full' snapshots verify identity \
+        'vault list' "vault add json $HARNESS/json" "vault add json $HARNESS/json" 'ship json' 'verify --from json' \
+        'vault remove json'; do
+        # shellcheck disable=SC2086
+        p $words --json >"$HARNESS/out" 2>/dev/null || [ "$words" = ] || complain "$words" || return 1
+        [ "$words" = ] || jq -es 'length == 1' "$HARNESS/out" || complain "$words: $(<"$HARNESS/out")" || return 1
+        # shellcheck disable=SC2086
+        p ${words/json/more} --quiet 2>"$HARNESS/err" >/dev/null || [ "$words" = ] || complain "$words" || return 1
+        [ "$words" = ] || [ ! -s "$HARNESS/err" ] || complain "$words: $(<"$HARNESS/err")" || return 1
+    done
+    p log --json | jq -es 'length > 1 and all(type == "object")'
+    [ -z "$(p log --json --table nothing)" ]
+}
+
+@test "the data directory: --data, else PGSTRAND_DATA, else the state folder, else /var/lib/pgstrand" {
+    [ "$(PGSTRAND_DATA=$DATA pgstrand wait)" = "$(p wait)" ]
+    PGSTRAND_DATA=$HARNESS/none expect_exit 10 "at $HARNESS/none:" pgstrand status
+    PGSTRAND_DATA=$HARNESS/none p wait >/dev/null
+    XDG_STATE_HOME=$HARNESS/state expect_exit 10 "at $HARNESS/state/pgstrand:" pgstrand status
+    XDG_STATE_HOME='' expect_exit 10 'at /var/lib/pgstrand:' pgstrand status
+    [ ! -e "$HARNESS/state" ]
+}
+
 @test "usage errors end with 2 and name the nearest known word" {
     expect_exit 2 'did you mean status' pgstrand statsu
+    expect_exit 2 'no command "frobnicate": pgstrand --help lists' pgstrand frobnicate
     expect_exit 2 'which command' pgstrand
     expect_exit 2 'unknown option --jsno: did you mean --json' pgstrand status --jsno
     expect_exit 2 'unknown option --dtaa: did you mean --data' pgstrand --dtaa x status
@@ -290,6 +320,7 @@ has_keys() {
     expect_exit 2 'one word too many' pgstrand status now
     expect_exit 2 'something is missing' pgstrand ship
     expect_exit 2 'did you mean full' p seal --type ful
+    expect_exit 2 'did you mean incremental' p seal --type incr
     expect_exit 2 'takes no value' pgstrand status --json=yes
     pgstrand --help | grep -q '^  snapshots '
     pgstrand seal --help | grep -q -- '--description D'

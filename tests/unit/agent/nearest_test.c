@@ -27,6 +27,28 @@ static void the_nearest_word(void **state)
     assert_string_equal(nearest_word("resotre", known, 4), "restore");
 }
 
+static void the_beginning_of_a_word(void **state)
+{
+    (void)state;
+    const char *const types[] = {"incremental", "full", "differential"};
+    const char *const backups[] = {"business", "full-device"};
+    assert_string_equal(nearest_word("incr", types, 3), "incremental");
+    assert_string_equal(nearest_word("DIFF", types, 3), "differential");
+    assert_string_equal(nearest_word("ful", backups, 2), "full-device");
+    assert_string_equal(nearest_word("", types, 3), "full");
+}
+
+static void what_is_far_is_not_suggested(void **state)
+{
+    (void)state;
+    const char *const known[] = {"status", "log", "tables"};
+    assert_string_equal(nearest_close("statsu", known, 3), "status");
+    assert_string_equal(nearest_close("lag", known, 3), "log");
+    assert_null(nearest_close("foo", known, 3));
+    assert_null(nearest_close("entity", known, 3));
+    assert_null(nearest_close("log", known, 0));
+}
+
 static void overlong_words_are_cut(void **state)
 {
     (void)state;
@@ -82,6 +104,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(distances),
         cmocka_unit_test(the_nearest_word),
+        cmocka_unit_test(the_beginning_of_a_word),
+        cmocka_unit_test(what_is_far_is_not_suggested),
         cmocka_unit_test(overlong_words_are_cut),
         cmocka_unit_test(globs),
         cmocka_unit_test(glob_lists),

@@ -1,0 +1,87 @@
+# Ctrl-C, at any time: exit 130, one line, and nothing half-way: no part of a file, no database, no table in the target.
+
+setup_file() {
+    load ../lib/cluster
+    load ../lib/pgstrand
+    harness_begin
+    export DATA=$HARNESS/data
+    cluster_new one
+    database_new source
+    sql source "CREATE TABLE many (id int PRIMARY KEY, a text, b text);
+        INSERT INTO many SELECT i, md5(i::text), md5((i + 1)::text) FROM generate_series(1, 120000) i;
+        CREATE INDEX ON many (a); CREATE INDEX ON many (b)"
+}
+
+teardown_file() {
+    load ../lib/cluster
+    harness_end
+}
+
+setup() {
+    load ../lib/cluster
+    load ../lib/pgstrand
+}
+
+# interrupted SECONDS ARGS...: SIGINT to that process alone. It may have been quicker than we: then it is done, exit 0.
+interrupted() {
+    local code=0
+    timeout --foreground --preserve-status -s INT "$1" "$PGSTRAND_BUILD/pgstrand" "${@:2}" --data "$DATA" --quiet \
+        >/dev/null 2>"$HARNESS/err" || code=$?
+    [ "$code" -ne 0 ] || return 0
+    [ "$code" -eq 130 ] && [ "$(<"$HARNESS/err")" = 'pgstrand: interrupted' ] ||
+        complain "after $1 s: exit $code" "$(<"$HARNESS/err")" || return 1
+    cut=$((${cut:-0} + 1))
+}
+
+no_parts() {
+    [ -z "$(find "$DATA" "$HARNESS/vault" -name '*.part' 2>/dev/null)" ]
+}
+
+@test "init interrupted: nothing is published, and the next run finishes" {
+    for pause in 0.1 0.2 0.4; do
+        interrupted "$pause" init --source "$(conninfo source)"
+        no_parts
+    done
+    [ "$cut" -ge 1 ]
+    pgstrand init --data "$DATA" --source "$(conninfo source)" --quiet >/dev/null
+    [ "$(sql source 'SELECT count(*) FROM pg_replication_slots')" -eq 1 ]
+    [ "$(find "$DATA/snapshots" -name '*.commit' | wc -l)" -eq 1 ]
+    pgstrand verify --data "$DATA" >/dev/null
+}
+
+@test "seal and ship interrupted: no part of a file, a whole chain, and the next run goes on" {
+    agent_start "$DATA"
+    sql source "UPDATE many SET a = b"
+    pgstrand wait --data "$DATA" --timeout 60 >/dev/null
+    pgstrand vault add --data "$DATA" vault "$HARNESS/vault" >/dev/null
+    for pause in 0.05 0.1 0.2; do
+        interrupted "$pause" seal --type full --no-wait
+        no_parts
+        interrupted "$pause" ship vault
+        no_parts
+    done
+    [ "$cut" -ge 1 ]
+    pgstrand seal --data "$DATA" >/dev/null
+    pgstrand ship --data "$DATA" vault >/dev/null
+    pgstrand verify --data "$DATA" >/dev/null
+    pgstrand verify --from "$HARNESS/vault" >/dev/null
+}
+
+@test "restore interrupted: the target stays empty, and no database is left beside it" {
+    database_new target
+    for jobs in 1 2; do
+        for pause in 0.2 0.5; do
+            interrupted "$pause" restore --target "$(conninfo target)" --jobs "$jobs"
+            [ "$(sql postgres "SELECT count(*) FROM pg_database WHERE datname LIKE '%pgstrand%'")" -eq 0 ]
+            if [ -s "$HARNESS/err" ]; then
+                [ "$(sql target "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace")" -eq 0 ]
+            else # it was quicker
+                database_drop target
+                database_new target
+            fi
+        done
+    done
+    [ "$cut" -ge 1 ]
+    pgstrand restore --data "$DATA" --target "$(conninfo target)" --quiet
+    assert_same_tables "$(conninfo source)" "$(conninfo target)"
+}
