@@ -1,8 +1,23 @@
 #include "agent/setup/setup.h"
 #include "store/io.h"
 #include "tools/agentstate.h"
+#include "tools/jsonout.h"
 #include "tools/options.h"
 #include "tools/report.h"
+
+static status print_done(const struct cli *cli, const char *database, const char *data, bool kept, err *e)
+{
+    if (cli->json) {
+        OWNED(json) json_t *o = json_object();
+        jsonout_set(&o, "database", jsonout_text(database[0] != '\0' ? database : NULL));
+        jsonout_set(&o, "data", jsonout_text(data));
+        jsonout_set(&o, "data_kept", json_boolean(kept));
+        return jsonout_print(o, JSONOUT_DOCUMENT, e);
+    }
+    if (!kept)
+        report_note(cli, "removed %s", data);
+    return DONE;
+}
 
 status cmd_uninstall(struct cli *cli, err *e)
 {
@@ -13,6 +28,7 @@ status cmd_uninstall(struct cli *cli, err *e)
     };
     OWNED(datadir) struct datadir *d = NULL;
     OWNED(text) char *root = NULL;
+    OWNED(text) char *database = NULL;
     bool yes = true;
 
     TRY(options_parse(cli, specs, 1, 0, 0, e));
@@ -26,14 +42,13 @@ status cmd_uninstall(struct cli *cli, err *e)
     if (!yes)
         return err_set(e, ERR_REFUSED, "nothing was changed; --keep-data leaves the data directory alone");
     TRY(setup_uninstall(d, d->config->conninfo, &cli->progress, e));
-    if (keep)
-        return DONE;
     root = strdup(d->root);
+    database = strdup(d->identity.database);
     datadir_close(d);
     d = NULL;
-    if (root == NULL)
+    if (root == NULL || database == NULL)
         return err_no_memory(e);
-    TRY(io_remove_tree(root, e));
-    report_note(cli, "removed %s", root);
-    return DONE;
+    if (!keep)
+        TRY(io_remove_tree(root, e));
+    return print_done(cli, database, root, keep, e);
 }

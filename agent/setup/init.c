@@ -87,13 +87,6 @@ status setup_init(struct datadir *d, const struct init_options *options, const s
     *out = (struct init_result){0};
 
     TRY(setuprecord_load(d, &record, e));
-    if (record->complete)
-        return report_complete(d, out, e);
-    TRY(preflight_verdict(preflight, e));
-    if (lock_path == NULL)
-        return err_no_memory(e);
-    if (!io_lock(lock_path, false, &lock, e).ok)
-        return err_wrap(e, "another init or the agent is at work in %s", d->root);
     TRY(pgconn_open(options->conninfo, PGCONN_QUERY, &conn, e));
     struct init_run run = {.d = d,
                            .options = options,
@@ -102,5 +95,14 @@ status setup_init(struct datadir *d, const struct init_options *options, const s
                            .record = record,
                            .conn = conn,
                            .mode = preflight->server.superuser ? OBJECTS_FULL : OBJECTS_REDUCED};
+    if (record->complete) {
+        TRY(initidentity_check(&run, e));
+        return report_complete(d, out, e);
+    }
+    TRY(preflight_verdict(preflight, e));
+    if (lock_path == NULL)
+        return err_no_memory(e);
+    if (!io_lock(lock_path, false, &lock, e).ok)
+        return err_wrap(e, "another init or the agent is at work in %s", d->root);
     return run_steps(&run, out, e);
 }

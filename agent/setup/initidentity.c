@@ -62,6 +62,12 @@ static status check_dataset(const struct init_run *run, err *e)
                    uuid_format(run->options->dataset, wanted));
 }
 
+status initidentity_check(const struct init_run *run, err *e)
+{
+    TRY(check_bound(run, e));
+    return check_dataset(run, e);
+}
+
 /* After an uninstall that kept the data its chain is closed: its slot is gone, so nothing can follow on it.
  */
 static status check_chain(const struct init_run *run, err *e)
@@ -112,8 +118,7 @@ status initidentity_settle(struct init_run *run, struct init_result *out, err *e
                                  out->recovery_secret, e));
         out->made_identity = true;
     }
-    TRY(check_bound(run, e));
-    TRY(check_dataset(run, e));
+    TRY(initidentity_check(run, e));
     TRY(check_chain(run, e));
     TRY(bind(run, e));
     return write_conf(run, e);

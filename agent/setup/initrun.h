@@ -18,6 +18,9 @@ struct init_run {
     enum objects_mode mode;
 };
 
+/* The identity is not another database's, and not of another dataset than the one that was asked for. */
+MUST_CHECK status initidentity_check(const struct init_run *run, err *e);
+
 /* The identity exists, is bound to this database, and the configuration leads to it. */
 MUST_CHECK status initidentity_settle(struct init_run *run, struct init_result *out, err *e);
 

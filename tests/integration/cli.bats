@@ -427,7 +427,7 @@ has_keys() {
     agent_stop "$DATA"
     node=$(p identity --json | jq -r .node)
     dataset=$(p identity --json | jq -r .dataset)
-    p uninstall --keep-data
+    p uninstall --keep-data --json | jq -es '.[0].data_kept and .[0].database == "shop" and length == 1'
     [ "$(sql shop "SELECT count(*) FROM pg_replication_slots")" = 0 ]
     [ "$(sql shop "SELECT count(*) FROM pg_publication")" = 0 ]
     [ "$(sql shop "SELECT count(*) FROM pg_namespace WHERE nspname = 'pgstrand'")" = 0 ]

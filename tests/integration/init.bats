@@ -292,6 +292,18 @@ finishes() {
     [ "$(slots)" -eq 1 ]
 }
 
+@test "a data directory that captures another database, or another dataset, is refused" {
+    shop
+    init
+    database_new elsewhere
+    expect_exit 15 "belongs to database $DB of .*not to database elsewhere" \
+        pgstrand init --data "$DATA" --source "$(conninfo elsewhere)" --quiet
+    database_drop elsewhere
+    expect_exit 10 'has dataset .*, not 11111111-' \
+        pgstrand init --data "$DATA" --source "$(conninfo "$DB")" --dataset 11111111-1111-4111-8111-111111111111 --quiet
+    [ "$(slots)" -eq 1 ]
+}
+
 @test "the WAL limit is set where there is none, left where others have slots, and declined on request" {
     shop
     init
