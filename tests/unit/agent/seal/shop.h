@@ -123,10 +123,12 @@ static inline void shop_close(struct shop *s)
 }
 OWN_VALUE(shop, shop_close);
 
+/* *out is used again from one call to the next: it begins as {0}. */
 static inline status shop_seal(struct shop *s, Pgstrand__SnapshotType type, const char *name,
                                struct seal_result *out, err *e)
 {
     const struct seal_request request = {.type = type, .name = name, .offline = true};
+    seal_result_fini(out);
     return seal_snapshot(s->d, &request, &progress_silent, out, e);
 }
 
