@@ -54,6 +54,11 @@ done
 size_ours=$(find "$HARNESS/data" \( -name '*.snap' -o -name '*.device' -o -name '*.commit' \) -printf '%s\n' | awk '{ n += $1 } END { printf "%.1f", n / 1048576 }')
 size_theirs=$(stat -c %s "$HARNESS/dump" | awk '{ printf "%.1f", $1 / 1048576 }')
 
+# What pg_restore gets has nothing of pgstrand's in it: its event triggers would not find their functions.
+pgstrand uninstall --data "$HARNESS/data" --keep-data --yes >/dev/null 2>&1
+rm -f "$HARNESS/dump"
+"$PG_DUMP" -Fc -d "$(conninfo shop)" -f "$HARNESS/dump"
+
 one_ours=() one_theirs=() two_ours=() two_theirs=()
 for ((i = 0; i < runs; i++)); do
     new_target
