@@ -19,10 +19,11 @@ struct config {
     uint64_t seal_interval; /* seconds; 0: never by time */
     uint64_t seal_actions;  /* after so many actions; 0: never */
     uint64_t seal_bytes;    /* after so many bytes in the log; 0: never */
-    int seal_level;         /* zstd level */
+    int seal_level;         /* zstd level of actions */
     bool seal_on_stop;
     /* [base] */
-    int base_jobs; /* connections of a base copy */
+    int base_jobs;  /* connections of a base copy */
+    int base_level; /* zstd level of its rows */
     /* [log] */
     uint64_t log_segment_bytes;
     uint64_t log_keep_bytes; /* sealed segments kept at least up to this size */

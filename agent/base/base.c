@@ -130,7 +130,7 @@ static status copy_task(struct copying *c, struct pgconn *conn, const struct bas
         return err_no_memory(e);
     OWNED(rowfile) struct rowfile *out = NULL;
     TRY(io_unlink(path, e));
-    TRY(rowfile_create(path, c->d->config->seal_level, &out, e));
+    TRY(rowfile_create(path, c->d->config->base_level, &out, e));
     if (!copy_rows(c, conn, task, out, e).ok)
         return err_wrap(e, "copying table %s.%s", task->table->schema, task->table->name);
     TRY(rowfile_finish(out, &digest, &stored, e));

@@ -161,6 +161,7 @@ static void assert_same(const struct config *a, const struct config *b)
     assert_int_equal(x.seal_level, y.seal_level);
     assert_int_equal(x.seal_on_stop, y.seal_on_stop);
     assert_int_equal(x.base_jobs, y.base_jobs);
+    assert_int_equal(x.base_level, y.base_level);
     assert_int_equal(x.log_segment_bytes, y.log_segment_bytes);
     assert_int_equal(x.log_keep_bytes, y.log_keep_bytes);
     assert_int_equal(x.status_interval_ms, y.status_interval_ms);
@@ -197,7 +198,8 @@ static void what_is_written_reads_back(void **state)
         "  a_rather_long_name_of_a_table_four, ops.* where state = 'it''s, long enough to be wrapped "
         "twice',\n"
         "  [bracket], ;semi, last\n"
-        "[seal]\ninterval = 45s\nactions = 7\nbytes = 1536\nlevel = 9\non_stop = no\n[base]\njobs = 4\n"
+        "[seal]\ninterval = 45s\nactions = 7\nbytes = 1536\nlevel = 9\non_stop = no\n[base]\njobs = 4\nlevel "
+        "= 2\n"
         "[log]\nsegment_bytes = 3 MiB\nkeep_bytes = 0\n[capture]\nstatus_interval = 1500ms\nspool_bytes = 5\n"
         "[restore]\nmemory = 64MB\n[slot]\nwal_limit_mb = 100\n");
     round_trip(&s, rich);
