@@ -30,6 +30,7 @@ prepare() {
     local db=$1
     database_new "$db"
     "$PG_BIN/pgbench" -q -i -s 5 "$(conninfo "$db")" >/dev/null 2>&1
+    sql "$db" 'CREATE TABLE bulk (id bigint PRIMARY KEY, a int, b text, c timestamptz)'
     # What is measured is capture: no snapshot when it stops.
     printf '[seal]\non_stop = no\n' >"$HARNESS/bench.conf"
     pgstrand init --config "$HARNESS/bench.conf" --data "$HARNESS/$db.fresh" --source "$(conninfo "$db")" --no-wal-limit --yes >/dev/null 2>"$HARNESS/err" ||
@@ -39,10 +40,7 @@ prepare() {
     sql "$db" "SELECT pg_copy_logical_replication_slot('$slot', 'keeper_$db')" >/dev/null
     case "$db" in
     small) "$PG_BIN/pgbench" -n -N -c 4 -j 2 -t $((transactions / 4)) "$(conninfo "$db")" >/dev/null 2>&1 ;;
-    large)
-        sql "$db" 'CREATE TABLE bulk (id bigint PRIMARY KEY, a int, b text, c timestamptz)'
-        sql "$db" "INSERT INTO bulk SELECT n, n % 97, 'row number ' || n, now() FROM generate_series(1, $rows) n"
-        ;;
+    large) sql "$db" "INSERT INTO bulk SELECT n, n % 97, 'row number ' || n, now() FROM generate_series(1, $rows) n" ;;
     esac
     goal=$(sql "$db" 'SELECT pg_current_wal_flush_lsn()')
     sql "$db" 'CHECKPOINT'

@@ -86,7 +86,8 @@ agent_exit_code() {
 agent_stop() {
     kill -TERM "$(agent_pid "$1")" 2>/dev/null || true
     local code
-    code=$(agent_exit_code "$1" 60) || return 1
+    # An agent gives a snapshot in progress a minute before it stops without it.
+    code=$(agent_exit_code "$1" 90) || return 1
     return "$code"
 }
 
