@@ -2,6 +2,8 @@
 
 #include "agent/restore/chainconf.h"
 
+#define LOST_NAMED 4 /* tables in a warning */
+
 void emptied_fini(struct emptied *t)
 {
     table_list_free(t->target);
@@ -50,6 +52,47 @@ status emptied_find(struct job *job, struct pgconn *c, struct emptied *out, err 
         buf_text(&out->oids, "0");
     (void)buf_cstring(&out->oids);
     return buf_done(&out->oids, e);
+}
+
+static bool comes(const struct plan *p, const struct table_info *t)
+{
+    const struct plan_table *known = planned(p, t);
+    return known != NULL && known->comes;
+}
+
+static status has_rows(struct pgconn *c, const struct table_info *t, bool *out, err *e)
+{
+    OWNED(buf) struct buf sql = {0};
+    OWNED(pgrows) struct pgrows *rows = NULL;
+    buf_text(&sql, "SELECT 1 FROM ONLY ");
+    table_quote(&sql, t->schema, t->name);
+    buf_text(&sql, " LIMIT 1");
+    TRY(buf_done(&sql, e));
+    TRY(pgconn_query(c, buf_cstring(&sql), 0, NULL, &rows, e));
+    *out = pgrows_count(rows) > 0;
+    return DONE;
+}
+
+status emptied_say_lost(struct job *job, struct pgconn *c, err *e)
+{
+    OWNED(emptied) struct emptied t = {0};
+    OWNED(buf) struct buf names = {0};
+    size_t lost = 0;
+    TRY(emptied_find(job, c, &t, e));
+    for (size_t i = 0; i < t.count; i++) {
+        bool filled = false;
+        if (comes(job->plan, t.table[i]))
+            continue;
+        TRY(has_rows(c, t.table[i], &filled, e));
+        if (filled && lost++ < LOST_NAMED)
+            buf_printf(&names, "%s%s.%s", lost > 1 ? ", " : "", t.table[i]->schema, t.table[i]->name);
+    }
+    if (lost > LOST_NAMED)
+        buf_printf(&names, " and %zu more", lost - LOST_NAMED);
+    TRY(buf_done(&names, e));
+    return lost == 0 ? DONE
+                     : job_warn(job, e, "rows that nothing brings back are removed from the target: %s",
+                                buf_cstring(&names));
 }
 
 static const char *oids_of(const struct emptied *t)

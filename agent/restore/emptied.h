@@ -19,6 +19,10 @@ OWN_VALUE(emptied, emptied_fini);
 
 MUST_CHECK status emptied_find(struct job *job, struct pgconn *c, struct emptied *out, err *e);
 
+/* Warns of tables that have rows and are emptied without getting any: transient ones, and on another device
+ * those of the device tier. Only looks. */
+MUST_CHECK status emptied_say_lost(struct job *job, struct pgconn *c, err *e);
+
 /* Does a foreign key lead from a table that stays into one that is emptied? */
 MUST_CHECK status emptied_is_referenced(const struct emptied *t, struct pgconn *c, bool *out, err *e);
 

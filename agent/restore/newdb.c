@@ -5,6 +5,7 @@
 
 #define MARK "pgstrand: a restore in progress"
 #define CANCELED "57014"
+#define DUPLICATE_DATABASE "42P04"
 #define DROP_TRIES 10
 #define NAME_MAX_BYTES 63 /* NAMEDATALEN - 1 */
 
@@ -29,6 +30,14 @@ status newdb_check(struct pgconn *target, err *e)
     return DONE;
 }
 
+/* Killed between making the database and marking it, a restore leaves one behind that is empty. */
+static bool is_empty(const struct newdb *n, const char *name)
+{
+    OWNED(pgconn) struct pgconn *c = NULL;
+    err ignored = ERR_INIT; /* whatever keeps us from knowing: then it is not ours to drop */
+    return pgconn_open_database(n->conninfo, name, &c, &ignored).ok && targetdb_check_empty(c, &ignored).ok;
+}
+
 /* What a killed restore left behind goes away; anything else of that name stays, and is in the way. */
 static status clear_leftover(struct newdb *n, const char *name, err *e)
 {
@@ -41,7 +50,8 @@ static status clear_leftover(struct newdb *n, const char *name, err *e)
                      1, params, &rows, e));
     if (pgrows_count(rows) == 0)
         return DONE;
-    if (strcmp(pgrows_text(rows, 0, 0), MARK) != 0)
+    bool marked = strcmp(pgrows_text(rows, 0, 0), MARK) == 0;
+    if (!marked && (strcmp(name, n->name) != 0 || !is_empty(n, name)))
         return err_set(e, ERR_REFUSED,
                        "there is a database %s already, which the restore would use: rename it", name);
     buf_text(&sql, "DROP DATABASE ");
@@ -93,7 +103,14 @@ static status create(struct newdb *n, const struct pgrows *facts, err *e)
         option(&sql, "BUILTIN_LOCALE", pgrows_text(facts, 0, 5));
     }
     TRY(buf_done(&sql, e));
-    TRY(pgconn_exec(n->admin, buf_cstring(&sql), e));
+    if (!pgconn_exec(n->admin, buf_cstring(&sql), e).ok) {
+        if (strcmp(e->sqlstate, DUPLICATE_DATABASE) != 0)
+            return FAILED;
+        /* The server was still making it for a restore that was killed. */
+        *e = ERR_INIT;
+        TRY(clear_leftover(n, n->name, e));
+        TRY(pgconn_exec(n->admin, buf_cstring(&sql), e));
+    }
     n->made = true;
     buf_reset(&sql);
     buf_text(&sql, "COMMENT ON DATABASE ");

@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 
+#include "agent/restore/emptied.h"
 #include "agent/restore/fresh.h"
 #include "agent/restore/gather.h"
 #include "agent/restore/inherit.h"
@@ -213,6 +214,8 @@ static status run(struct job *job, const struct place *place, err *e)
         return FAILED;
     }
     TRY(gather(job, request->from == NULL, e));
+    if (fits && request->mode == RESTORE_REPLACE)
+        TRY(emptied_say_lost(job, c, e));
     if (request->dry_run) {
         if (!fits)
             TRY(job_warn(job, e, "the target would be refused: %s", unfit.message));

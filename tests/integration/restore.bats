@@ -197,6 +197,18 @@ nth_seq() {
     [ "$(sql "$target" 'SELECT n FROM pgstrand.mine')" = 1 ]
 }
 
+@test "replace says which rows it removes that nothing brings back, before it does" {
+    restore --to-seq "$(nth_seq 3)"
+    sql "$target" "SET session_replication_role = replica;
+        INSERT INTO \"sessions\" VALUES ('a', 'b', 'c', now())"
+    restore --mode replace --dry-run --json --to-seq "$(nth_seq 3)" 2>/dev/null |
+        jq -e '.warnings == ["rows that nothing brings back are removed from the target: public.sessions"]'
+    [ "$(sql "$target" 'SELECT count(*) FROM "sessions"')" = 1 ]
+    restore --mode replace --to-seq "$(nth_seq 3)" 2>&1 >/dev/null | grep -q 'removed from the target: public.sessions'
+    [ "$(sql "$target" 'SELECT count(*) FROM "sessions"')" = 0 ]
+    restore --mode replace --to-seq "$(nth_seq 3)" --json | jq -e '.warnings == []'
+}
+
 @test "replace of some tables keeps the others, and refuses to leave orphans" {
     restore --to-seq "$(nth_seq 2)"
     sql "$target" "CREATE TABLE leans (id bigint REFERENCES odd); INSERT INTO leans SELECT min(id) FROM odd"
@@ -330,6 +342,15 @@ nth_seq() {
 
 no_backend() {
     [ "$(sql postgres "SELECT count(*) FROM pg_stat_activity WHERE datname LIKE '$target%'")" = 0 ]
+}
+
+@test "a database beside the target that a killed restore did not come to mark is removed, another one is in the way" {
+    database_new "${target}_pgstrand_new"
+    sql "${target}_pgstrand_new" 'CREATE TABLE mine (n int)'
+    expect_exit 15 "database ${target}_pgstrand_new already.*rename it" restore --jobs 2 --to-seq "$(nth_seq 2)"
+    sql "${target}_pgstrand_new" 'DROP TABLE mine'
+    restore --jobs 2 --to-seq "$(nth_seq 2)"
+    [ "$(sql postgres "SELECT count(*) FROM pg_database WHERE datname LIKE '%pgstrand\\_%'")" = 0 ]
 }
 
 @test "roles that the target lacks are named before anything happens" {
