@@ -204,7 +204,8 @@ nth_seq() {
     restore --mode replace --dry-run --json --to-seq "$(nth_seq 3)" 2>/dev/null |
         jq -e '.warnings == ["rows that nothing brings back are removed from the target: public.sessions"]'
     [ "$(sql "$target" 'SELECT count(*) FROM "sessions"')" = 1 ]
-    restore --mode replace --to-seq "$(nth_seq 3)" 2>&1 >/dev/null | grep -q 'removed from the target: public.sessions'
+    restore --mode replace --to-seq "$(nth_seq 3)" >/dev/null 2>"$HARNESS/restore.err"
+    grep -q 'removed from the target: public.sessions' "$HARNESS/restore.err"
     [ "$(sql "$target" 'SELECT count(*) FROM "sessions"')" = 0 ]
     restore --mode replace --to-seq "$(nth_seq 3)" --json | jq -e '.warnings == []'
 }
