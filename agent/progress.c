@@ -16,4 +16,4 @@ static void ignore_step(void *context, const char *what, uint64_t done, uint64_t
     (void)total;
 }
 
-const struct progress progress_silent = {NULL, ignore_line, ignore_step};
+const struct progress progress_silent = {.say = ignore_line, .step = ignore_step};

@@ -119,5 +119,5 @@ static void on_step(void *context, const char *what, uint64_t done, uint64_t tot
 
 void report_progress(struct cli *cli)
 {
-    cli->progress = (struct progress){cli, on_say, on_step};
+    cli->progress = (struct progress){.context = cli, .say = on_say, .step = on_step};
 }

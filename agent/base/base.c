@@ -180,7 +180,12 @@ static void report_until_done(struct copying *c, const struct progress *progress
         uint64_t finished = (uint64_t)c->finished;
         (void)pthread_mutex_unlock(&c->lock);
         progress->step(progress->context, "base", finished, (uint64_t)c->tasks.weight);
+        const bool stopped = progress_stopped(progress);
         (void)pthread_mutex_lock(&c->lock);
+        if (stopped && !c->failed) {
+            c->failed = true;
+            (void)err_set(&c->why, ERR_INTERRUPTED, "stopped; what is copied is kept for the next time");
+        }
     }
     (void)pthread_mutex_unlock(&c->lock);
 }

@@ -11,6 +11,7 @@
 #include "agent/daemon/records.h"
 #include "agent/daemon/report.h"
 #include "agent/daemon/sealer.h"
+#include "agent/pg/pgconn.h"
 #include "store/io.h"
 
 /* How long a snapshot in progress may take after SIGTERM; what it left is tidied up by the next one. */
@@ -146,11 +147,23 @@ static status run_all(struct agent *a, err *e)
     return ran;
 }
 
+/* A snapshot in progress is finished; one that waits for the server (a FULL, behind an old transaction) is
+ * not. */
+static bool stop_sealer(struct agent *a)
+{
+    for (int waited = 0; waited < SEALER_PATIENCE_S; waited++) {
+        if (sealer_join(&a->sealer, 1))
+            return true;
+        pgconn_cancel_all();
+    }
+    return false;
+}
+
 /* The board is stopped first: keeper and sealer end by themselves. */
 static void stop_all(struct agent *a, bool clean)
 {
     board_stop(&a->board);
-    if (!sealer_join(&a->sealer, SEALER_PATIENCE_S)) {
+    if (!stop_sealer(a)) {
         report_line(REPORT_PROBLEM, "a snapshot in progress was given up");
         _exit(clean ? 0 : 1);
     }

@@ -27,17 +27,29 @@ static void report_result(const struct seal_result *r)
                 (unsigned long long)r->size);
 }
 
+static bool is_stopping(void *board)
+{
+    return board_wait(board, 0);
+}
+
+enum seal_when { BY_SCHEDULE, AT_STOP, AT_STOP_OFFLINE };
+
 /* A snapshot of this type; afterwards the schedule knows the chain's end. */
-static status seal(struct sealer *s, Pgstrand__SnapshotType type, bool offline, err *e)
+static status seal(struct sealer *s, Pgstrand__SnapshotType type, enum seal_when when, err *e)
 {
     OWNED(seal_result) struct seal_result result = {0};
     struct board_facts facts;
     size_t open = 0;
     uint64_t last_break = 0;
     uint64_t sealed = 0;
-    const struct seal_request request = {.type = type, .offline = offline};
+    const struct seal_request request = {.type = type, .offline = when == AT_STOP_OFFLINE};
+    struct progress progress = report_progress;
+    if (when == BY_SCHEDULE) { /* a FULL waits for a log that nobody feeds any more */
+        progress.context = s->board;
+        progress.stopped = is_stopping;
+    }
     board_facts(s->board, &facts);
-    TRY(seal_snapshot(s->data, &request, &report_progress, &result, e));
+    TRY(seal_snapshot(s->data, &request, &progress, &result, e));
     report_result(&result);
     if (type == PGSTRAND__SNAPSHOT_TYPE__FULL && !result.nothing_new)
         TRY(records_heal(s->data, result.last_seq, e));
@@ -55,7 +67,10 @@ static void seal_due(struct sealer *s, enum schedule_due due)
     err e = ERR_INIT;
     struct board_facts facts;
     const bool full = due == DUE_FULL;
-    if (seal(s, full ? PGSTRAND__SNAPSHOT_TYPE__FULL : PGSTRAND__SNAPSHOT_TYPE__INCREMENTAL, false, &e).ok)
+    if (seal(s, full ? PGSTRAND__SNAPSHOT_TYPE__FULL : PGSTRAND__SNAPSHOT_TYPE__INCREMENTAL, BY_SCHEDULE, &e)
+            .ok)
+        return;
+    if (is_stopping(s->board)) /* given up, not failed: the next start makes it */
         return;
     schedule_failed(&s->schedule, now_ms());
     board_facts(s->board, &facts);
@@ -131,9 +146,9 @@ void sealer_last(struct sealer *s)
     board_facts(s->board, &facts);
     if (!s->data->config->seal_on_stop || facts.last_seq <= s->schedule.sealed_seq)
         return;
-    if (seal(s, PGSTRAND__SNAPSHOT_TYPE__INCREMENTAL, false, &e).ok)
+    if (seal(s, PGSTRAND__SNAPSHOT_TYPE__INCREMENTAL, AT_STOP, &e).ok)
         return;
-    if (err_is_transient(&e) && seal(s, PGSTRAND__SNAPSHOT_TYPE__INCREMENTAL, true, &e).ok)
+    if (err_is_transient(&e) && seal(s, PGSTRAND__SNAPSHOT_TYPE__INCREMENTAL, AT_STOP_OFFLINE, &e).ok)
         return;
     report_line(REPORT_PROBLEM, "the last changes are in the log but not sealed: %s", e.message);
 }

@@ -165,6 +165,8 @@ static status wait_for_log(struct sealrun *run, lsn target, err *e)
         TRY(logreader_state(run->log, &state, e));
         if (state.position.end_lsn >= target)
             return DONE;
+        if (progress_stopped(run->progress))
+            return err_set(e, ERR_INTERRUPTED, "stopped while waiting for the log");
         (void)nanosleep(&pause, NULL);
     }
     char text[LSN_TEXT];

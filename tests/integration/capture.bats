@@ -303,6 +303,33 @@ waits_for_room() {
     agent_log "$DATA" | grep -Eqi 'no space|full'
 }
 
+@test "stopped while a new FULL waits behind an old transaction: it ends at once, and the next start makes the FULL" {
+    database_new "$DB"
+    shop 'CREATE TABLE item (id int PRIMARY KEY); INSERT INTO item VALUES (1)'
+    init
+    agent_start "$DATA"
+    (sql "$DB" 'BEGIN; SELECT txid_current(); SELECT pg_sleep(25)' >/dev/null 2>&1) 3>&- &
+    holder=$!
+    sleep 0.5
+    shop 'CREATE TABLE made (id int PRIMARY KEY); INSERT INTO made VALUES (1)'
+    waits() {
+        [ "$(shop "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'CREATE_REPLICATION_SLOT%' AND state = 'active'")" -eq 1 ]
+    }
+    wait_for 20 waits
+    began=$SECONDS
+    agent_stop "$DATA"
+    [ $((SECONDS - began)) -lt 10 ] || complain "the agent took $((SECONDS - began)) s to stop"
+    [ "$(pgstrand snapshots --data "$DATA" --json | jq '[.[] | select(.type == "full")] | length')" -eq 1 ]
+    shop "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(25)%' AND pid <> pg_backend_pid()" >/dev/null
+    wait "$holder" || true
+    agent_start "$DATA"
+    healed() {
+        pgstrand status --data "$DATA" --json | jq -e '.healthy'
+    }
+    wait_for 40 healed
+    [ "$(pgstrand snapshots --data "$DATA" --json | jq '[.[] | select(.type == "full")] | length')" -eq 2 ]
+}
+
 @test "a full disk: nothing is confirmed, the connection stays, and it goes on when there is room" {
     [ "$(id -u)" -eq 0 ] || skip 'needs root to mount a small tmpfs'
     mkdir -p "$HARNESS/small"
