@@ -14,13 +14,15 @@ struct owned_list {
 
 /* One row a column, so that tables and columns are of one snapshot even outside a transaction. The identity
  * index is what RelationGetReplicaIndex would find, by the catalogue alone: the function would wait for
- * locks. */
+ * locks. One with a generated column identifies nothing: the stream does not carry such columns. */
 static const char tables_query[] =
     "WITH t AS MATERIALIZED (SELECT c.oid, n.nspname, c.relname, c.relkind, c.relpersistence, c.relreplident,"
     "  (SELECT i.indexrelid FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisvalid AND "
     "i.indimmediate"
-    "   AND CASE c.relreplident WHEN 'd' THEN i.indisprimary WHEN 'i' THEN i.indisreplident END LIMIT 1) AS "
-    "index,"
+    "   AND CASE c.relreplident WHEN 'd' THEN i.indisprimary WHEN 'i' THEN i.indisreplident END"
+    "   AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute g WHERE g.attrelid = c.oid AND g.attgenerated <> "
+    "''"
+    "    AND g.attnum = ANY (i.indkey)) LIMIT 1) AS index,"
     "  EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisprimary) AS has_pk,"
     "  CASE WHEN c.relkind = 'r' THEN pg_catalog.pg_relation_size(c.oid) END AS size,"
     "  greatest(c.reltuples, 0)::bigint AS estimate"

@@ -71,6 +71,14 @@ BEGIN
 END;
 $$;
 
+-- Does this index tell rows apart in the stream? Generated columns are not sent.
+CREATE OR REPLACE FUNCTION pgstrand.tells(index oid) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT NOT EXISTS (SELECT FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
+                       WHERE i.indexrelid = $1 AND a.attgenerated <> '');
+$$;
+
 -- A published table without a usable replica identity makes the application's UPDATE and DELETE fail. Decided by
 -- functions, which see the newest catalogue in every isolation level; ALTER to what a table already has is harmless.
 CREATE OR REPLACE FUNCTION pgstrand.care(rel oid) RETURNS void
@@ -80,7 +88,7 @@ DECLARE
     present "char";
 BEGIN
     IF pg_relation_is_publishable(rel) IS NOT TRUE OR pg_get_partkeydef(rel) IS NOT NULL
-       OR pg_get_replica_identity_index(rel) IS NOT NULL THEN
+       OR (pg_get_replica_identity_index(rel) IS NOT NULL AND pgstrand.tells(pg_get_replica_identity_index(rel))) THEN
         RETURN;
     END IF;
     SELECT relreplident INTO present FROM pg_class WHERE oid = rel;
@@ -89,7 +97,8 @@ BEGIN
     ELSIF current_setting('transaction_isolation') = 'read committed'
           AND (SELECT i.now = 'f' AND i.why = 'no key' FROM pgstrand.identity i
                WHERE i.relid = rel AND i.now <> '?' ORDER BY i.at DESC LIMIT 1)
-          AND EXISTS (SELECT FROM pg_index WHERE indrelid = rel AND indisprimary AND indimmediate AND indisvalid)
+          AND EXISTS (SELECT FROM pg_index WHERE indrelid = rel AND indisprimary AND indimmediate AND indisvalid
+                      AND pgstrand.tells(indexrelid))
     THEN
         PERFORM pgstrand.give(rel, 'f', 'd');
     END IF;
@@ -219,8 +228,8 @@ END;
 $$;
 
 REVOKE ALL ON FUNCTION pgstrand.note(text, text, jsonb), pgstrand.columns_of(oid), pgstrand.details(oid, oid, text),
-    pgstrand.give(oid, "char", "char"), pgstrand.care(oid), pgstrand.care_all(oid[]), pgstrand.on_command_end(),
-    pgstrand.on_sql_drop(), pgstrand.on_table_rewrite() FROM PUBLIC;
+    pgstrand.give(oid, "char", "char"), pgstrand.tells(oid), pgstrand.care(oid), pgstrand.care_all(oid[]),
+    pgstrand.on_command_end(), pgstrand.on_sql_drop(), pgstrand.on_table_rewrite() FROM PUBLIC;
 
 CREATE EVENT TRIGGER pgstrand_command_end ON ddl_command_end EXECUTE FUNCTION pgstrand.on_command_end();
 CREATE EVENT TRIGGER pgstrand_sql_drop ON sql_drop EXECUTE FUNCTION pgstrand.on_sql_drop();
