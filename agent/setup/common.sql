@@ -1,6 +1,6 @@
--- What every captured database gets, also where the role is no superuser. Run as one transaction; may be run again.
+-- What every captured database gets, also where the role is no superuser. Run as one transaction; may be run again. The
+-- schema is there and ours (objects.c).
 
-CREATE SCHEMA IF NOT EXISTS pgstrand;
 GRANT USAGE ON SCHEMA pgstrand TO PUBLIC;
 
 -- Every replica identity that pgstrand changed, append-only: uninstall puts back what stood first, the trigger lowers

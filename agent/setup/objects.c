@@ -52,25 +52,63 @@ static status refuse_stranger(struct pgconn *c, const char *node, err *e)
         pgconn_database(c), stranger, pgrows_text(rows, 0, 0));
 }
 
-status objects_install(struct pgconn *c, const char *node, enum objects_mode mode, err *e)
+/*
+ * Whoever owns the schema or something in it decides what runs when our SECURITY DEFINER functions call or
+ * write there; and a schema with other people's objects would go with uninstall. Asked when the schema
+ * exists, inside the transaction: from then on nobody else can put anything into it.
+ */
+static status refuse_foreign_schema(struct pgconn *c, err *e)
+{
+    OWNED(pgrows) struct pgrows *rows = NULL;
+    TRY(pgconn_query(c,
+                     "SELECT o.what, pg_catalog.pg_get_userbyid(o.owner) FROM ("
+                     " SELECT 1 AS place, 'the schema' AS what, nspowner AS owner, false AS content"
+                     "  FROM pg_catalog.pg_namespace WHERE nspname = 'pgstrand'"
+                     " UNION ALL SELECT 2, relname, relowner, true FROM pg_catalog.pg_class"
+                     "  WHERE relnamespace = 'pgstrand'::regnamespace"
+                     " UNION ALL SELECT 3, proname, proowner, true FROM pg_catalog.pg_proc"
+                     "  WHERE pronamespace = 'pgstrand'::regnamespace) o,"
+                     " pg_catalog.obj_description('pgstrand'::regnamespace, 'pg_namespace') AS mark"
+                     " WHERE (o.owner <> (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = current_user)"
+                     "   AND NOT (SELECT rolsuper FROM pg_catalog.pg_roles WHERE oid = o.owner))"
+                     "  OR (o.content AND coalesce(mark, '') NOT LIKE '" MARK "%')"
+                     " ORDER BY o.place, o.what LIMIT 1",
+                     0, NULL, &rows, e));
+    if (pgrows_count(rows) == 0)
+        return DONE;
+    return err_set(
+        e, ERR_REFUSED,
+        "database %s has a schema pgstrand that pgstrand did not make (%s belongs to role %s): rename "
+        "or drop it",
+        pgconn_database(c), pgrows_text(rows, 0, 0), pgrows_text(rows, 0, 1));
+}
+
+static status install(struct pgconn *c, const char *node, enum objects_mode mode, err *e)
 {
     OWNED(buf) struct buf sql = {0};
-    TRY(refuse_stranger(c, node, e));
-    buf_text(&sql, "BEGIN; SET LOCAL client_min_messages = warning;\n");
+    TRY(pgconn_exec(c, "BEGIN; SET LOCAL client_min_messages = warning", e));
     /* The triggers last (and first to go when they are made again): nothing of ours is recorded as the
      * application's. */
     if (mode == OBJECTS_FULL)
-        buf_text(&sql, triggers_away);
+        TRY(pgconn_exec(c, triggers_away, e));
+    TRY(pgconn_exec(c, "CREATE SCHEMA IF NOT EXISTS pgstrand", e));
+    TRY(refuse_foreign_schema(c, e));
     buf_text(&sql, objects_common_sql);
     buf_printf(&sql, "COMMENT ON SCHEMA pgstrand IS '" MARK "%s';\n", node);
     if (mode == OBJECTS_FULL)
         buf_text(&sql, objects_triggers_sql);
     buf_text(&sql, "COMMIT");
     TRY(buf_done(&sql, e));
-    if (pgconn_exec(c, buf_cstring(&sql), e).ok)
+    return pgconn_exec(c, buf_cstring(&sql), e);
+}
+
+status objects_install(struct pgconn *c, const char *node, enum objects_mode mode, err *e)
+{
+    TRY(refuse_stranger(c, node, e));
+    if (install(c, node, mode, e).ok)
         return DONE;
     err rolled = ERR_INIT; /* the first failure is the one to tell */
-    if (!pgconn_exec(c, "ROLLBACK", &rolled).ok)
+    if (!pgconn_exec(c, "ROLLBACK", &rolled).ok || e->class == ERR_REFUSED)
         return FAILED;
     return err_wrap(e, "cannot make schema pgstrand");
 }
@@ -122,12 +160,21 @@ status objects_publish(struct pgconn *c, const char *publication, enum objects_m
     return DONE;
 }
 
+status objects_are_ours(struct pgconn *c, const char *node, bool *out, err *e)
+{
+    OWNED(text) char *comment = NULL;
+    TRY(pgconn_value(c, owner_query, &comment, e));
+    *out = comment != NULL && strncmp(comment, MARK, strlen(MARK)) == 0 &&
+           strcmp(comment + strlen(MARK), node) == 0;
+    return DONE;
+}
+
 static status drop_triggers(struct pgconn *c, const char *node, err *e)
 {
-    OWNED(text) char *stranger = NULL;
     OWNED(pgrows) struct pgrows *rows = NULL;
-    TRY(read_stranger(c, node, &stranger, e));
-    if (stranger != NULL)
+    bool ours = false;
+    TRY(objects_are_ours(c, node, &ours, e));
+    if (!ours)
         return DONE;
     TRY(pgconn_query(c, "SELECT evtname FROM pg_catalog.pg_event_trigger WHERE evtname LIKE 'pgstrand\\_%'",
                      0, NULL, &rows, e));
@@ -154,9 +201,7 @@ status objects_retract(struct pgconn *c, const char *node, const char *publicati
 
 status objects_drop_schema(struct pgconn *c, const char *node, err *e)
 {
-    OWNED(text) char *stranger = NULL;
-    TRY(read_stranger(c, node, &stranger, e));
-    if (stranger != NULL)
-        return DONE;
-    return pgconn_exec(c, "DROP SCHEMA IF EXISTS pgstrand CASCADE", e);
+    bool ours = false;
+    TRY(objects_are_ours(c, node, &ours, e));
+    return ours ? pgconn_exec(c, "DROP SCHEMA pgstrand CASCADE", e) : DONE;
 }

@@ -16,7 +16,8 @@ enum objects_mode { OBJECTS_FULL, OBJECTS_REDUCED };
 
 /*
  * Schema, functions and, in full mode, triggers; marks the schema as `node`'s. ERR_REFUSED when it is another
- * node's that still has its slot. In one transaction.
+ * node's that still has its slot, when it holds what pgstrand did not make, and when anything in it belongs
+ * to another role that is no superuser. In one transaction.
  */
 MUST_CHECK status objects_install(struct pgconn *c, const char *node, enum objects_mode mode, err *e);
 
@@ -24,10 +25,13 @@ MUST_CHECK status objects_install(struct pgconn *c, const char *node, enum objec
  * done. */
 MUST_CHECK status objects_publish(struct pgconn *c, const char *publication, enum objects_mode mode, err *e);
 
-/* Event triggers and publication go; missing is fine, another node's triggers stay. */
+/* Is there a schema pgstrand, and does it carry this node's mark? */
+MUST_CHECK status objects_are_ours(struct pgconn *c, const char *node, bool *out, err *e);
+
+/* Event triggers and publication go; missing is fine, what is not this node's stays. */
 MUST_CHECK status objects_retract(struct pgconn *c, const char *node, const char *publication, err *e);
 
-/* Schema pgstrand goes, unless it is another node's. */
+/* Schema pgstrand goes, when it is this node's. */
 MUST_CHECK status objects_drop_schema(struct pgconn *c, const char *node, err *e);
 
 #endif

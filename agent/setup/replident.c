@@ -110,11 +110,12 @@ static status has_record_table(struct pgconn *c, bool *out, err *e)
     return DONE;
 }
 
-status replident_restore(struct pgconn *c, const Pgstrand__SetupRecord *record,
+status replident_restore(struct pgconn *c, const Pgstrand__SetupRecord *record, bool ours,
                          const struct progress *progress, err *e)
 {
     bool recorded = false;
-    TRY(has_record_table(c, &recorded, e));
+    if (ours)
+        TRY(has_record_table(c, &recorded, e));
     if (!recorded) {
         for (size_t i = 0; i < record->n_identity_full; i++)
             TRY(lower_one(c, record->identity_full[i], NULL, progress, e));

@@ -19,9 +19,9 @@ MUST_CHECK status replident_raise(struct pgconn *c, const struct tier_rules *rul
                                   Pgstrand__SetupRecord *record, const struct progress *progress, err *e);
 
 /* Puts back what stood before pgstrand's first change; tables that are gone, or whose identity someone
- * changed since, are left. Without pgstrand.identity: the names in `record` become DEFAULT. Call it after the
- * publication is gone. */
-MUST_CHECK status replident_restore(struct pgconn *c, const Pgstrand__SetupRecord *record,
+ * changed since, are left. Without pgstrand.identity, or when schema pgstrand is not `ours`: the names in
+ * `record` become DEFAULT. Call it after the publication is gone. */
+MUST_CHECK status replident_restore(struct pgconn *c, const Pgstrand__SetupRecord *record, bool ours,
                                     const struct progress *progress, err *e);
 
 #endif

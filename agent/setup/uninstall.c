@@ -28,12 +28,14 @@ static status undo(struct datadir *d, struct pgconn *c, const Pgstrand__SetupRec
                    const struct progress *progress, err *e)
 {
     char node[UUID_TEXT];
+    bool ours = false;
     (void)uuid_format(&d->identity.node, node);
+    TRY(objects_are_ours(c, node, &ours, e));
     TRY(drop_slot(c, d->identity.slot, e));
     TRY(objects_retract(c, node, d->identity.publication, e));
-    TRY(replident_restore(c, record, progress, e));
+    TRY(replident_restore(c, record, ours, progress, e));
     TRY(objects_drop_schema(c, node, e));
-    return wallimit_undo(c, record, e);
+    return wallimit_undo(c, record, progress, e);
 }
 
 status setup_uninstall(struct datadir *d, const char *conninfo, const struct progress *progress, err *e)

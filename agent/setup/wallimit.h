@@ -13,7 +13,9 @@
 MUST_CHECK status wallimit_set(struct pgconn *c, struct datadir *d, uint64_t megabytes,
                                Pgstrand__SetupRecord *record, const struct progress *progress, err *e);
 
-/* Puts back what wallimit_set recorded. */
-MUST_CHECK status wallimit_undo(struct pgconn *c, const Pgstrand__SetupRecord *record, err *e);
+/* Puts back what wallimit_set recorded, unless somebody has chosen another limit since: that stays, and it
+ * says so. */
+MUST_CHECK status wallimit_undo(struct pgconn *c, const Pgstrand__SetupRecord *record,
+                                const struct progress *progress, err *e);
 
 #endif

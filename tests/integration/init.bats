@@ -321,6 +321,54 @@ finishes() {
     limit_is -1
 }
 
+@test "a WAL limit that was chosen after init stays" {
+    shop
+    init
+    wait_for 5 limit_is 8GB
+    cluster_set max_slot_wal_keep_size 20GB
+    wait_for 5 limit_is 20GB
+    run pgstrand uninstall --data "$DATA" --yes
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"max_slot_wal_keep_size was changed after init"* ]]
+    limit_is 20GB
+    sql postgres "ALTER SYSTEM RESET max_slot_wal_keep_size"
+    sql postgres "SELECT pg_reload_conf()" >/dev/null
+    wait_for 5 limit_is -1
+}
+
+@test "a schema pgstrand of somebody else's: exit 15, nobody's code runs with our rights, nobody's tables are dropped" {
+    shop
+    sql "$DB" "DROP ROLE IF EXISTS mallory; CREATE ROLE mallory LOGIN; GRANT CREATE ON DATABASE $DB TO mallory"
+    "$PSQL" -X -q -d "$(conninfo_tcp "$DB" mallory)" -c "CREATE SCHEMA pgstrand;
+        CREATE TABLE pgstrand.ddl (txid bigint NOT NULL, lsn pg_lsn NOT NULL, event text NOT NULL, tag text NOT NULL, objects text NOT NULL);
+        CREATE FUNCTION pgstrand.evil() RETURNS trigger LANGUAGE plpgsql AS \$\$ BEGIN ALTER ROLE mallory SUPERUSER; RETURN NEW; END \$\$;
+        CREATE TRIGGER evil BEFORE INSERT ON pgstrand.ddl FOR EACH ROW EXECUTE FUNCTION pgstrand.evil()"
+    expect_exit 15 'belongs to role mallory' init
+    # The schema is the superuser's, one function in it is not.
+    sql "$DB" "ALTER SCHEMA pgstrand OWNER TO postgres; DROP TABLE pgstrand.ddl"
+    expect_exit 15 'evil belongs to role mallory' init
+    # All of it is the superuser's, but pgstrand did not make it.
+    sql "$DB" "DROP SCHEMA pgstrand CASCADE; CREATE SCHEMA pgstrand; CREATE TABLE pgstrand.mine (a int PRIMARY KEY); INSERT INTO pgstrand.mine VALUES (1)"
+    expect_exit 15 'rename or drop it' init
+    pgstrand uninstall --data "$DATA" --yes
+    [ "$(sql "$DB" "SELECT a FROM pgstrand.mine")" = 1 ]
+    [ "$(sql "$DB" "SELECT rolsuper FROM pg_roles WHERE rolname = 'mallory'")" = f ]
+    sql "$DB" "DROP SCHEMA pgstrand CASCADE; DROP OWNED BY mallory; DROP ROLE mallory"
+}
+
+@test "a key with a generated column, which the stream does not carry, is none" {
+    shop
+    sql "$DB" "CREATE TABLE shout (a int, n text, g text GENERATED ALWAYS AS (upper(n)) STORED, PRIMARY KEY (a, g))"
+    init
+    sql "$DB" "CREATE TABLE later (n int, g int GENERATED ALWAYS AS (n * 2) STORED PRIMARY KEY); ALTER TABLE later ADD COLUMN more text;
+        CREATE TABLE keyless (n int); CREATE TABLE unique_only (n int, g int NOT NULL GENERATED ALWAYS AS (n + 1) STORED);
+        CREATE UNIQUE INDEX unique_only_g ON unique_only (g); ALTER TABLE unique_only REPLICA IDENTITY USING INDEX unique_only_g"
+    [ "$(sql "$DB" "SELECT string_agg(relname || ' ' || relreplident::text, ', ' ORDER BY relname) FROM pg_class WHERE relname IN ('shout', 'later', 'unique_only')")" = \
+        "later f, shout f, unique_only f" ]
+    sql "$DB" "ALTER TABLE keyless ADD PRIMARY KEY (n)"
+    [ "$(sql "$DB" "SELECT relreplident FROM pg_class WHERE relname = 'keyless'")" = d ]
+}
+
 @test "uninstall leaves the database as it was" {
     shop
     sql "$DB" "CREATE TABLE quiet (a int); ALTER TABLE quiet REPLICA IDENTITY NOTHING;
