@@ -114,7 +114,8 @@ status emptied_is_referenced(const struct emptied *t, struct pgconn *c, bool *ou
     return DONE;
 }
 
-/* Each foreign key with the query for one orphan. The roots of partitions stand for them: conparentid. */
+/* Each foreign key with the query for one orphan, which compares as the key does (citext). The roots of
+ * partitions stand for them: conparentid. */
 static const char orphans_query[] =
     "SELECT k.conname, pg_catalog.format('%%I.%%I', cn.nspname, ch.relname), pg_catalog.format("
     "'SELECT 1 FROM %%I.%%I c WHERE %%s AND NOT EXISTS (SELECT FROM %%I.%%I p WHERE %%s) LIMIT 1',"
@@ -123,10 +124,12 @@ static const char orphans_query[] =
     "   FROM pg_catalog.unnest(k.conkey) u(n) JOIN pg_catalog.pg_attribute a"
     "   ON a.attrelid = k.conrelid AND a.attnum = u.n),"
     " pn.nspname, pa.relname,"
-    " (SELECT pg_catalog.string_agg(pg_catalog.format('p.%%I = c.%%I', b.attname, a.attname), ' AND ')"
-    "   FROM unnest(k.conkey, k.confkey) u(n, m) JOIN pg_catalog.pg_attribute a"
+    " (SELECT pg_catalog.string_agg(pg_catalog.format('p.%%I OPERATOR(%%I.%%s) c.%%I', b.attname, x.nspname,"
+    "    o.oprname, a.attname), ' AND ')"
+    "   FROM unnest(k.conkey, k.confkey, k.conpfeqop) u(n, m, op) JOIN pg_catalog.pg_attribute a"
     "   ON a.attrelid = k.conrelid AND a.attnum = u.n JOIN pg_catalog.pg_attribute b"
-    "   ON b.attrelid = k.confrelid AND b.attnum = u.m))"
+    "   ON b.attrelid = k.confrelid AND b.attnum = u.m JOIN pg_catalog.pg_operator o ON o.oid = u.op"
+    "   JOIN pg_catalog.pg_namespace x ON x.oid = o.oprnamespace))"
     " FROM pg_catalog.pg_constraint k"
     " JOIN pg_catalog.pg_class ch ON ch.oid = k.conrelid JOIN pg_catalog.pg_namespace cn ON cn.oid = "
     "ch.relnamespace"
@@ -155,10 +158,22 @@ status emptied_check_orphans(const struct emptied *t, struct pgconn *c, err *e)
     return DONE;
 }
 
+/* Runs the first column of each row now; the second ones are for later. */
+static status run_and_keep(struct pgconn *c, struct buf *query, struct buf *again, err *e)
+{
+    OWNED(pgrows) struct pgrows *rows = NULL;
+    TRY(buf_done(query, e));
+    TRY(pgconn_query(c, buf_cstring(query), 0, NULL, &rows, e));
+    for (int i = 0; i < pgrows_count(rows); i++) {
+        TRY(pgconn_exec(c, pgrows_text(rows, i, 0), e));
+        buf_text(again, pgrows_text(rows, i, 1));
+    }
+    return buf_done(again, e);
+}
+
 status emptied_drop_foreign_keys(const struct emptied *t, struct pgconn *c, struct buf *again, err *e)
 {
     OWNED(buf) struct buf sql = {0};
-    OWNED(pgrows) struct pgrows *keys = NULL;
     buf_printf(
         &sql,
         "SELECT pg_catalog.format('ALTER TABLE %%s DROP CONSTRAINT %%I', k.conrelid::regclass, k.conname),"
@@ -167,11 +182,18 @@ status emptied_drop_foreign_keys(const struct emptied *t, struct pgconn *c, stru
         " FROM pg_catalog.pg_constraint k WHERE k.contype = 'f' AND k.conparentid = 0"
         "  AND (k.conrelid IN (%s) OR k.confrelid IN (%s)) ORDER BY k.oid",
         oids_of(t), oids_of(t));
-    TRY(buf_done(&sql, e));
-    TRY(pgconn_query(c, buf_cstring(&sql), 0, NULL, &keys, e));
-    for (int i = 0; i < pgrows_count(keys); i++) {
-        TRY(pgconn_exec(c, pgrows_text(keys, i, 0), e));
-        buf_text(again, pgrows_text(keys, i, 1));
-    }
-    return buf_done(again, e);
+    return run_and_keep(c, &sql, again, e);
+}
+
+status emptied_silence_triggers(const struct emptied *t, struct pgconn *c, struct buf *again, err *e)
+{
+    OWNED(buf) struct buf sql = {0};
+    buf_printf(
+        &sql,
+        "SELECT pg_catalog.format('ALTER TABLE ONLY %%s DISABLE TRIGGER %%I', tgrelid::regclass, tgname),"
+        " pg_catalog.format('ALTER TABLE ONLY %%s ENABLE TRIGGER %%I; ', tgrelid::regclass, tgname)"
+        " FROM pg_catalog.pg_trigger WHERE NOT tgisinternal AND tgenabled = 'O' AND tgrelid IN (%s)"
+        " ORDER BY oid",
+        oids_of(t));
+    return run_and_keep(c, &sql, again, e);
 }

@@ -33,4 +33,9 @@ MUST_CHECK status emptied_check_orphans(const struct emptied *t, struct pgconn *
 MUST_CHECK status emptied_drop_foreign_keys(const struct emptied *t, struct pgconn *c, struct buf *again,
                                             err *e);
 
+/* Switches off those triggers of these tables that would fire; `again` becomes the statements that switch
+ * them on. Triggers that are off already stay off. */
+MUST_CHECK status emptied_silence_triggers(const struct emptied *t, struct pgconn *c, struct buf *again,
+                                           err *e);
+
 #endif

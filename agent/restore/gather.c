@@ -100,6 +100,16 @@ static status table_of(struct gather *g, const struct source_action *a, const st
     return DONE;
 }
 
+/* Bases of several times: what is older than the table's own base, or of a table that is gone since, may have
+ * another shape and is none of ours. */
+static bool is_before_base(const struct gather *g, const struct relation *r, lsn at)
+{
+    if (at >= g->plan->base_lsn)
+        return false;
+    const struct plan_table *t = plantable_find(g->plan, &r->table);
+    return t == NULL || at < t->message->base_lsn;
+}
+
 /* What the base of this table already has is passed over. */
 static bool counts(struct gather *g, int table, const struct commit *c)
 {
@@ -113,6 +123,8 @@ static status take_truncate(struct gather *g, const struct source_action *a, err
         const struct relation *r = NULL;
         int table;
         TRY(source_relation(g->source, v, &r, e));
+        if (is_before_base(g, r, a->commit.lsn))
+            continue;
         TRY(table_of(g, a, r, &table, e));
         if (!counts(g, table, &a->commit))
             continue;
@@ -146,12 +158,8 @@ static status take(struct gather *g, const struct source_action *a, err *e)
     if (a->relation == NULL)
         return err_set(e, ERR_STORAGE, "%s at seq %" PRIu64 " names no relation; run pgstrand verify",
                        action_kind_name(a->action.kind), a->seq);
-    if (a->commit.lsn < g->plan->base_lsn) {
-        /* Bases of several times: another shape before the table's own base is none of ours. */
-        const struct plan_table *t = plantable_find(g->plan, &a->relation->table);
-        if (t == NULL || a->commit.lsn < t->message->base_lsn)
-            return DONE;
-    }
+    if (is_before_base(g, a->relation, a->commit.lsn))
+        return DONE;
     TRY(table_of(g, a, a->relation, &table, e));
     if (!counts(g, table, &a->commit))
         return DONE;

@@ -14,6 +14,7 @@ void newdb_fini(struct newdb *n)
     pgconn_close(n->admin);
     free(n->target);
     free(n->name);
+    free(n->comment);
     *n = (struct newdb){0};
 }
 
@@ -68,7 +69,9 @@ static status read_facts(struct pgconn *target, struct pgrows **out, err *e)
     OWNED(buf) struct buf sql = {0};
     buf_printf(&sql,
                "SELECT pg_catalog.pg_encoding_to_char(encoding), datcollate, datctype,"
-               " pg_catalog.pg_get_userbyid(datdba), %s FROM pg_catalog.pg_database"
+               " pg_catalog.pg_get_userbyid(datdba), %s,"
+               " (SELECT spcname FROM pg_catalog.pg_tablespace t WHERE t.oid = dattablespace), datconnlimit,"
+               " pg_catalog.shobj_description(oid, 'pg_database') FROM pg_catalog.pg_database"
                " WHERE datname = pg_catalog.current_database()",
                locale);
     TRY(buf_done(&sql, e));
@@ -92,6 +95,8 @@ static status create(struct newdb *n, const struct pgrows *facts, err *e)
     pgconn_quote_name(&sql, n->name);
     buf_text(&sql, " TEMPLATE template0 OWNER ");
     pgconn_quote_name(&sql, pgrows_text(facts, 0, 3));
+    buf_text(&sql, " TABLESPACE ");
+    pgconn_quote_name(&sql, pgrows_text(facts, 0, 6));
     option(&sql, "ENCODING", pgrows_text(facts, 0, 0));
     option(&sql, "LC_COLLATE", pgrows_text(facts, 0, 1));
     option(&sql, "LC_CTYPE", pgrows_text(facts, 0, 2));
@@ -119,24 +124,56 @@ static status create(struct newdb *n, const struct pgrows *facts, err *e)
     return pgconn_exec(n->admin, buf_cstring(&sql), e);
 }
 
-/* ALTER DATABASE ... SET of the target, for all roles and for single ones. */
-static status copy_settings(struct newdb *n, struct pgconn *target, err *e)
+static status run_each(struct newdb *n, struct pgconn *target, const char *query, err *e)
 {
     OWNED(pgrows) struct pgrows *rows = NULL;
     const char *params[] = {n->name};
-    TRY(pgconn_query(
-        target,
-        "SELECT CASE WHEN s.setrole = 0 THEN pg_catalog.format('ALTER DATABASE %I', $1::text) ELSE"
-        " pg_catalog.format('ALTER ROLE %I IN DATABASE %I', pg_catalog.pg_get_userbyid(s.setrole), $1::text) "
-        "END"
-        " || pg_catalog.format(' SET %I = %L', split_part(c, '=', 1), substr(c, strpos(c, '=') + 1))"
-        " FROM pg_catalog.pg_db_role_setting s, pg_catalog.unnest(s.setconfig) c"
-        " WHERE s.setdatabase = (SELECT oid FROM pg_catalog.pg_database"
-        "  WHERE datname = pg_catalog.current_database())",
-        1, params, &rows, e));
+    TRY(pgconn_query(target, query, 1, params, &rows, e));
     for (int i = 0; i < pgrows_count(rows); i++)
         TRY(pgconn_exec(n->admin, pgrows_text(rows, i, 0), e));
     return DONE;
+}
+
+/* ALTER DATABASE ... SET of the target, for all roles and for single ones. The named ones hold a list of
+ * quoted names (GUC_LIST_QUOTE), as one literal it would be a single name; as pg_dump's
+ * variable_is_guc_list_quote. */
+static const char settings_query[] =
+    "SELECT CASE WHEN s.setrole = 0 THEN pg_catalog.format('ALTER DATABASE %I', $1::text) ELSE"
+    " pg_catalog.format('ALTER ROLE %I IN DATABASE %I', pg_catalog.pg_get_userbyid(s.setrole), $1::text) END"
+    " || pg_catalog.format(' SET %I = ', v.name) || CASE WHEN pg_catalog.lower(v.name) IN ('search_path',"
+    "  'temp_tablespaces', 'local_preload_libraries', 'session_preload_libraries',"
+    "  'shared_preload_libraries', 'unix_socket_directories') THEN"
+    "  coalesce((SELECT pg_catalog.string_agg(pg_catalog.quote_literal("
+    "    coalesce(pg_catalog.replace(m[1], '\"\"', '\"'), m[2])), ', ' ORDER BY o)"
+    "   FROM pg_catalog.regexp_matches(v.value, '\"((?:[^\"]|\"\")*)\"|([^,\\s\"]+)', 'g')"
+    "   WITH ORDINALITY AS x(m, o)), pg_catalog.quote_literal(v.value))"
+    "  ELSE pg_catalog.quote_literal(v.value) END"
+    " FROM pg_catalog.pg_db_role_setting s, pg_catalog.unnest(s.setconfig) c,"
+    " LATERAL (SELECT pg_catalog.split_part(c, '=', 1), pg_catalog.substr(c, pg_catalog.strpos(c, '=') + 1))"
+    "  v(name, value)"
+    " WHERE s.setdatabase = (SELECT oid FROM pg_catalog.pg_database"
+    "  WHERE datname = pg_catalog.current_database())";
+
+/* Where the target has the default privileges, the new one has them too. */
+static const char privileges_query[] =
+    "WITH d AS (SELECT datdba, datacl FROM pg_catalog.pg_database WHERE datname = "
+    "pg_catalog.current_database() AND datacl IS NOT NULL)"
+    " SELECT s FROM (SELECT 1 AS o, pg_catalog.format('REVOKE ALL ON DATABASE %I FROM PUBLIC, %I', $1::text,"
+    "   pg_catalog.pg_get_userbyid(datdba)) AS s FROM d"
+    "  UNION ALL SELECT 2, pg_catalog.format('GRANT %s ON DATABASE %I TO %s%s', a.privilege_type, $1::text,"
+    "   CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE "
+    "pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(a.grantee)) "
+    "END,"
+    "   CASE WHEN a.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)"
+    "   FROM d, pg_catalog.aclexplode(d.datacl) a) w ORDER BY o, s";
+
+/* What the swap gives back: a limit of connections would be in the way of the workers. */
+static status keep_facts(struct newdb *n, const struct pgrows *facts, err *e)
+{
+    const char *comment = pgrows_text(facts, 0, 8);
+    n->connections = (int)pgrows_int(facts, 0, 7);
+    n->comment = comment == NULL ? NULL : strdup(comment);
+    return comment == NULL || n->comment != NULL ? DONE : err_no_memory(e);
 }
 
 status newdb_make(struct pgconn *target, const char *conninfo, struct newdb *out, err *e)
@@ -157,8 +194,10 @@ status newdb_make(struct pgconn *target, const char *conninfo, struct newdb *out
     TRY(pgconn_open_database(conninfo, other, &out->admin, e));
     TRY(clear_leftover(out, out->name, e));
     TRY(read_facts(target, &facts, e));
+    TRY(keep_facts(out, facts, e));
     TRY(create(out, facts, e));
-    return copy_settings(out, target, e);
+    TRY(run_each(out, target, privileges_query, e));
+    return run_each(out, target, settings_query, e);
 }
 
 status newdb_connect(const struct newdb *n, struct pgconn **out, err *e)
@@ -189,7 +228,14 @@ status newdb_swap(struct newdb *n, err *e)
     pgconn_quote_name(&sql, n->target);
     buf_text(&sql, "; COMMENT ON DATABASE ");
     pgconn_quote_name(&sql, n->target);
-    buf_text(&sql, " IS NULL; COMMIT");
+    buf_text(&sql, " IS ");
+    if (n->comment == NULL)
+        buf_text(&sql, "NULL");
+    else
+        pgconn_quote_literal(&sql, n->comment);
+    buf_text(&sql, "; ALTER DATABASE ");
+    pgconn_quote_name(&sql, n->target);
+    buf_printf(&sql, " CONNECTION LIMIT %d; COMMIT", n->connections);
     TRY(buf_done(&sql, e));
     if (pgconn_exec(n->admin, buf_cstring(&sql), e).ok)
         return DONE;

@@ -14,6 +14,8 @@ struct newdb {
     char *target;
     char *name;           /* of the new one */
     bool made;            /* by us: it may be dropped */
+    char *comment;        /* the target's, NULL: none */
+    int connections;      /* the target's limit, -1: none */
     struct pgconn *admin; /* to another database of the server */
 };
 void newdb_fini(struct newdb *n);
@@ -22,7 +24,8 @@ OWN_VALUE(newdb, newdb_fini);
 /* ERR_SCHEMA when the role may not make databases. */
 MUST_CHECK status newdb_check(struct pgconn *target, err *e);
 
-/* Makes it from template0, with encoding, locale, owner and settings of the target. */
+/* Makes it from template0, with all that the target is as a database: encoding, locale, owner, tablespace,
+ * privileges, settings; its comment and its connection limit come with the swap. */
 MUST_CHECK status newdb_make(struct pgconn *target, const char *conninfo, struct newdb *out, err *e);
 MUST_CHECK status newdb_connect(const struct newdb *n, struct pgconn **out, err *e);
 /* The new one takes the target's name, and the target another one. Nobody may be connected to either. */

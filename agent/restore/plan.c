@@ -142,7 +142,8 @@ static void base_lsns(const Pgstrand__Schema *schema, lsn *first, lsn *last)
     }
 }
 
-/* Bases taken at several times: the state is whole only behind the last commit that any of them has. */
+/* Bases taken at several times, or later than where the log begins: the state is whole only behind the last
+ * commit that any of them has. */
 static status find_whole(const struct plan *p, size_t link, lsn last_base, const struct end *end,
                          struct reach *out, err *e)
 {
@@ -177,7 +178,9 @@ static status find_reach(const struct plan *p, size_t link, const Pgstrand__Sche
     for (size_t i = 0; i < link; i++)
         if (header_of(p, i)->last_time > out->time)
             out->time = header_of(p, i)->last_time;
-    if (schema->n_table == 0 || first == last)
+    /* A base that was taken again after the slot was made lies behind actions that the log has: what it holds
+     * is not the state at the header's seq. */
+    if (schema->n_table == 0 || (first == last && h->first_lsn >= last))
         return DONE;
     return find_whole(p, link, last, end, out, e);
 }

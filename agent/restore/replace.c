@@ -159,10 +159,9 @@ static status as_replica(struct job *job, const struct emptied *t, struct pgconn
 static status as_owner(struct job *job, const struct emptied *t, struct pgconn *c, err *e)
 {
     OWNED(buf) struct buf again = {0};
+    TRY(emptied_silence_triggers(t, c, &again, e));
     TRY(emptied_drop_foreign_keys(t, c, &again, e));
-    TRY(each_table(t, c, "ALTER TABLE ONLY ", " DISABLE TRIGGER USER", e));
     TRY(exchange(job, t, c, e));
-    TRY(each_table(t, c, "ALTER TABLE ONLY ", " ENABLE TRIGGER USER", e));
     return again.len == 0 ? DONE : pgconn_exec(c, buf_cstring(&again), e);
 }
 

@@ -136,6 +136,15 @@ static status latest_base(void *context, struct bytes key, const ProtobufCMessag
     return DONE;
 }
 
+/* The log begins at the slot's consistent point; the base may be later, when init was interrupted. */
+static status log_start(struct datadir *d, lsn base, lsn *out, err *e)
+{
+    PB_OWNED(Pgstrand__SetupRecord) *setup = NULL;
+    TRY(catalog_get(d->catalog, CATALOG_SETUP, (struct bytes){0}, (ProtobufCMessage **)(void *)&setup, e));
+    *out = setup != NULL && setup->has_slot_lsn && setup->slot_lsn < base ? setup->slot_lsn : base;
+    return DONE;
+}
+
 status seal_first_full(struct datadir *d, struct pgconn *c, const char *conninfo,
                        const struct table_list *tables, struct seal_result *out, err *e)
 {
@@ -146,7 +155,7 @@ status seal_first_full(struct datadir *d, struct pgconn *c, const char *conninfo
     if (run.chain->count > 0)
         return err_set(e, ERR_REFUSED, "the chain in %s already has its first snapshot", d->chain);
     TRY(catalog_each(d->catalog, CATALOG_BASE_TABLE, latest_base, &range.last_lsn, e));
-    range.first_lsn = range.last_lsn;
+    TRY(log_start(d, range.last_lsn, &range.first_lsn, e));
     range.first_time = range.last_time = pgtime_now();
     run.conn = c;
     run.tables = (struct table_list *)(uintptr_t)tables; /* lent */

@@ -10,7 +10,7 @@ load_libs() {
 }
 
 odd_tables=(public.odd public.loose public.emptied public.emptied_too public.numbered public.parts_old public.parts_new
-    public.texts)
+    public.texts public.shout)
 
 # The source's tables as they are now, under the seq that the log then stands at.
 keep_state() {
@@ -32,7 +32,10 @@ odd_changes() {
             ON CONFLICT DO NOTHING;
         INSERT INTO loose SELECT 'again', i % 3 FROM generate_series(1, 9) i;
         DELETE FROM loose WHERE ctid IN (SELECT ctid FROM loose LIMIT 4);
-        UPDATE loose SET n = n + 1 WHERE n = 1"
+        UPDATE loose SET n = n + 1 WHERE n = 1;
+        INSERT INTO shout VALUES ($1, 'a'), ($1, 'b'), ($1, 'c');
+        UPDATE shout SET n = n || '!' WHERE n = 'a';
+        DELETE FROM shout WHERE a = $1 - 1 AND n = 'b' OR a = 0 AND n = '$1'"
     if [ $(($1 % 4)) -eq 3 ]; then
         sql shop "BEGIN; INSERT INTO emptied VALUES (1); TRUNCATE emptied, emptied_too; INSERT INTO emptied VALUES ($1); COMMIT"
     else
@@ -63,6 +66,8 @@ setup_file() {
         CREATE TABLE parts_new PARTITION OF parts FOR VALUES FROM ('2024-01-01') TO ('2030-01-01');
         INSERT INTO parts SELECT i, '2023-12-01'::date + i, 'p' FROM generate_series(1, 60) i;
         CREATE MATERIALIZED VIEW words AS SELECT word, count(*) FROM loose GROUP BY word;
+        CREATE TABLE shout (a int, n text, g text GENERATED ALWAYS AS (upper(n)) STORED, PRIMARY KEY (a, g));
+        INSERT INTO shout SELECT 0, i FROM generate_series(1, 9) i;
         CREATE TABLE texts (id int PRIMARY KEY, t text);
         INSERT INTO texts VALUES (1, E'tab\tnewline\nbackslash\\\\N cr\r vt\v'), (2, ''), (3, NULL), (4, '\\.')"
     cp "$POS/pgstrand.conf" "$HARNESS/start.conf"
@@ -375,4 +380,72 @@ no_backend() {
     [ "$(sql "$target" "SELECT count(*) FROM loose WHERE word = 'spoiled'")" = 0 ]
     sql "$target" 'ALTER TABLE loose ENABLE ALWAYS TRIGGER spoil'
     expect_exit 15 'spoil' restore --mode replace --to-seq "$(nth_seq 4)"
+}
+
+# A small source of its own: DATA of the test, database small.
+small_source() {
+    small=$BATS_TEST_TMPDIR/small
+    database_drop small
+    database_new small
+    sql small "CREATE EXTENSION citext; CREATE TABLE parent (name citext PRIMARY KEY); CREATE TABLE child (id int PRIMARY KEY, name citext REFERENCES parent);
+        INSERT INTO parent VALUES ('Tea'); INSERT INTO child VALUES (1, 'TEA')"
+}
+
+small_end() {
+    pgstrand uninstall --data "$small" --yes
+    database_drop small
+}
+
+@test "several jobs: the database keeps its privileges, settings, comment and limit" {
+    sql "$target" "DROP ROLE IF EXISTS app; CREATE ROLE app; REVOKE CONNECT ON DATABASE $target FROM PUBLIC; GRANT CONNECT ON DATABASE $target TO app WITH GRANT OPTION;
+        ALTER DATABASE $target SET search_path = 'the shop', public, '\"odd', ''; ALTER DATABASE $target SET datestyle = 'ISO, DMY';
+        ALTER ROLE app IN DATABASE $target SET search_path = \"\$user\", public;
+        COMMENT ON DATABASE $target IS 'the shop''s'; ALTER DATABASE $target CONNECTION LIMIT 7"
+    local facts="SELECT pg_get_userbyid(datdba), datconnlimit, shobj_description(d.oid, 'pg_database'),
+            (SELECT string_agg(a::text, ' ' ORDER BY a::text) FROM unnest(datacl) a),
+            (SELECT string_agg(setrole::text || setconfig::text, ' ' ORDER BY setrole) FROM pg_db_role_setting WHERE setdatabase = d.oid)
+        FROM pg_database d WHERE datname = '$target'"
+    sql postgres "$facts" >"$BATS_TEST_TMPDIR/before"
+    restore --jobs 2 --to-seq "$(nth_seq 2)"
+    diff "$BATS_TEST_TMPDIR/before" <(sql postgres "$facts")
+    database_drop "$target"
+    sql postgres "DROP ROLE app"
+    database_new "$target"
+}
+
+@test "replace by an owner who is no superuser: triggers that were off stay off, foreign keys compare as they do" {
+    small_source
+    pgstrand init --data "$small" --source "$(conninfo small)" >/dev/null
+    pgstrand restore --data "$small" --target "$(conninfo "$target")" >/dev/null
+    sql "$target" "CREATE FUNCTION public.spoil() RETURNS trigger LANGUAGE plpgsql AS \$\$ BEGIN RAISE 'fired'; END \$\$;
+        CREATE TRIGGER live BEFORE INSERT OR DELETE ON child FOR EACH ROW EXECUTE FUNCTION public.spoil();
+        CREATE TRIGGER off BEFORE INSERT ON child FOR EACH ROW EXECUTE FUNCTION public.spoil(); ALTER TABLE child DISABLE TRIGGER off"
+    # With the right to switch triggers off: the orphans are looked for.
+    pgstrand restore --data "$small" --target "$(conninfo "$target")" --mode replace --yes >/dev/null
+    sql "$target" "DROP ROLE IF EXISTS keeper; CREATE ROLE keeper LOGIN; ALTER TABLE parent OWNER TO keeper; ALTER TABLE child OWNER TO keeper"
+    pgstrand restore --data "$small" --target "$(conninfo_tcp "$target" keeper)" --mode replace --yes >/dev/null
+    [ "$(sql "$target" "SELECT string_agg(tgname || ' ' || tgenabled::text, ', ' ORDER BY tgname) FROM pg_trigger WHERE NOT tgisinternal")" = "live O, off D" ]
+    [ "$(sql "$target" "SELECT count(*) FROM child JOIN parent USING (name)")" = 1 ]
+    sql "$target" "REASSIGN OWNED BY keeper TO postgres; DROP ROLE keeper"
+    small_end
+}
+
+@test "a base that init took again after an interruption: seqs that it lies behind are refused, later ones are exact" {
+    small_source
+    sql small "CREATE TABLE gone (id int PRIMARY KEY)"
+    PGSTRAND_IO_FAULT=full:1:.rows refute pgstrand init --data "$small" --source "$(conninfo small)"
+    sql small "INSERT INTO parent VALUES ('Rice')"
+    sql small "INSERT INTO parent VALUES ('Salt')"
+    sql small "TRUNCATE gone"
+    sql small "DROP TABLE gone"
+    pgstrand init --data "$small" --source "$(conninfo small)" >/dev/null
+    agent_start "$small"
+    sql small "INSERT INTO parent VALUES ('Milk')"
+    local last
+    last=$(pgstrand wait --data "$small" --timeout 60)
+    expect_exit 10 "earliest restorable seq is $((last - 1)) " pgstrand restore --data "$small" --target "$(conninfo "$target")" --to-seq 1
+    pgstrand restore --data "$small" --target "$(conninfo "$target")" --to-seq "$last" >/dev/null
+    assert_same_tables "$(conninfo small)" "$(conninfo "$target")"
+    agent_stop "$small"
+    small_end
 }
