@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "agent/breaks.h"
 #include "agent/daemon/keeper.h"
 #include "agent/daemon/logkeep.h"
 #include "agent/daemon/notify.h"
@@ -127,7 +128,7 @@ static status find_lost_ddl(struct agent *a, err *e)
     size_t open = 0;
     uint64_t last_break = 0;
     uint64_t sealed = 0;
-    TRY(records_open_breaks(a->data, &open, &last_break, e));
+    TRY(breaks_open(a->data->catalog, &open, &last_break, e));
     TRY(records_sealed_seq(a->data, &sealed, e));
     return logkeep_find_ddl(a->data, last_break > sealed ? last_break : sealed, &observer, e);
 }

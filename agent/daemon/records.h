@@ -20,10 +20,4 @@ MUST_CHECK status records_agent(struct datadir *d, const struct board_facts *fac
 /* The chain's end: last seq of the incarnation's newest complete snapshot, 0 when there is none. */
 MUST_CHECK status records_sealed_seq(struct datadir *d, uint64_t *seq, err *e);
 
-/* Changes of the schema that no FULL came after: how many, and the last one's seq (of all recorded ones). */
-MUST_CHECK status records_open_breaks(struct datadir *d, size_t *open, uint64_t *last_seq, err *e);
-
-/* A FULL reaches to `seq`: changes of the schema up to there are healed. */
-MUST_CHECK status records_heal(struct datadir *d, uint64_t seq, err *e);
-
 #endif

@@ -2,6 +2,7 @@
 
 #include <time.h>
 
+#include "agent/breaks.h"
 #include "agent/daemon/records.h"
 #include "agent/daemon/report.h"
 #include "agent/seal/seal.h"
@@ -51,9 +52,7 @@ static status seal(struct sealer *s, Pgstrand__SnapshotType type, enum seal_when
     board_facts(s->board, &facts);
     TRY(seal_snapshot(s->data, &request, &progress, &result, e));
     report_result(&result);
-    if (type == PGSTRAND__SNAPSHOT_TYPE__FULL && !result.nothing_new)
-        TRY(records_heal(s->data, result.last_seq, e));
-    TRY(records_open_breaks(s->data, &open, &last_break, e));
+    TRY(breaks_open(s->data->catalog, &open, &last_break, e));
     TRY(records_sealed_seq(s->data, &sealed, e));
     schedule_sealed(&s->schedule, now_ms(), sealed, facts.log_bytes, open == 0);
     if (type == PGSTRAND__SNAPSHOT_TYPE__FULL && open > 0)
@@ -62,11 +61,29 @@ static status seal(struct sealer *s, Pgstrand__SnapshotType type, enum seal_when
     return DONE;
 }
 
+/* Somebody sealed a FULL by hand since the schema changed: there is nothing to do. */
+static bool is_healed(struct sealer *s)
+{
+    err e = ERR_INIT;
+    struct board_facts facts;
+    size_t open = 0;
+    uint64_t last_break = 0;
+    uint64_t sealed = 0;
+    if (!breaks_open(s->data->catalog, &open, &last_break, &e).ok || open > 0 ||
+        !records_sealed_seq(s->data, &sealed, &e).ok)
+        return false;
+    board_facts(s->board, &facts);
+    schedule_sealed(&s->schedule, now_ms(), sealed, facts.log_bytes, true);
+    return true;
+}
+
 static void seal_due(struct sealer *s, enum schedule_due due)
 {
     err e = ERR_INIT;
     struct board_facts facts;
     const bool full = due == DUE_FULL;
+    if (full && is_healed(s))
+        return;
     if (seal(s, full ? PGSTRAND__SNAPSHOT_TYPE__FULL : PGSTRAND__SNAPSHOT_TYPE__INCREMENTAL, BY_SCHEDULE, &e)
             .ok)
         return;
@@ -108,7 +125,7 @@ static status read_state(struct sealer *s, err *e)
                                     .bytes = config->seal_bytes,
                                     .sealed_at = now_ms()};
     TRY(records_sealed_seq(s->data, &s->schedule.sealed_seq, e));
-    TRY(records_open_breaks(s->data, &open, &last_break, e));
+    TRY(breaks_open(s->data->catalog, &open, &last_break, e));
     if (open > 0)
         schedule_broken(&s->schedule, now_ms());
     board_sealed(s->board, s->schedule.sealed_seq, NULL);

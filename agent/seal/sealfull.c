@@ -2,6 +2,7 @@
 
 #include "agent/base/base.h"
 #include "agent/base/baseschema.h"
+#include "agent/breaks.h"
 #include "agent/pg/slot.h"
 #include "agent/seal/sealrun.h"
 #include "proto/base/arena.h"
@@ -121,6 +122,7 @@ static status write_full(struct sealrun *run, const struct seal_range *range, st
     TRY(sealrun_open(run, &header.message, &writer, e));
     TRY(write_sections(run, writer, &staged, header.server_version, e));
     TRY(sealrun_publish(run, writer, out, e));
+    TRY(breaks_heal(run->d->catalog, out->last_seq, e));
     return base_clear(run->d, e);
 }
 

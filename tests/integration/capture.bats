@@ -330,6 +330,22 @@ waits_for_room() {
     [ "$(pgstrand snapshots --data "$DATA" --json | jq '[.[] | select(.type == "full")] | length')" -eq 2 ]
 }
 
+@test "a FULL sealed by hand heals a change of the schema: the agent makes no second one" {
+    database_new "$DB"
+    shop 'CREATE TABLE item (id int PRIMARY KEY); INSERT INTO item VALUES (1)'
+    init
+    agent_start "$DATA"
+    shop 'ALTER TABLE item ADD note text'
+    broken() {
+        pgstrand status --data "$DATA" --json | jq -e '.problems | any(contains("schema changed"))'
+    }
+    wait_for 10 broken
+    pgstrand seal --data "$DATA" --type full >/dev/null
+    refute broken
+    sleep 4
+    [ "$(pgstrand snapshots --data "$DATA" --json | jq '[.[] | select(.type == "full")] | length')" -eq 2 ]
+}
+
 @test "a full disk: nothing is confirmed, the connection stays, and it goes on when there is room" {
     [ "$(id -u)" -eq 0 ] || skip 'needs root to mount a small tmpfs'
     mkdir -p "$HARNESS/small"
