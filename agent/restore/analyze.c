@@ -8,7 +8,6 @@
 
 struct analyze {
     struct job *job;
-    const char *database;
     size_t *table;
     size_t count;
 };
@@ -16,25 +15,33 @@ struct analyze {
 static status connect_worker(void *context, struct pgconn **out, err *e)
 {
     const struct analyze *a = context;
-    const char *conninfo = a->job->request->conninfo;
-    return a->database == NULL ? pgconn_open(conninfo, PGCONN_QUERY, out, e)
-                               : pgconn_open_database(conninfo, a->database, out, e);
+    return pgconn_open(a->job->request->conninfo, PGCONN_QUERY, out, e);
+}
+
+status analyze_table(struct pgconn *c, const Pgstrand__Table *t, err *e)
+{
+    OWNED(buf) struct buf sql = {0};
+    buf_text(&sql, "ANALYZE ");
+    loadtable_name(&sql, t);
+    TRY(buf_done(&sql, e));
+    return pgconn_exec(c, buf_cstring(&sql), e);
+}
+
+status analyze_warn(struct job *job, const err *why, err *e)
+{
+    return job_warn(job, e, "restored, but the statistics were not made (run ANALYZE): %s", why->message);
 }
 
 static status analyze_one(void *context, struct pgconn *c, size_t number, err *e)
 {
     const struct analyze *a = context;
-    OWNED(buf) struct buf sql = {0};
-    buf_text(&sql, "ANALYZE ");
-    loadtable_name(&sql, a->job->plan->table[a->table[number]].message);
-    TRY(buf_done(&sql, e));
-    return pgconn_exec(c, buf_cstring(&sql), e);
+    return analyze_table(c, a->job->plan->table[a->table[number]].message, e);
 }
 
-status analyze_tables(struct job *job, const char *database, err *e)
+status analyze_tables(struct job *job, err *e)
 {
     OWNED(memory) size_t *table = calloc(job->plan->count + 1, sizeof *table);
-    struct analyze a = {job, database, table, 0};
+    struct analyze a = {job, table, 0};
     err why = ERR_INIT;
     if (table == NULL)
         return err_no_memory(e);
@@ -42,9 +49,9 @@ status analyze_tables(struct job *job, const char *database, err *e)
         if (job->plan->table[i].comes && job->proof[i].expected.rows > 0)
             table[a.count++] = i;
     int workers = job->request->jobs > CONNECTIONS_LEAST ? job->request->jobs : CONNECTIONS_LEAST;
-    const struct workpool pool = {workers,     a.count,       &a,       connect_worker,
-                                  analyze_one, job->progress, "analyze"};
+    const struct workpool pool = {workers,     a.count,       &a,        connect_worker,
+                                  analyze_one, job->progress, "analyze", NULL};
     if (workpool_run(&pool, &why).ok)
         return DONE;
-    return job_warn(job, e, "restored, but the statistics were not made (run ANALYZE): %s", why.message);
+    return analyze_warn(job, &why, e);
 }

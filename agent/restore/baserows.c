@@ -29,6 +29,48 @@ status baserows_open(const struct plan *p, const struct plan_table *t, struct ba
     return DONE;
 }
 
+status baserows_open_part(const struct plan *p, const struct plan_table *t, unsigned part, unsigned parts,
+                          struct baserows **out, err *e)
+{
+    TRY(baserows_open(p, t, out, e));
+    if ((*out)->reader != NULL)
+        snapreader_part((*out)->reader, (*out)->table, part, parts);
+    return DONE;
+}
+
+/* By the tables' numbers in the schema. */
+static status bytes_of_tier(struct snapreader *reader, enum tier tier, uint64_t *by_number, size_t numbers,
+                            err *e)
+{
+    bool found = false;
+    TRY(snapreader_section(reader, tier, PGSTRAND__SECTION_KIND__ROWS, &found, e));
+    if (!found)
+        return DONE;
+    const Pgstrand__SectionIndex *index = snapreader_index(reader);
+    for (size_t i = 0; i < index->n_frame; i++)
+        if (index->frame[i]->table < numbers)
+            by_number[index->frame[i]->table] += index->frame[i]->raw_length;
+    return DONE;
+}
+
+status baserows_bytes(const struct plan *p, uint64_t *bytes, err *e)
+{
+    OWNED(snapreader) struct snapreader *reader = NULL;
+    size_t numbers = 1;
+    for (size_t i = 0; i < p->count; i++)
+        if (p->table[i].message->number >= numbers)
+            numbers = (size_t)p->table[i].message->number + 1;
+    OWNED(memory) uint64_t *by_number = calloc(numbers, sizeof *by_number);
+    if (by_number == NULL)
+        return err_no_memory(e);
+    TRY(snapreader_open(p->chain->dir, p->chain->link[p->base].name, &reader, e));
+    for (enum tier tier = TIER_BUSINESS; tier <= TIER_DEVICE; tier++)
+        TRY(bytes_of_tier(reader, tier, by_number, numbers, e));
+    for (size_t i = 0; i < p->count; i++)
+        bytes[i] += by_number[p->table[i].message->number];
+    return DONE;
+}
+
 void baserows_close(struct baserows *b)
 {
     if (b == NULL)

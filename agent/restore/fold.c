@@ -140,6 +140,12 @@ bool fold_is_spilled(const struct fold *f, size_t table)
     return f->table[table]->spill != NULL;
 }
 
+bool fold_is_unchanged(const struct fold *f, size_t table)
+{
+    const struct foldtable *t = f->table[table];
+    return t->spill == NULL && t->map.count == 0 && !t->map.base_gone;
+}
+
 static status emit_map(struct foldtable *t, const struct fold_source *base, struct foldemit *out, err *e)
 {
     for (bool end = base == NULL; !end;) {

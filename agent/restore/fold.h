@@ -42,6 +42,9 @@ bool fold_needs_base(const struct fold *f, size_t table);
 /* Did it not fit in memory? */
 bool fold_is_spilled(const struct fold *f, size_t table);
 
+/* Are its final rows those of its base? */
+bool fold_is_unchanged(const struct fold *f, size_t table);
+
 /* `base_digest` NULL: not known, then every row is hashed. The table's memory is given back. */
 MUST_CHECK status fold_emit(struct fold *f, size_t table, const struct fold_source *base,
                             const struct table_digest *base_digest, const struct fold_sink *sink,

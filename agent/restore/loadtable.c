@@ -45,7 +45,24 @@ static status emit(struct job *job, struct pgconn *c, size_t i, err *e)
                      &job->proof[i].expected, e);
 }
 
-status loadtable_load(struct job *job, struct pgconn *c, size_t i, err *e)
+/* Base rows as they are. */
+static status pass(struct job *job, struct pgconn *c, size_t i, unsigned part, unsigned parts, err *e)
+{
+    OWNED(baserows) struct baserows *rows = NULL;
+    TRY(baserows_open_part(job->plan, &job->plan->table[i], part, parts, &rows, e));
+    const struct fold_source source = baserows_source(rows);
+    for (;;) {
+        struct bytes lines;
+        bool end = false;
+        TRY(source.next(source.context, &lines, &end, e));
+        if (end)
+            return DONE;
+        TRY(send(c, lines, e));
+    }
+}
+
+/* parts 0: through the fold. */
+static status copy_in(struct job *job, struct pgconn *c, size_t i, unsigned part, unsigned parts, err *e)
 {
     const Pgstrand__Table *t = job->plan->table[i].message;
     OWNED(buf) struct buf sql = {0};
@@ -55,28 +72,35 @@ status loadtable_load(struct job *job, struct pgconn *c, size_t i, err *e)
     loadtable_columns(&sql, t);
     buf_text(&sql, " FROM STDIN");
     TRY(buf_done(&sql, e));
-    if (!pgconn_copy_in(c, buf_cstring(&sql), e).ok)
-        return err_wrap(e, "loading %s.%s", t->schema, t->name);
-    if (!emit(job, c, i, e).ok) {
+    TRY(pgconn_copy_in(c, buf_cstring(&sql), e));
+    if (!(parts == 0 ? emit(job, c, i, e) : pass(job, c, i, part, parts, e)).ok) {
         pgconn_copy_fail(c, "pgstrand: the restore failed");
-        return err_wrap(e, "loading %s.%s", t->schema, t->name);
+        return FAILED;
     }
-    if (!pgconn_copy_finish(c, &loaded, e).ok)
-        return err_wrap(e, "loading %s.%s", t->schema, t->name);
-    return DONE;
+    return pgconn_copy_finish(c, &loaded, e);
 }
 
-static status read_back(struct pgconn *c, const Pgstrand__Table *t, struct table_digest *out, err *e)
+static status load(struct job *job, struct pgconn *c, size_t i, unsigned part, unsigned parts, err *e)
+{
+    const Pgstrand__Table *t = job->plan->table[i].message;
+    return copy_in(job, c, i, part, parts, e).ok ? DONE : err_wrap(e, "loading %s.%s", t->schema, t->name);
+}
+
+status loadtable_load(struct job *job, struct pgconn *c, size_t i, err *e)
+{
+    return load(job, c, i, 0, 0, e);
+}
+
+status loadtable_load_part(struct job *job, struct pgconn *c, size_t i, unsigned part, unsigned parts, err *e)
+{
+    return load(job, c, i, part, parts, e);
+}
+
+static status read_rows(struct pgconn *c, const char *sql, struct table_digest *found, err *e)
 {
     OWNED(hasher) struct hasher *h = NULL;
-    OWNED(buf) struct buf sql = {0};
     TRY(hasher_new(&h, e));
-    buf_text(&sql, "COPY ");
-    loadtable_name(&sql, t);
-    loadtable_columns(&sql, t);
-    buf_text(&sql, " TO STDOUT");
-    TRY(buf_done(&sql, e));
-    TRY(pgconn_copy_out(c, buf_cstring(&sql), e));
+    TRY(pgconn_copy_out(c, sql, e));
     for (;;) {
         struct bytes row;
         bool end = false;
@@ -85,29 +109,74 @@ static status read_back(struct pgconn *c, const Pgstrand__Table *t, struct table
             return DONE;
         if (row.len > 0 && row.data[row.len - 1] == '\n')
             row.len--;
-        TRY(table_digest_add(out, h, row, e));
+        TRY(table_digest_add(found, h, row, e));
     }
 }
 
-status loadtable_prove(struct job *job, struct pgconn *c, size_t i, err *e)
+status loadtable_read(struct pgconn *c, const Pgstrand__Table *t, struct table_digest *found, err *e)
+{
+    OWNED(buf) struct buf sql = {0};
+    buf_text(&sql, "COPY ");
+    loadtable_name(&sql, t);
+    loadtable_columns(&sql, t);
+    buf_text(&sql, " TO STDOUT");
+    TRY(buf_done(&sql, e));
+    if (read_rows(c, buf_cstring(&sql), found, e).ok)
+        return DONE;
+    return err_wrap(e, "proving %s.%s", t->schema, t->name);
+}
+
+/* The same columns in the same form as COPY of the table gives them; the last range is open: no row can lie
+ * behind all ranges. */
+static void range_query(struct buf *sql, const Pgstrand__Table *t, uint64_t from, uint64_t to)
+{
+    buf_text(sql, "COPY (SELECT");
+    for (size_t i = 0; i < t->n_column; i++) {
+        buf_text(sql, i == 0 ? " " : ", ");
+        pgconn_quote_name(sql, t->column[i]->name);
+    }
+    buf_text(sql, " FROM ONLY ");
+    loadtable_name(sql, t);
+    buf_printf(sql, " WHERE ctid >= '(%" PRIu64 ",0)'", from);
+    if (to != LOADTABLE_NO_END)
+        buf_printf(sql, " AND ctid < '(%" PRIu64 ",0)'", to);
+    buf_text(sql, ") TO STDOUT");
+}
+
+status loadtable_read_range(struct pgconn *c, const Pgstrand__Table *t, uint64_t from, uint64_t to,
+                            struct table_digest *found, err *e)
+{
+    OWNED(buf) struct buf sql = {0};
+    range_query(&sql, t, from, to);
+    TRY(buf_done(&sql, e));
+    if (read_rows(c, buf_cstring(&sql), found, e).ok)
+        return DONE;
+    return err_wrap(e, "proving %s.%s", t->schema, t->name);
+}
+
+status loadtable_compare(struct job *job, size_t i, const struct table_digest *found, err *e)
 {
     const Pgstrand__Table *t = job->plan->table[i].message;
     const struct table_digest *expected = &job->proof[i].expected;
-    struct table_digest found = {0};
-    if (!read_back(c, t, &found, e).ok)
-        return err_wrap(e, "proving %s.%s", t->schema, t->name);
-    if (found.rows != expected->rows)
+    if (found->rows != expected->rows)
         return err_set(e, ERR_STORAGE,
                        "proving %s.%s: the target holds %" PRIu64 " rows where %" PRIu64
                        " were expected; nothing was changed; run pgstrand verify",
-                       t->schema, t->name, found.rows, expected->rows);
-    if (!table_digest_equal(&found, expected))
+                       t->schema, t->name, found->rows, expected->rows);
+    if (!table_digest_equal(found, expected))
         return err_set(e, ERR_STORAGE,
                        "proving %s.%s: the target's rows are not those that were expected; nothing was "
                        "changed; run pgstrand verify",
                        t->schema, t->name);
     job->proof[i].proven = true;
     return DONE;
+}
+
+status loadtable_prove(struct job *job, struct pgconn *c, size_t i, err *e)
+{
+    struct table_digest found = {0};
+    TRY(loadtable_read(c, job->plan->table[i].message, &found, e));
+    return loadtable_compare(job, i, &found, e);
 }
 
 static status each(struct job *job, struct pgconn *c, const char *what,

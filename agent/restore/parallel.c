@@ -1,8 +1,8 @@
 #include "agent/restore/parallel.h"
 
 #include "agent/restore/analyze.h"
-#include "agent/restore/loadtable.h"
 #include "agent/restore/newdb.h"
+#include "agent/restore/pieces.h"
 #include "agent/restore/schemasql.h"
 #include "agent/restore/setsequences.h"
 #include "agent/restore/targetdb.h"
@@ -16,18 +16,32 @@ struct parallel {
     struct job *job;
     struct newdb *db;
     struct targetdb facts;
-    size_t *table; /* tables that come, biggest first */
-    size_t tables;
+    struct pgconn *worker[WORKPOOL_MAX]; /* connections, used by one phase after the other */
+    struct pieces pieces;
     struct bytes *statement[SCHEMASQL_PHASES]; /* of post-data */
     size_t statements[SCHEMASQL_PHASES];
-    enum schemasql_phase phase; /* of the statements that run now */
+    size_t *analyzed; /* tables that have rows, largest first */
+    size_t analyzes;
+    pthread_mutex_t lock; /* over no_statistics */
+    err no_statistics;    /* why ANALYZE failed, if it did */
 };
+
+static void parallel_close(struct parallel *p)
+{
+    for (size_t i = 0; i < WORKPOOL_MAX; i++) {
+        pgconn_close(p->worker[i]);
+        p->worker[i] = NULL;
+    }
+}
 
 static void parallel_fini(struct parallel *p)
 {
-    free(p->table);
+    parallel_close(p);
+    pieces_fini(&p->pieces);
     for (int phase = 0; phase < SCHEMASQL_PHASES; phase++)
         free(p->statement[phase]);
+    free(p->analyzed);
+    (void)pthread_mutex_destroy(&p->lock);
 }
 OWN_VALUE(parallel, parallel_fini);
 
@@ -37,28 +51,6 @@ status parallel_check(struct pgconn *c, err *e)
 }
 
 /* ---- what there is to do ---- */
-
-static uint64_t weight(const struct plan *p, size_t i)
-{
-    return p->table[i].base_digest.rows * (p->table[i].message->n_column + 1) + p->table[i].actions;
-}
-
-static status list_tables(struct parallel *p, err *e)
-{
-    const struct plan *plan = p->job->plan;
-    p->table = calloc(plan->count + 1, sizeof *p->table);
-    if (p->table == NULL)
-        return err_no_memory(e);
-    for (size_t i = 0; i < plan->count; i++) {
-        if (!plan->table[i].comes)
-            continue;
-        size_t at = p->tables++;
-        for (; at > 0 && weight(plan, p->table[at - 1]) < weight(plan, i); at--)
-            p->table[at] = p->table[at - 1];
-        p->table[at] = i;
-    }
-    return DONE;
-}
 
 static status list_statements(struct parallel *p, err *e)
 {
@@ -78,6 +70,47 @@ static status list_statements(struct parallel *p, err *e)
     return DONE;
 }
 
+/* pg_dump puts names in quotes only where needed. */
+static bool names_table(struct bytes s, const Pgstrand__Table *t)
+{
+    OWNED(buf) struct buf plain = {0};
+    OWNED(buf) struct buf quoted = {0};
+    buf_printf(&plain, ".%s ", t->name);
+    buf_u8(&quoted, '.');
+    pgconn_quote_name(&quoted, t->name);
+    return memmem(s.data, s.len, plain.data, plain.len) != NULL ||
+           memmem(s.data, s.len, quoted.data, quoted.len) != NULL;
+}
+
+/* Indexes of large tables come first, so that none of them is left for the end; a wrong guess costs time
+ * only. */
+static void order_indexes(struct parallel *p)
+{
+    struct bytes *s = p->statement[SCHEMASQL_INDEX];
+    size_t sorted = 0;
+    for (size_t k = 0; k < p->pieces.large; k++) {
+        const Pgstrand__Table *t = p->job->plan->table[p->pieces.table[k]].message;
+        for (size_t i = sorted; i < p->statements[SCHEMASQL_INDEX]; i++) {
+            if (!names_table(s[i], t))
+                continue;
+            struct bytes found = s[i];
+            memmove(&s[sorted + 1], &s[sorted], (i - sorted) * sizeof *s);
+            s[sorted++] = found;
+        }
+    }
+}
+
+static status list_analyzed(struct parallel *p, err *e)
+{
+    p->analyzed = calloc(p->pieces.tables + 1, sizeof *p->analyzed);
+    if (p->analyzed == NULL)
+        return err_no_memory(e);
+    for (size_t k = 0; k < p->pieces.tables; k++)
+        if (p->job->proof[p->pieces.table[k]].expected.rows > 0)
+            p->analyzed[p->analyzes++] = p->pieces.table[k];
+    return DONE;
+}
+
 /* ---- in the workers ---- */
 
 static status connect_worker(void *context, struct pgconn **out, err *e)
@@ -87,32 +120,18 @@ static status connect_worker(void *context, struct pgconn **out, err *e)
     return targetdb_settings(*out, &p->facts, e);
 }
 
-static status load_one(struct parallel *p, struct pgconn *c, size_t i, err *e)
-{
-    const Pgstrand__Table *t = p->job->plan->table[i].message;
-    OWNED(buf) struct buf sql = {0};
-    /* After TRUNCATE in the same transaction COPY needs no WAL where wal_level is minimal. */
-    buf_text(&sql, "BEGIN; TRUNCATE ONLY ");
-    loadtable_name(&sql, t);
-    TRY(buf_done(&sql, e));
-    TRY(pgconn_exec(c, buf_cstring(&sql), e));
-    TRY(loadtable_load(p->job, c, i, e));
-    TRY(loadtable_prove(p->job, c, i, e));
-    return pgconn_exec(c, "COMMIT", e);
-}
-
 static status load_task(void *context, struct pgconn *c, size_t number, err *e)
 {
     struct parallel *p = context;
-    return load_one(p, c, p->table[number], e);
+    return pieces_load(&p->pieces, c, number, e);
 }
 
 /* Two foreign keys may lock the same two tables in different order; the server lets one of them fail. */
-static status statement_task(void *context, struct pgconn *c, size_t number, err *e)
+static status run_statement(struct parallel *p, struct pgconn *c, enum schemasql_phase phase, size_t number,
+                            err *e)
 {
-    struct parallel *p = context;
     for (int tries = 1;; tries++) {
-        if (schemasql_statement(c, p->statement[p->phase][number], e).ok)
+        if (schemasql_statement(c, p->statement[phase][number], e).ok)
             return DONE;
         if (strcmp(e->sqlstate, DEADLOCK) != 0 || tries == DEADLOCK_TRIES)
             return FAILED;
@@ -120,18 +139,47 @@ static status statement_task(void *context, struct pgconn *c, size_t number, err
     }
 }
 
+/* What is left to prove, then the indexes. */
+static status index_task(void *context, struct pgconn *c, size_t number, err *e)
+{
+    struct parallel *p = context;
+    if (number < p->pieces.proofs)
+        return pieces_prove(&p->pieces, c, number, e);
+    return run_statement(p, c, SCHEMASQL_INDEX, number - p->pieces.proofs, e);
+}
+
+/* Rows are there without statistics too, and autovacuum will make them: not a failure. */
+static void analyze(struct parallel *p, struct pgconn *c, size_t number)
+{
+    err why = ERR_INIT;
+    if (analyze_table(c, p->job->plan->table[p->analyzed[number]].message, &why).ok)
+        return;
+    (void)pthread_mutex_lock(&p->lock);
+    p->no_statistics = why;
+    (void)pthread_mutex_unlock(&p->lock);
+}
+
+/* Foreign keys and ANALYZE in turn: most foreign keys lock a table that the next one locks too, and would
+ * leave the other connections waiting. */
+static status key_task(void *context, struct pgconn *c, size_t number, err *e)
+{
+    struct parallel *p = context;
+    size_t keys = p->statements[SCHEMASQL_FOREIGN];
+    size_t both = keys < p->analyzes ? keys : p->analyzes;
+    bool key = number < 2 * both ? number % 2 == 0 : keys > both;
+    size_t at = number < 2 * both ? number / 2 : number - both;
+    if (key)
+        return run_statement(p, c, SCHEMASQL_FOREIGN, at, e);
+    analyze(p, c, at);
+    return DONE;
+}
+
 static status run_pool(struct parallel *p, size_t tasks, const char *what,
                        status (*task)(void *, struct pgconn *, size_t, err *), err *e)
 {
-    const struct workpool pool = {p->job->request->jobs, tasks, p, connect_worker, task,
-                                  p->job->progress,      what};
+    const struct workpool pool = {p->job->request->jobs, tasks, p,        connect_worker, task,
+                                  p->job->progress,      what,  p->worker};
     return workpool_run(&pool, e);
-}
-
-static status run_parallel(struct parallel *p, enum schemasql_phase phase, const char *what, err *e)
-{
-    p->phase = phase;
-    return run_pool(p, p->statements[phase], what, statement_task, e);
 }
 
 static status run_in_order(struct parallel *p, struct pgconn *c, enum schemasql_phase phase, err *e)
@@ -143,37 +191,47 @@ static status run_in_order(struct parallel *p, struct pgconn *c, enum schemasql_
 
 /* ---- the whole ---- */
 
-static status build(struct parallel *p, err *e)
+static status end(struct parallel *p, struct pgconn *c, err *e)
 {
-    OWNED(pgconn) struct pgconn *c = NULL;
     struct job *job = p->job;
-    TRY(connect_worker(p, &c, e));
-    TRY(pgconn_exec(c, "BEGIN", e));
-    TRY(schemasql_run(job, c, job->plan->schema->pre_data, "schema", e));
-    TRY(pgconn_exec(c, "COMMIT", e));
-    TRY(run_pool(p, p->tables, "load", load_task, e));
-    TRY(run_parallel(p, SCHEMASQL_INDEX, "indexes", e));
-    TRY(run_in_order(p, c, SCHEMASQL_REST, e));
-    TRY(run_parallel(p, SCHEMASQL_FOREIGN, "foreign keys", e));
     TRY(pgconn_exec(c, "BEGIN", e));
     TRY(setsequences_captured(job, c, e));
     TRY(setsequences_pass_columns(c, e));
     TRY(schemasql_refresh(job, c, e));
     TRY(run_in_order(p, c, SCHEMASQL_LAST, e));
     TRY(pgconn_exec(c, "COMMIT", e));
-    return analyze_tables(job, p->db->name, e);
+    return p->no_statistics.message[0] == '\0' ? DONE : analyze_warn(job, &p->no_statistics, e);
+}
+
+static status build(struct parallel *p, err *e)
+{
+    struct job *job = p->job;
+    TRY(connect_worker(p, &p->worker[0], e));
+    struct pgconn *c = p->worker[0];
+    TRY(pgconn_exec(c, "BEGIN", e));
+    TRY(schemasql_run(job, c, job->plan->schema->pre_data, "schema", e));
+    TRY(pgconn_exec(c, "COMMIT", e));
+    TRY(run_pool(p, p->pieces.loads, "load", load_task, e));
+    TRY(list_analyzed(p, e));
+    TRY(run_pool(p, p->pieces.proofs + p->statements[SCHEMASQL_INDEX], "indexes", index_task, e));
+    TRY(run_in_order(p, c, SCHEMASQL_REST, e));
+    TRY(run_pool(p, p->statements[SCHEMASQL_FOREIGN] + p->analyzes, "foreign keys", key_task, e));
+    return end(p, c, e);
 }
 
 status parallel_run(struct job *job, struct pgconn **c, err *e)
 {
     OWNED(newdb) struct newdb db = {0};
     OWNED(parallel) struct parallel p = {.job = job, .db = &db};
+    (void)pthread_mutex_init(&p.lock, NULL);
     TRY(targetdb_read(*c, &p.facts, e));
-    TRY(list_tables(&p, e));
+    TRY(pieces_init(&p.pieces, job, *c, e));
     TRY(list_statements(&p, e));
+    order_indexes(&p);
     status done = newdb_make(*c, job->request->conninfo, &db, e);
     if (done.ok)
         done = build(&p, e);
+    parallel_close(&p);
     if (done.ok)
         done = targetdb_check_empty(*c, e); /* nobody has used it meanwhile */
     pgconn_close(*c);

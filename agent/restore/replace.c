@@ -179,5 +179,5 @@ status replace_run(struct job *job, struct pgconn *c, err *e)
         return FAILED;
     }
     TRY(pgconn_exec(c, "COMMIT", e));
-    return analyze_tables(job, NULL, e);
+    return analyze_tables(job, e);
 }

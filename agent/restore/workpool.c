@@ -2,8 +2,6 @@
 
 #include <pthread.h>
 
-#define WORKERS_MAX 64
-
 struct shared {
     const struct workpool *pool;
     pthread_mutex_t lock;
@@ -11,6 +9,7 @@ struct shared {
     size_t next;
     size_t done;
     int running;
+    int seats; /* taken by workers: numbers of kept connections */
     bool failed;
     err why;
 };
@@ -38,18 +37,30 @@ static void tell(struct shared *s, bool ok, const err *why)
     (void)pthread_mutex_unlock(&s->lock);
 }
 
+/* Where the worker's connection is, or will be. */
+static struct pgconn **take_seat(struct shared *s, struct pgconn **own)
+{
+    if (s->pool->kept == NULL)
+        return own;
+    (void)pthread_mutex_lock(&s->lock);
+    struct pgconn **seat = &s->pool->kept[s->seats++];
+    (void)pthread_mutex_unlock(&s->lock);
+    return seat;
+}
+
 static void *work(void *context)
 {
     struct shared *s = context;
     const struct workpool *pool = s->pool;
-    OWNED(pgconn) struct pgconn *c = NULL;
+    OWNED(pgconn) struct pgconn *own = NULL;
+    struct pgconn **c = take_seat(s, &own);
     err e = ERR_INIT;
     size_t number;
-    bool connected = pool->connect(pool->context, &c, &e).ok;
+    bool connected = *c != NULL || pool->connect(pool->context, c, &e).ok;
     if (!connected)
         tell(s, false, &e);
     while (connected && take_task(s, &number)) {
-        bool ok = pool->task(pool->context, c, number, &e).ok;
+        bool ok = pool->task(pool->context, *c, number, &e).ok;
         tell(s, ok, &e);
     }
     (void)pthread_mutex_lock(&s->lock);
@@ -76,8 +87,8 @@ static void wait_for_all(struct shared *s)
 status workpool_run(const struct workpool *pool, err *e)
 {
     struct shared s = {.pool = pool};
-    pthread_t thread[WORKERS_MAX];
-    int workers = pool->workers > WORKERS_MAX ? WORKERS_MAX : pool->workers;
+    pthread_t thread[WORKPOOL_MAX];
+    int workers = pool->workers > WORKPOOL_MAX ? WORKPOOL_MAX : pool->workers;
     int started = 0;
     if ((size_t)workers > pool->tasks)
         workers = (int)pool->tasks;

@@ -10,6 +10,8 @@
 #include "agent/pg/pgconn.h"
 #include "agent/progress.h"
 
+#define WORKPOOL_MAX 64 /* more workers are not started */
+
 struct workpool {
     int workers;
     size_t tasks;
@@ -19,6 +21,9 @@ struct workpool {
     status (*task)(void *context, struct pgconn *c, size_t number, err *e);
     const struct progress *progress;
     const char *what; /* for progress */
+    /* `workers` connections that outlive the run, NULL where there is none yet; closed by the caller. NULL:
+     * each worker closes its own. */
+    struct pgconn **kept;
 };
 
 MUST_CHECK status workpool_run(const struct workpool *pool, err *e);

@@ -233,6 +233,31 @@ nth_seq() {
         "$(sql shop "SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND convalidated")" ]
 }
 
+@test "several jobs share large tables, those that changed as well" {
+    local mine=$HARNESS/large at
+    database_new large
+    sql large "
+        CREATE TABLE still (id int PRIMARY KEY, word text COLLATE \"C\", twice int GENERATED ALWAYS AS (id * 2) STORED, gone int);
+        ALTER TABLE still DROP COLUMN gone;
+        INSERT INTO still SELECT i, repeat(md5(i::text), 12) FROM generate_series(1, 70000) i;
+        INSERT INTO still VALUES (0, NULL), (-1, ''), (-2, E'\\t\\n\\\\');
+        CREATE TABLE moved (LIKE still INCLUDING ALL);
+        INSERT INTO moved SELECT id, word FROM still;
+        CREATE INDEX ON still (word); CREATE INDEX ON moved (word);
+        ALTER TABLE moved ADD FOREIGN KEY (id) REFERENCES still"
+    pgstrand init --data "$mine" --source "$(conninfo large)" --yes --no-wal-limit >/dev/null
+    agent_start "$mine"
+    sql large "UPDATE moved SET word = 'moved' WHERE id % 5 = 0; DELETE FROM moved WHERE id % 7 = 0"
+    at=$(pgstrand wait --data "$mine" --timeout 60)
+    agent_stop "$mine"
+    pgstrand restore --data "$mine" --target "$(conninfo "$target")" --jobs 2 --to-seq "$at" --json >"$HARNESS/large.json"
+    jq -e '.tables | length == 2 and all(.proven)' "$HARNESS/large.json"
+    assert_same_tables "$(conninfo large)" "$(conninfo "$target")" public.still public.moved
+    [ "$(sql "$target" "SELECT count(*) FROM pg_stats WHERE tablename IN ('still', 'moved') AND attname = 'id'")" = 2 ]
+    pgstrand uninstall --data "$mine" --yes >/dev/null
+    database_drop large
+}
+
 @test "business vault on another device: no device rows, a new identity of the same dataset" {
     local other=$HARNESS/other.$BATS_TEST_NUMBER
     pgstrand restore --data "$other" --target "$(conninfo "$target")" --from "file://$HARNESS/shelf" --json >"$HARNESS/other.json"

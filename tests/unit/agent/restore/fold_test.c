@@ -210,9 +210,12 @@ static void everything_before_is_gone(size_t memory)
 {
     OWNED(bench) struct bench b = bench_of(&keyed, memory);
     base_row(&b, "1|a|b|c");
+    assert_true(fold_is_unchanged(b.fold, 0));
     ACT(&b, ACTION_CREATE, 0, NULL, "2|x|y|z");
+    assert_false(fold_is_unchanged(b.fold, 0));
     fold_truncate(b.fold, 0);
     assert_false(fold_needs_base(b.fold, 0));
+    assert_false(fold_is_unchanged(b.fold, 0));
     ACT(&b, ACTION_CREATE, 0, NULL, "1|after|y|z");
     ACT(&b, ACTION_UPDATE, 0, NULL, "1|later|y|?");
     want_row(&b, "1|later|y|z");

@@ -1,0 +1,54 @@
+/*
+ * pieces: what several connections load and prove. A large table is loaded and read back in pieces, so that
+ * no connection is left alone with it.
+ *
+ * Loading:  a large table without changes is its base: each piece is a share of the base's rows. A table with
+ *           changes goes through its fold and is loaded whole.
+ * Proving:  a table that is not large is read back by the connection that loaded it; a large one by ranges of
+ *           pages, when all of it is loaded. The ranges' digests are added up.
+ * Threads:  pieces_load and pieces_prove from several, each with a connection of its own. All pieces must be
+ *           loaded before the first one is proven.
+ */
+#ifndef PGSTRAND_PIECES_H
+#define PGSTRAND_PIECES_H
+
+#include <pthread.h>
+
+#include "agent/restore/job.h"
+
+struct piece {
+    size_t table;         /* of the plan */
+    unsigned part, parts; /* parts 0: the whole table */
+};
+
+struct pieces_proof {
+    bool later; /* proven by pages, after loading */
+    unsigned left;
+    struct table_digest found;
+};
+
+struct pieces {
+    struct job *job;
+    bool truncates;  /* COPY needs no WAL after TRUNCATE in its transaction: wal_level is minimal */
+    uint64_t *bytes; /* by the plan's tables, estimated */
+    size_t *table;   /* those that come, largest first */
+    size_t tables;
+    size_t large;       /* so many of them are large */
+    struct piece *load; /* in the order in which they should start */
+    size_t loads;
+    struct piece *prove;
+    size_t proofs;
+    pthread_mutex_t lock; /* over proof */
+    struct pieces_proof *proof;
+};
+
+/* The plan's fold is complete. `c`: to the server that is restored to. */
+MUST_CHECK status pieces_init(struct pieces *p, struct job *job, struct pgconn *c, err *e);
+void pieces_fini(struct pieces *p);
+OWN_VALUE(pieces, pieces_fini);
+
+MUST_CHECK status pieces_load(struct pieces *p, struct pgconn *c, size_t number, err *e);
+/* ERR_STORAGE when it is the last of its table and anything differs. */
+MUST_CHECK status pieces_prove(struct pieces *p, struct pgconn *c, size_t number, err *e);
+
+#endif
