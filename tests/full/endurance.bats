@@ -1,0 +1,83 @@
+# The long tests: many kills under the shop's load with sealing in between, and a history larger than the memory of a restore.
+
+setup_file() {
+    load ../lib/cluster
+    load ../lib/pgstrand
+    load ../lib/pos
+    harness_begin
+    cluster_new one logical_decoding_work_mem=256kB max_wal_size=4GB
+}
+
+teardown_file() {
+    load ../lib/cluster
+    harness_end
+}
+
+setup() {
+    load ../lib/cluster
+    load ../lib/pgstrand
+    load ../lib/pos
+    DATA=$HARNESS/data$BATS_TEST_NUMBER
+}
+
+@test "forty kills of the agent and four crashes of the server under load: every restore equals the source" {
+    pos_load shop
+    pgstrand init --yes --no-progress --data "$DATA" --source "$(conninfo shop)" --config "$POS/pgstrand.conf" >/dev/null 2>&1
+    local round kill
+    for round in 1 2 3 4; do
+        pos_work shop --duration 15 --clients 3 --seed "$round" >/dev/null 2>&1 3>&- &
+        local load=$!
+        for kill in 1 2 3 4 5 6 7 8 9 10; do
+            agent_start --no-wait "$DATA"
+            sleep "$((RANDOM % 2)).$((RANDOM % 10))"
+            agent_kill9 "$DATA"
+            [ "$kill" -ne 5 ] || { cluster_crash && cluster_start; }
+        done
+        wait "$load" || true # the crash ends some of its clients
+        agent_start "$DATA"
+        pgstrand wait --data "$DATA" --timeout 120 >/dev/null
+        pgstrand seal --data "$DATA" >/dev/null
+        agent_kill9 "$DATA"
+        database_new "round$round"
+        pgstrand restore --data "$DATA" --target "$(conninfo "round$round")" >/dev/null
+        pos_assert_same "$(conninfo shop)" "$(conninfo "round$round")" business audit device
+        [ "$(pos_rows "$(conninfo "round$round")" transient)" -eq 0 ]
+    done
+    pgstrand verify --data "$DATA" >/dev/null
+    sql postgres "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE NOT active" >/dev/null
+}
+
+# The largest RssAnon of a process while it runs, in kB.
+rss_of() {
+    local pid=$1 most=0 now
+    while now=$(awk '/^RssAnon/ { print $2 }' "/proc/$pid/status" 2>/dev/null) && [ -n "$now" ]; do
+        [ "$now" -le "$most" ] || most=$now
+        sleep 0.05
+    done
+    echo "$most"
+}
+
+@test "six million changes of two million rows: the fold spills, memory stays bounded, the rows are equal" {
+    database_new large
+    sql large "CREATE TABLE item (id bigint PRIMARY KEY, n int NOT NULL, note text);
+               INSERT INTO item SELECT i, 0, md5(i::text) FROM generate_series(1, 2000000) i"
+    pgstrand init --yes --no-progress --data "$DATA" --source "$(conninfo large)" >/dev/null 2>&1
+    agent_start "$DATA"
+    local round
+    for round in 1 2 3; do
+        sql large "UPDATE item SET n = n + $round, note = md5(note)"
+    done
+    sql large "UPDATE item SET id = id + 10000000 WHERE id % 10 = 0; DELETE FROM item WHERE id % 10 = 1"
+    pgstrand wait --data "$DATA" --timeout 300 >/dev/null
+    pgstrand seal --data "$DATA" >/dev/null
+    agent_stop "$DATA"
+    database_new rebuilt
+    "$PGSTRAND_BUILD/pgstrand" restore --data "$DATA" --target "$(conninfo rebuilt)" >"$HARNESS/restore.out" 2>&1 3>&- &
+    local restore=$!
+    local most
+    most=$(rss_of "$restore")
+    wait "$restore" || complain "$(cat "$HARNESS/restore.out")"
+    [ "$most" -lt $((256 * 1024)) ] || complain "the restore held $most kB of private memory"
+    [ "$most" -gt 0 ]
+    assert_same_tables "$(conninfo large)" "$(conninfo rebuilt)" public.item
+}
