@@ -179,8 +179,14 @@ status loadtable_prove(struct job *job, struct pgconn *c, size_t i, err *e)
     return loadtable_compare(job, i, &found, e);
 }
 
-static status each(struct job *job, struct pgconn *c, const char *what,
-                   status (*step)(struct job *, struct pgconn *, size_t, err *), err *e)
+/* At once, while the pages are still in memory. */
+static status load_and_prove(struct job *job, struct pgconn *c, size_t i, err *e)
+{
+    TRY(loadtable_load(job, c, i, e));
+    return loadtable_prove(job, c, i, e);
+}
+
+status loadtable_all(struct job *job, struct pgconn *c, err *e)
 {
     size_t done = 0, total = 0;
     for (size_t i = 0; i < job->plan->count; i++)
@@ -188,15 +194,9 @@ static status each(struct job *job, struct pgconn *c, const char *what,
     for (size_t i = 0; i < job->plan->count; i++) {
         if (!job->plan->table[i].comes)
             continue;
-        job->progress->step(job->progress->context, what, done++, total);
-        TRY(step(job, c, i, e));
+        job->progress->step(job->progress->context, "load", done++, total);
+        TRY(load_and_prove(job, c, i, e));
     }
-    job->progress->step(job->progress->context, what, total, total);
+    job->progress->step(job->progress->context, "load", total, total);
     return DONE;
-}
-
-status loadtable_all(struct job *job, struct pgconn *c, err *e)
-{
-    TRY(each(job, c, "load", loadtable_load, e));
-    return each(job, c, "prove", loadtable_prove, e);
 }

@@ -32,7 +32,7 @@ MUST_CHECK status loadtable_read_range(struct pgconn *c, const Pgstrand__Table *
                                        struct table_digest *found, err *e);
 MUST_CHECK status loadtable_compare(struct job *job, size_t i, const struct table_digest *found, err *e);
 
-/* All tables that come, one after the other, then all proven. */
+/* All tables that come, one after the other, each proven when it is loaded. */
 MUST_CHECK status loadtable_all(struct job *job, struct pgconn *c, err *e);
 
 #endif
