@@ -18,6 +18,7 @@ struct restore_options {
     const char *from, *node, *mode, *as, *tiers, *tables, *on_error, *orphans;
     struct option_number jobs;
     bool dry_run;
+    bool no_analyze;
 };
 
 /* ---- the request ---- */
@@ -111,6 +112,7 @@ static status parse_request(const struct restore_options *o, struct restore_requ
     r->conninfo = o->target;
     r->tables = o->tables;
     r->dry_run = o->dry_run;
+    r->no_analyze = o->no_analyze;
     return DONE;
 }
 
@@ -222,6 +224,7 @@ status cmd_restore(struct cli *cli, err *e)
          "1 (default): one transaction; more: a new database, then names swap"},
         {"on-error", OPTION_TEXT, &o.on_error, "WHAT", "stop"},
         {"orphans", OPTION_TEXT, &o.orphans, "WHAT", "refuse"},
+        {"no-analyze", OPTION_FLAG, &o.no_analyze, NULL, "leave the tables' statistics to autovacuum"},
         {"dry-run", OPTION_FLAG, &o.dry_run, NULL, "the plan only: nothing is changed"},
     };
     OWNED(text) char *scratch = NULL;

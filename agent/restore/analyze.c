@@ -40,6 +40,8 @@ static status analyze_one(void *context, struct pgconn *c, size_t number, err *e
 
 status analyze_tables(struct job *job, err *e)
 {
+    if (job->request->no_analyze)
+        return DONE;
     OWNED(memory) size_t *table = calloc(job->plan->count + 1, sizeof *table);
     struct analyze a = {job, table, 0};
     err why = ERR_INIT;

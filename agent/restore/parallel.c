@@ -105,7 +105,7 @@ static status list_analyzed(struct parallel *p, err *e)
     p->analyzed = calloc(p->pieces.tables + 1, sizeof *p->analyzed);
     if (p->analyzed == NULL)
         return err_no_memory(e);
-    for (size_t k = 0; k < p->pieces.tables; k++)
+    for (size_t k = 0; k < p->pieces.tables && !p->job->request->no_analyze; k++)
         if (p->job->proof[p->pieces.table[k]].expected.rows > 0)
             p->analyzed[p->analyzes++] = p->pieces.table[k];
     return DONE;

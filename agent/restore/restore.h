@@ -41,6 +41,7 @@ struct restore_request {
     const char *tables; /* glob list; NULL: all */
     int jobs;           /* 1: one transaction; more: a new database, then names are swapped */
     bool dry_run;
+    bool no_analyze; /* statistics are left to autovacuum, as pg_restore does */
 };
 
 struct restored_table {

@@ -59,18 +59,21 @@ pgstrand uninstall --data "$HARNESS/data" --keep-data --yes >/dev/null 2>&1
 rm -f "$HARNESS/dump"
 "$PG_DUMP" -Fc -d "$(conninfo shop)" -f "$HARNESS/dump"
 
-one_ours=() one_theirs=() two_ours=() two_theirs=()
-for ((i = 0; i < runs; i++)); do
+one_ours=() one_theirs=() two_ours=() two_theirs=() one_plain=() two_plain=()
+ours() {
     new_target
-    one_ours+=("$(seconds_of pgstrand restore --data "$HARNESS/data" --target "$(conninfo target)" --to-snapshot \
-        "$(pgstrand snapshots --data "$HARNESS/data" --json | jq -r '.[0].uuid')" --no-progress)")
+    seconds_of pgstrand restore --data "$HARNESS/data" --target "$(conninfo target)" --to-snapshot "$full" --no-progress "$@"
+}
+full=$(pgstrand snapshots --data "$HARNESS/data" --json | jq -r '.[0].uuid')
+for ((i = 0; i < runs; i++)); do
+    one_ours+=("$(ours)")
     new_target
     one_theirs+=("$(seconds_of "$(pg_client pg_restore)" -j 1 -d "$(conninfo target)" "$HARNESS/dump")")
-    new_target
-    two_ours+=("$(seconds_of pgstrand restore --data "$HARNESS/data" --target "$(conninfo target)" --jobs 2 --to-snapshot \
-        "$(pgstrand snapshots --data "$HARNESS/data" --json | jq -r '.[0].uuid')" --no-progress)")
+    one_plain+=("$(ours --no-analyze)")
+    two_ours+=("$(ours --jobs 2)")
     new_target
     two_theirs+=("$(seconds_of "$(pg_client pg_restore)" -j 2 -d "$(conninfo target)" "$HARNESS/dump")")
+    two_plain+=("$(ours --jobs 2 --no-analyze)")
 done
 
 table_head "base of $(sql shop "SELECT pg_size_pretty(pg_database_size('shop'))")" pgstrand pg_dump/restore
@@ -78,5 +81,7 @@ row "base: time (init, pg_dump -Fc)" "$(median "${base_ours[@]}")" "$(median "${
 row "base: size" "$size_ours" "$size_theirs" 1.00 M
 row "restore (default, pg_restore -j1)" "$(median "${one_ours[@]}")" "$(median "${one_theirs[@]}")" 1.00 s
 row "restore (--jobs 2, pg_restore -j2)" "$(median "${two_ours[@]}")" "$(median "${two_theirs[@]}")" 1.00 s
-echo "<!-- base ${base_ours[*]} / ${base_theirs[*]}; restore ${one_ours[*]} / ${one_theirs[*]}; jobs 2 ${two_ours[*]} / ${two_theirs[*]} -->"
+row "the same without ANALYZE, as pg_restore is" "$(median "${one_plain[@]}")" "$(median "${one_theirs[@]}")" 1.00 s
+row "the same with --jobs 2" "$(median "${two_plain[@]}")" "$(median "${two_theirs[@]}")" 1.00 s
+echo "<!-- base ${base_ours[*]} / ${base_theirs[*]}; restore ${one_ours[*]} / ${one_theirs[*]}; jobs 2 ${two_ours[*]} / ${two_theirs[*]}; without ANALYZE ${one_plain[*]}, ${two_plain[*]} -->"
 exit "$bench_failed"

@@ -225,6 +225,17 @@ nth_seq() {
     assert_state "$(nth_seq 2)" business audit device
 }
 
+@test "statistics are made, or left to autovacuum on request" {
+    restore --to-seq "$(nth_seq 2)"
+    [ "$(sql "$target" "SELECT count(*) > 100 FROM pg_stats WHERE schemaname = 'public'")" = t ]
+    database_drop "$target"
+    database_new "$target"
+    sql "$target" "ALTER SYSTEM SET autovacuum = off; " && sql "$target" 'SELECT pg_reload_conf()' >/dev/null
+    restore --to-seq "$(nth_seq 2)" --no-analyze
+    [ "$(sql "$target" "SELECT count(*) FROM pg_stats WHERE schemaname = 'public'")" -eq 0 ]
+    sql "$target" 'ALTER SYSTEM RESET autovacuum' && sql "$target" 'SELECT pg_reload_conf()' >/dev/null
+}
+
 @test "several jobs give the same database" {
     restore --jobs 3 --to-seq "$(nth_seq 8)"
     assert_state "$(nth_seq 8)" business audit device
