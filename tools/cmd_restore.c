@@ -23,6 +23,15 @@ struct restore_options {
 
 /* ---- the request ---- */
 
+/* A value that cannot be read is the command line's fault. */
+static status usage(const char *option, status parsed, err *e)
+{
+    if (parsed.ok)
+        return DONE;
+    e->class = ERR_USAGE;
+    return err_wrap(e, "%s", option);
+}
+
 static status parse_target(const struct restore_options *o, struct restore_target *out, err *e)
 {
     int given = o->to_seq.given + (o->to_time != NULL) + (o->to_lsn != NULL) + (o->to_snapshot != NULL) +
@@ -35,18 +44,18 @@ static status parse_target(const struct restore_options *o, struct restore_targe
         *out = (struct restore_target){.kind = TARGET_SEQ, .seq = o->to_seq.value};
     if (o->to_snapshot != NULL) {
         uuid checked;
-        TRY(uuid_parse(o->to_snapshot, &checked, e));
+        TRY(usage("--to-snapshot", uuid_parse(o->to_snapshot, &checked, e), e));
         *out = (struct restore_target){.kind = TARGET_SNAPSHOT, .snapshot = o->to_snapshot};
     }
     if (o->to_name != NULL)
         *out = (struct restore_target){.kind = TARGET_NAME, .snapshot = o->to_name};
     if (o->to_time != NULL) {
         out->kind = TARGET_TIME;
-        return pgtime_parse(o->to_time, &out->time, e);
+        return usage("--to-time", pgtime_parse(o->to_time, &out->time, e), e);
     }
     if (o->to_lsn != NULL) {
         out->kind = TARGET_LSN;
-        return lsn_parse(o->to_lsn, &out->lsn, e);
+        return usage("--to-lsn", lsn_parse(o->to_lsn, &out->lsn, e), e);
     }
     return DONE;
 }
@@ -59,7 +68,7 @@ static status parse_tiers(const char *list, unsigned *out, err *e)
         return err_no_memory(e);
     for (char *word = strtok_r(copy, ", ", &rest); word != NULL; word = strtok_r(NULL, ", ", &rest)) {
         enum tier tier = TIER_NONE;
-        TRY(tier_parse(word, &tier, e));
+        TRY(usage("--tiers", tier_parse(word, &tier, e), e));
         if (tier == TIER_TRANSIENT)
             return err_set(e, ERR_VALIDATION,
                            "transient rows are never written anywhere, so none can be restored");
@@ -89,8 +98,7 @@ static status parse_modes(const struct restore_options *o, struct restore_reques
         return refuse_missing("--mode", "merge", e);
     if (error == 1)
         return refuse_missing("--on-error", "skip", e);
-    if (orphan != 0)
-        return refuse_missing("--orphans", o->orphans, e);
+    r->orphans = orphan == 0 ? ORPHANS_REFUSE : orphan == 1 ? ORPHANS_REPORT : ORPHANS_DELETE;
     r->mode = mode == 0 ? RESTORE_FRESH : RESTORE_REPLACE;
     r->as = role == 0 ? RESTORE_AS_AUTO : role == 1 ? RESTORE_AS_SAME : RESTORE_AS_OTHER;
     return DONE;
@@ -103,7 +111,7 @@ static status parse_request(const struct restore_options *o, struct restore_requ
     if (o->tiers != NULL)
         TRY(parse_tiers(o->tiers, &r->tiers, e));
     if (o->node != NULL) {
-        TRY(uuid_parse(o->node, node, e));
+        TRY(usage("--node", uuid_parse(o->node, node, e), e));
         r->node = node;
     }
     r->jobs = o->jobs.given ? (int)o->jobs.value : 1;
@@ -223,7 +231,8 @@ status cmd_restore(struct cli *cli, err *e)
         {"jobs", OPTION_NUMBER, &o.jobs, "N",
          "1 (default): one transaction; more: a new database, then names swap"},
         {"on-error", OPTION_TEXT, &o.on_error, "WHAT", "stop"},
-        {"orphans", OPTION_TEXT, &o.orphans, "WHAT", "refuse"},
+        {"orphans", OPTION_TEXT, &o.orphans, "WHAT",
+         "rows whose foreign key leads to no row: refuse (default), report or delete"},
         {"no-analyze", OPTION_FLAG, &o.no_analyze, NULL, "leave the tables' statistics to autovacuum"},
         {"dry-run", OPTION_FLAG, &o.dry_run, NULL, "the plan only: nothing is changed"},
     };

@@ -32,6 +32,22 @@ static json_t *lines_json(char *const *line, size_t count)
     return list;
 }
 
+static json_t *orphans_json(const struct restore_result *r)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < r->orphan_count; i++) {
+        const struct restored_orphans *at = &r->orphan[i];
+        json_t *o = json_object();
+        jsonout_set(&o, "constraint", jsonout_text(at->constraint));
+        jsonout_set(&o, "table", jsonout_text(at->table));
+        jsonout_set(&o, "references", jsonout_text(at->parent));
+        jsonout_set(&o, "rows", jsonout_count(at->rows));
+        jsonout_set(&o, "action", jsonout_text(at->action));
+        jsonout_append(&list, o);
+    }
+    return list;
+}
+
 static json_t *links_json(const struct restore_result *r)
 {
     json_t *list = json_array();
@@ -61,6 +77,7 @@ status restoreview_json(const struct restore_result *r, bool dry_run, err *e)
     jsonout_set(&o, "actions", jsonout_count(r->actions));
     jsonout_set(&o, "skipped", lines_json(r->skipped, r->skipped_count));
     jsonout_set(&o, "warnings", lines_json(r->warning, r->warning_count));
+    jsonout_set(&o, "orphans", orphans_json(r));
     jsonout_set(&o, "chain", links_json(r));
     jsonout_set(&o, "tables", tables);
     jsonout_set(&o, "recovery_key",

@@ -95,7 +95,7 @@ status emptied_say_lost(struct job *job, struct pgconn *c, err *e)
                                 buf_cstring(&names));
 }
 
-static const char *oids_of(const struct emptied *t)
+const char *emptied_oids(const struct emptied *t)
 {
     return (const char *)t->oids.data; /* emptied_find has put a NUL behind it */
 }
@@ -107,54 +107,10 @@ status emptied_is_referenced(const struct emptied *t, struct pgconn *c, bool *ou
     buf_printf(&sql,
                "SELECT count(*) FROM pg_catalog.pg_constraint WHERE contype = 'f' AND confrelid IN (%s)"
                " AND conrelid NOT IN (%s)",
-               oids_of(t), oids_of(t));
+               emptied_oids(t), emptied_oids(t));
     TRY(buf_done(&sql, e));
     TRY(pgconn_query(c, buf_cstring(&sql), 0, NULL, &rows, e));
     *out = pgrows_int(rows, 0, 0) > 0;
-    return DONE;
-}
-
-/* Each foreign key with the query for one orphan, which compares as the key does (citext). The roots of
- * partitions stand for them: conparentid. */
-static const char orphans_query[] =
-    "SELECT k.conname, pg_catalog.format('%%I.%%I', cn.nspname, ch.relname), pg_catalog.format("
-    "'SELECT 1 FROM %%I.%%I c WHERE %%s AND NOT EXISTS (SELECT FROM %%I.%%I p WHERE %%s) LIMIT 1',"
-    " cn.nspname, ch.relname,"
-    " (SELECT pg_catalog.string_agg(pg_catalog.format('c.%%I IS NOT NULL', a.attname), ' AND ')"
-    "   FROM pg_catalog.unnest(k.conkey) u(n) JOIN pg_catalog.pg_attribute a"
-    "   ON a.attrelid = k.conrelid AND a.attnum = u.n),"
-    " pn.nspname, pa.relname,"
-    " (SELECT pg_catalog.string_agg(pg_catalog.format('p.%%I OPERATOR(%%I.%%s) c.%%I', b.attname, x.nspname,"
-    "    o.oprname, a.attname), ' AND ')"
-    "   FROM unnest(k.conkey, k.confkey, k.conpfeqop) u(n, m, op) JOIN pg_catalog.pg_attribute a"
-    "   ON a.attrelid = k.conrelid AND a.attnum = u.n JOIN pg_catalog.pg_attribute b"
-    "   ON b.attrelid = k.confrelid AND b.attnum = u.m JOIN pg_catalog.pg_operator o ON o.oid = u.op"
-    "   JOIN pg_catalog.pg_namespace x ON x.oid = o.oprnamespace))"
-    " FROM pg_catalog.pg_constraint k"
-    " JOIN pg_catalog.pg_class ch ON ch.oid = k.conrelid JOIN pg_catalog.pg_namespace cn ON cn.oid = "
-    "ch.relnamespace"
-    " JOIN pg_catalog.pg_class pa ON pa.oid = k.confrelid JOIN pg_catalog.pg_namespace pn ON pn.oid = "
-    "pa.relnamespace"
-    " WHERE k.contype = 'f' AND k.convalidated AND k.conparentid = 0"
-    "  AND (k.conrelid IN (%s) OR k.confrelid IN (%s) OR ch.relkind = 'p' OR pa.relkind = 'p')"
-    " ORDER BY 2, 1";
-
-status emptied_check_orphans(const struct emptied *t, struct pgconn *c, err *e)
-{
-    OWNED(buf) struct buf sql = {0};
-    OWNED(pgrows) struct pgrows *keys = NULL;
-    buf_printf(&sql, orphans_query, oids_of(t), oids_of(t));
-    TRY(buf_done(&sql, e));
-    TRY(pgconn_query(c, buf_cstring(&sql), 0, NULL, &keys, e));
-    for (int i = 0; i < pgrows_count(keys); i++) {
-        OWNED(pgrows) struct pgrows *orphan = NULL;
-        TRY(pgconn_query(c, pgrows_text(keys, i, 2), 0, NULL, &orphan, e));
-        if (pgrows_count(orphan) > 0)
-            return err_set(e, ERR_SCHEMA,
-                           "foreign key %s of %s would have rows without their parent; nothing was changed; "
-                           "restore the tables it leads to as well",
-                           pgrows_text(keys, i, 0), pgrows_text(keys, i, 1));
-    }
     return DONE;
 }
 
@@ -181,11 +137,11 @@ status emptied_drop_foreign_keys(const struct emptied *t, struct pgconn *c, stru
         "  pg_catalog.pg_get_constraintdef(k.oid))"
         " FROM pg_catalog.pg_constraint k WHERE k.contype = 'f' AND k.conparentid = 0"
         "  AND (k.conrelid IN (%s) OR k.confrelid IN (%s)) ORDER BY k.oid",
-        oids_of(t), oids_of(t));
+        emptied_oids(t), emptied_oids(t));
     return run_and_keep(c, &sql, again, e);
 }
 
-status emptied_silence_triggers(const struct emptied *t, struct pgconn *c, struct buf *again, err *e)
+status emptied_silence_triggers_of(struct pgconn *c, const char *oids, struct buf *again, err *e)
 {
     OWNED(buf) struct buf sql = {0};
     buf_printf(
@@ -194,6 +150,11 @@ status emptied_silence_triggers(const struct emptied *t, struct pgconn *c, struc
         " pg_catalog.format('ALTER TABLE ONLY %%s ENABLE TRIGGER %%I; ', tgrelid::regclass, tgname)"
         " FROM pg_catalog.pg_trigger WHERE NOT tgisinternal AND tgenabled = 'O' AND tgrelid IN (%s)"
         " ORDER BY oid",
-        oids_of(t));
+        oids);
     return run_and_keep(c, &sql, again, e);
+}
+
+status emptied_silence_triggers(const struct emptied *t, struct pgconn *c, struct buf *again, err *e)
+{
+    return emptied_silence_triggers_of(c, emptied_oids(t), again, e);
 }

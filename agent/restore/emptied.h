@@ -26,8 +26,8 @@ MUST_CHECK status emptied_say_lost(struct job *job, struct pgconn *c, err *e);
 /* Does a foreign key lead from a table that stays into one that is emptied? */
 MUST_CHECK status emptied_is_referenced(const struct emptied *t, struct pgconn *c, bool *out, err *e);
 
-/* ERR_SCHEMA naming the first foreign key of or into these tables that has an orphan. */
-MUST_CHECK status emptied_check_orphans(const struct emptied *t, struct pgconn *c, err *e);
+/* The OIDs, "1,2"; "0" when there are none. */
+const char *emptied_oids(const struct emptied *t);
 
 /* Takes the foreign keys of and into these tables away; `again` becomes the statements that add them. */
 MUST_CHECK status emptied_drop_foreign_keys(const struct emptied *t, struct pgconn *c, struct buf *again,
@@ -37,5 +37,7 @@ MUST_CHECK status emptied_drop_foreign_keys(const struct emptied *t, struct pgco
  * them on. Triggers that are off already stay off. */
 MUST_CHECK status emptied_silence_triggers(const struct emptied *t, struct pgconn *c, struct buf *again,
                                            err *e);
+/* The same of the tables with these OIDs, "1,2". */
+MUST_CHECK status emptied_silence_triggers_of(struct pgconn *c, const char *oids, struct buf *again, err *e);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "agent/restore/analyze.h"
 #include "agent/restore/loadtable.h"
+#include "agent/restore/orphans.h"
 #include "agent/restore/schemasql.h"
 #include "agent/restore/setsequences.h"
 #include "agent/restore/targetdb.h"
@@ -17,16 +18,23 @@ status fresh_check(const struct plan *p, struct pgconn *c, err *e)
 
 /* Rows are proven before there are indexes: the pages are still in memory, and a mistake costs nothing
  * more. */
-static status build(struct job *job, struct pgconn *c, err *e)
+static status build(struct job *job, struct pgconn *c, const struct targetdb *t, err *e)
 {
     const Pgstrand__Schema *schema = job->plan->schema;
+    OWNED(orphans) struct orphans orphans;
+    orphans_init(&orphans, job, t);
     TRY(targetdb_check_empty(c, e)); /* again: inside the transaction */
     TRY(schemasql_run(job, c, schema->pre_data, "schema", e));
     TRY(loadtable_all(job, c, e));
     TRY(setsequences_captured(job, c, e));
-    TRY(schemasql_run(job, c, schema->post_data, "indexes", e));
+    TRY(schemasql_run_phase(job, c, SCHEMASQL_INDEX, "indexes", e));
+    TRY(schemasql_run_phase(job, c, SCHEMASQL_ATTACH, "indexes", e));
+    TRY(orphans_add_keys(&orphans, c, schema->post_data, e));
+    TRY(orphans_settle(&orphans, c, e));
+    TRY(schemasql_run_phase(job, c, SCHEMASQL_REST, "schema", e));
     TRY(setsequences_pass_columns(c, e));
-    return schemasql_refresh(job, c, e);
+    TRY(schemasql_refresh(job, c, e));
+    return schemasql_run_phase(job, c, SCHEMASQL_LAST, "schema", e);
 }
 
 status fresh_run(struct job *job, struct pgconn *c, err *e)
@@ -34,7 +42,7 @@ status fresh_run(struct job *job, struct pgconn *c, err *e)
     struct targetdb t;
     TRY(targetdb_read(c, &t, e));
     TRY(targetdb_begin(c, &t, e));
-    if (!build(job, c, e).ok) {
+    if (!build(job, c, &t, e).ok) {
         targetdb_rollback(c);
         return FAILED;
     }

@@ -2,6 +2,7 @@
 
 #include "agent/restore/analyze.h"
 #include "agent/restore/newdb.h"
+#include "agent/restore/orphans.h"
 #include "agent/restore/pieces.h"
 #include "agent/restore/schemasql.h"
 #include "agent/restore/setsequences.h"
@@ -18,6 +19,7 @@ struct parallel {
     struct targetdb facts;
     struct pgconn *worker[WORKPOOL_MAX]; /* connections, used by one phase after the other */
     struct pieces pieces;
+    struct orphans orphans;
     struct bytes *statement[SCHEMASQL_PHASES]; /* of post-data */
     size_t statements[SCHEMASQL_PHASES];
     size_t *analyzed; /* tables that have rows, largest first */
@@ -38,6 +40,7 @@ static void parallel_fini(struct parallel *p)
 {
     parallel_close(p);
     pieces_fini(&p->pieces);
+    orphans_fini(&p->orphans);
     for (int phase = 0; phase < SCHEMASQL_PHASES; phase++)
         free(p->statement[phase]);
     free(p->analyzed);
@@ -130,8 +133,12 @@ static status load_task(void *context, struct pgconn *c, size_t number, err *e)
 static status run_statement(struct parallel *p, struct pgconn *c, enum schemasql_phase phase, size_t number,
                             err *e)
 {
+    struct bytes statement = p->statement[phase][number];
     for (int tries = 1;; tries++) {
-        if (schemasql_statement(c, p->statement[phase][number], e).ok)
+        status done = phase == SCHEMASQL_FOREIGN
+                          ? orphans_add_key(&p->orphans, c, statement, ORPHANS_ALONE, e)
+                          : schemasql_statement(c, statement, e);
+        if (done.ok)
             return DONE;
         if (strcmp(e->sqlstate, DEADLOCK) != 0 || tries == DEADLOCK_TRIES)
             return FAILED;
@@ -195,6 +202,8 @@ static status end(struct parallel *p, struct pgconn *c, err *e)
 {
     struct job *job = p->job;
     TRY(pgconn_exec(c, "BEGIN", e));
+    TRY(orphans_settle(&p->orphans, c, e));
+    TRY(run_in_order(p, c, SCHEMASQL_REST, e));
     TRY(setsequences_captured(job, c, e));
     TRY(setsequences_pass_columns(c, e));
     TRY(schemasql_refresh(job, c, e));
@@ -214,7 +223,7 @@ static status build(struct parallel *p, err *e)
     TRY(run_pool(p, p->pieces.loads, "load", load_task, e));
     TRY(list_analyzed(p, e));
     TRY(run_pool(p, p->pieces.proofs + p->statements[SCHEMASQL_INDEX], "indexes", index_task, e));
-    TRY(run_in_order(p, c, SCHEMASQL_REST, e));
+    TRY(run_in_order(p, c, SCHEMASQL_ATTACH, e));
     TRY(run_pool(p, p->statements[SCHEMASQL_FOREIGN] + p->analyzes, "foreign keys", key_task, e));
     return end(p, c, e);
 }
@@ -224,6 +233,7 @@ status parallel_run(struct job *job, struct pgconn **c, err *e)
     OWNED(newdb) struct newdb db = {0};
     OWNED(parallel) struct parallel p = {.job = job, .db = &db};
     (void)pthread_mutex_init(&p.lock, NULL);
+    orphans_init(&p.orphans, job, &p.facts);
     TRY(targetdb_read(*c, &p.facts, e));
     TRY(pieces_init(&p.pieces, job, *c, e));
     TRY(list_statements(&p, e));

@@ -3,6 +3,7 @@
 #include "agent/restore/analyze.h"
 #include "agent/restore/emptied.h"
 #include "agent/restore/loadtable.h"
+#include "agent/restore/orphans.h"
 #include "agent/restore/setsequences.h"
 #include "agent/restore/targetdb.h"
 
@@ -150,30 +151,36 @@ static status exchange(struct job *job, const struct emptied *t, struct pgconn *
     return setsequences_pass_columns(c, e);
 }
 
-static status as_replica(struct job *job, const struct emptied *t, struct pgconn *c, err *e)
+static status as_replica(struct job *job, const struct emptied *t, struct orphans *o, struct pgconn *c,
+                         err *e)
 {
     TRY(exchange(job, t, c, e));
-    return emptied_check_orphans(t, c, e);
+    return orphans_settle_standing(o, c, emptied_oids(t), e);
 }
 
-static status as_owner(struct job *job, const struct emptied *t, struct pgconn *c, err *e)
+static status as_owner(struct job *job, const struct emptied *t, struct orphans *o, struct pgconn *c, err *e)
 {
-    OWNED(buf) struct buf again = {0};
-    TRY(emptied_silence_triggers(t, c, &again, e));
-    TRY(emptied_drop_foreign_keys(t, c, &again, e));
+    OWNED(buf) struct buf triggers = {0};
+    OWNED(buf) struct buf keys = {0};
+    TRY(emptied_silence_triggers(t, c, &triggers, e));
+    TRY(emptied_drop_foreign_keys(t, c, &keys, e));
     TRY(exchange(job, t, c, e));
-    return again.len == 0 ? DONE : pgconn_exec(c, buf_cstring(&again), e);
+    TRY(orphans_add_keys(o, c, buf_cstring(&keys), e));
+    TRY(orphans_settle(o, c, e));
+    return triggers.len == 0 ? DONE : pgconn_exec(c, buf_cstring(&triggers), e);
 }
 
 status replace_run(struct job *job, struct pgconn *c, err *e)
 {
     OWNED(emptied) struct emptied t = {0};
-    struct targetdb target;
+    OWNED(orphans) struct orphans orphans;
+    struct targetdb target = {0};
+    orphans_init(&orphans, job, &target);
     TRY(targetdb_read(c, &target, e));
     TRY(targetdb_begin(c, &target, e));
     status done = emptied_find(job, c, &t, e);
     if (done.ok)
-        done = target.replica ? as_replica(job, &t, c, e) : as_owner(job, &t, c, e);
+        done = target.replica ? as_replica(job, &t, &orphans, c, e) : as_owner(job, &t, &orphans, c, e);
     if (!done.ok) {
         targetdb_rollback(c);
         return FAILED;

@@ -7,6 +7,7 @@
 #include "agent/restore/gather.h"
 #include "agent/restore/inherit.h"
 #include "agent/restore/job.h"
+#include "agent/restore/orphans.h"
 #include "agent/restore/parallel.h"
 #include "agent/restore/place.h"
 #include "agent/restore/replace.h"
@@ -20,11 +21,17 @@ void restore_result_fini(struct restore_result *r)
         free(r->table[i].schema);
         free(r->table[i].name);
     }
+    for (size_t i = 0; i < r->orphan_count; i++) {
+        free(r->orphan[i].constraint);
+        free(r->orphan[i].table);
+        free(r->orphan[i].parent);
+    }
     for (size_t i = 0; i < r->skipped_count; i++)
         free(r->skipped[i]);
     for (size_t i = 0; i < r->warning_count; i++)
         free(r->warning[i]);
     free(r->link);
+    free(r->orphan);
     free(r->table);
     free(r->skipped);
     free(r->warning);
@@ -214,6 +221,7 @@ static status run(struct job *job, const struct place *place, err *e)
         return FAILED;
     }
     TRY(gather(job, request->from == NULL, e));
+    TRY(orphans_foresee(job, e));
     if (fits && request->mode == RESTORE_REPLACE)
         TRY(emptied_say_lost(job, c, e));
     if (request->dry_run) {

@@ -27,6 +27,9 @@ struct restore_target {
 };
 
 enum restore_mode { RESTORE_FRESH, RESTORE_REPLACE };
+/* Rows whose foreign key leads to no row: nothing happens; they stay, and the foreign key is NOT VALID; they
+ * go. */
+enum restore_orphans { ORPHANS_REFUSE, ORPHANS_REPORT, ORPHANS_DELETE };
 enum restore_as { RESTORE_AS_AUTO, RESTORE_AS_SAME, RESTORE_AS_OTHER };
 
 struct restore_request {
@@ -37,6 +40,7 @@ struct restore_request {
     struct restore_target target;
     enum restore_mode mode;
     enum restore_as as;
+    enum restore_orphans orphans;
     unsigned tiers;     /* bits 1 << enum tier; 0: by device */
     const char *tables; /* glob list; NULL: all */
     int jobs;           /* 1: one transaction; more: a new database, then names are swapped */
@@ -53,6 +57,15 @@ struct restored_table {
     bool proven;
     uint64_t base_rows; /* plan: rows in the base */
     uint64_t actions;   /* plan: actions folded */
+};
+
+/* Rows whose foreign key leads to no row, and what became of them. */
+struct restored_orphans {
+    char *constraint;
+    char *table;  /* quoted, with its schema */
+    char *parent; /* the table it leads to */
+    uint64_t rows;
+    const char *action; /* "kept", "deleted", or "cleared" (ON DELETE SET NULL) */
 };
 
 /* A snapshot that the plan reads. */
@@ -73,6 +86,8 @@ struct restore_result {
     size_t link_count;
     struct restored_table *table;
     size_t table_count;
+    struct restored_orphans *orphan;
+    size_t orphan_count;
     char **skipped; /* one line each */
     size_t skipped_count;
     char **warning;

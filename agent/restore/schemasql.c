@@ -19,6 +19,8 @@ enum schemasql_phase schemasql_phase_of(struct bytes s)
 {
     if (begins(s, "CREATE INDEX ") || begins(s, "CREATE UNIQUE INDEX "))
         return SCHEMASQL_INDEX;
+    if (begins(s, "ALTER INDEX ") && contains(s, " ATTACH PARTITION "))
+        return SCHEMASQL_ATTACH;
     if (begins(s, "CREATE EVENT TRIGGER ") || begins(s, "ALTER EVENT TRIGGER ") ||
         begins(s, "COMMENT ON EVENT TRIGGER "))
         return SCHEMASQL_LAST;
@@ -65,6 +67,22 @@ status schemasql_run(struct job *job, struct pgconn *c, const char *text, const 
     const size_t all = rest.left;
     struct bytes statement;
     while (sqlsplit_next(&rest, &statement)) {
+        job->progress->step(job->progress->context, what, all - rest.left, all);
+        TRY(schemasql_statement(c, statement, e));
+    }
+    return DONE;
+}
+
+status schemasql_run_phase(struct job *job, struct pgconn *c, enum schemasql_phase phase, const char *what,
+                           err *e)
+{
+    const char *text = job->plan->schema->post_data;
+    struct reader rest = reader_over(bytes_text(text == NULL ? "" : text));
+    const size_t all = rest.left;
+    struct bytes statement;
+    while (sqlsplit_next(&rest, &statement)) {
+        if (schemasql_phase_of(statement) != phase)
+            continue;
         job->progress->step(job->progress->context, what, all - rest.left, all);
         TRY(schemasql_statement(c, statement, e));
     }

@@ -10,8 +10,9 @@
 /* When a statement of post-data may run, if not all run in their order. */
 enum schemasql_phase {
     SCHEMASQL_INDEX,   /* indexes and constraints that make one: each alone, after the rows */
+    SCHEMASQL_ATTACH,  /* indexes of partitions to those of their roots: in their order */
+    SCHEMASQL_FOREIGN, /* foreign keys: each alone */
     SCHEMASQL_REST,    /* triggers, rules, comments, policies, ...: in their order */
-    SCHEMASQL_FOREIGN, /* foreign keys */
     SCHEMASQL_LAST,    /* event triggers and what concerns them: they would see all else happen */
     SCHEMASQL_PHASES
 };
@@ -20,6 +21,10 @@ enum schemasql_phase schemasql_phase_of(struct bytes statement);
 MUST_CHECK status schemasql_statement(struct pgconn *c, struct bytes statement, err *e);
 MUST_CHECK status schemasql_run(struct job *job, struct pgconn *c, const char *text, const char *what,
                                 err *e);
+
+/* Those of one phase, in their order. */
+MUST_CHECK status schemasql_run_phase(struct job *job, struct pgconn *c, enum schemasql_phase phase,
+                                      const char *what, err *e);
 
 /* Fills the materialized views, in the order in which they were made; in a transaction. One that cannot be
  * filled is a warning. */
