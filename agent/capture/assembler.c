@@ -86,16 +86,20 @@ static status change(struct assembler *a, const struct pgoutput_message *msg, er
     return err_set(e, ERR_STORAGE, "the server sent a change (%c) outside of any transaction", msg->kind);
 }
 
-/* Its time is that of the commit before it, so that capturing it again gives the same record. */
+/*
+ * Its place in the order is the last byte of its record: the server tells where the record ends, and there
+ * the next one begins, which may be the commit of the very transaction that emitted the message. Its time is
+ * that of the commit before it, so that capturing it again gives the same record.
+ */
 static status lone_message(struct assembler *a, const struct pgoutput_message *msg, err *e)
 {
     if (strcmp(msg->message.prefix, "pgstrand.wait") == 0) {
         a->waited_for = true;
         return assembler_advance(a, msg->message.lsn, e);
     }
-    if (msg->message.lsn <= a->last_commit)
+    const struct commit head = {.lsn = msg->message.lsn - 1, .time = a->last_time};
+    if (head.lsn <= a->last_commit)
         return DONE;
-    const struct commit head = {.lsn = msg->message.lsn, .time = a->last_time};
     transaction_begin(&a->txn, &head);
     TRY(transaction_change(&a->txn, msg, e));
     return finish(a, msg->message.lsn, e);

@@ -2,7 +2,8 @@
  * assembler: from the messages of the stream, in their order, to whole transactions in the log.
  *
  * Order and duplicates are judged by commit LSN: what is not later than the log's last commit was captured
- * before and is left out. A message outside of transactions is a commit of its own at its LSN.
+ * before and is left out. A message outside of transactions is a commit of its own at the
+ * last byte of its record.
  *
  * Threads: the committer's. Ownership: assembler_new -> caller -> assembler_free (NULL-safe); borrows
  * everything in assembler_options. Lives as long as one connection: relations are announced anew on the next

@@ -178,6 +178,27 @@ static void messages_with_and_without_transaction(void **state)
     fixture_free(f);
 }
 
+static void a_commit_that_begins_where_a_message_ends_is_another_one(void **state)
+{
+    (void)state;
+    struct fixture *f = usual();
+    for (int i = 0; i < 2; i++) { /* the second time all of it is known */
+        m_message(f, false, 0x2000, "note", "just before the commit");
+        m_begin(f, 9, 0x2000);
+        announce(f);
+        m_insert(f, 0, ITEMS, "1,a");
+        m_commit(f, 0x2000, 0x2030);
+        m_message(f, false, 0x2060, "note", "behind");
+        flush(f);
+        fixture_disconnect(f);
+        fixture_connect(f);
+    }
+    assert_log(
+        f, "0: MESSAGE note=just before the commit\n9: CREATE items/business 1,a\n0: MESSAGE note=behind");
+    assert_int_equal(logwriter_position(f->log)->end_lsn, 0x2060);
+    fixture_free(f);
+}
+
 static void the_context_belongs_to_its_commit(void **state)
 {
     (void)state;
@@ -308,6 +329,7 @@ int main(void)
         cmocka_unit_test(a_column_rule_without_old_rows_is_told_and_leaks_nothing),
         cmocka_unit_test(truncate_is_split_by_tier),
         cmocka_unit_test(messages_with_and_without_transaction),
+        cmocka_unit_test(a_commit_that_begins_where_a_message_ends_is_another_one),
         cmocka_unit_test(the_context_belongs_to_its_commit),
         cmocka_unit_test(ddl_rows_become_actions_and_marks),
         cmocka_unit_test(without_ddl_rows_new_shapes_are_marks),
