@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Installs what pgstrand needs, on Debian 12 with apt. Safe to run again; takes a moment when everything is there.
 #
-#   deploy/install-deps.sh [--runtime | --build | --dev]
+#   deploy/install-deps.sh [--runtime | --build | --dev | --majors]
 #
 #   --runtime   what the built programs need to run against a server elsewhere
 #   --build     the above, what compiles them, and a PostgreSQL server for the example
 #   --dev       the above, and what the tests and checks need (the default)
+#   --majors    the PostgreSQL majors that Debian does not have, for the tests: fetched into a cache, not installed
 #
 # No PostgreSQL cluster is made or started by this: tests and the example make their own, in folders of their own.
 set -euo pipefail
@@ -27,7 +28,12 @@ choose() {
     --runtime) wanted=("${runtime[@]}") ;;
     --build) wanted=("${runtime[@]}" "${build[@]}") ;;
     --dev) wanted=("${runtime[@]}" "${build[@]}" "${dev[@]}") ;;
-    *) fail "unknown option '$1'; use --runtime, --build or --dev" ;;
+    --majors)
+        wanted=(openssl)
+        # npm may be there without being a package of Debian's.
+        command -v npm >/dev/null || wanted+=(npm)
+        ;;
+    *) fail "unknown option '$1'; use --runtime, --build, --dev or --majors" ;;
     esac
 }
 
@@ -76,7 +82,7 @@ install_missing() {
     as_root rm -f "$no_main_cluster"
 }
 
-[ $# -le 1 ] || fail "give one option at most: --runtime, --build or --dev"
+[ $# -le 1 ] || fail "give one option at most: --runtime, --build, --dev or --majors"
 choose "$@"
 command -v dpkg-query >/dev/null && command -v apt-get >/dev/null ||
     fail "this is not Debian (no apt); install by hand: ${wanted[*]}"
@@ -90,3 +96,4 @@ if [ ${#missing[@]} -gt 0 ]; then
     [ ${#missing[@]} -eq 0 ] || fail "still missing after installation: ${missing[*]}"
 fi
 echo "install-deps: all ${#wanted[@]} packages are there" >&2
+[ "${1:-}" != --majors ] || "${BASH_SOURCE[0]%/*}/get-majors.sh"

@@ -2,6 +2,7 @@
 #
 # Everything lives under one folder, $HARNESS, that harness_begin makes and harness_end removes with all that runs in it.
 # In bats: harness_begin in setup_file, harness_end in teardown_file (which bats also calls after a failure).
+# PGSTRAND_TEST_MAJOR=17 runs any test on another major (deploy/get-majors.sh has them).
 #
 # One cluster is the current one ($CLUSTER); `on NAME COMMAND...` runs a command with another.
 #
@@ -14,13 +15,20 @@
 #   sql_file DB FILE [PSQL OPTIONS]
 #   database_new DB | database_drop DB
 
-# The server to test with: PGSTRAND_TEST_PG_BIN, else the newest of Debian's.
+CLUSTER_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+
+# The server to test with: PGSTRAND_TEST_PG_BIN, else PGSTRAND_TEST_MAJOR, else the newest of Debian's.
 pg_bin() {
     if [ -n "${PGSTRAND_TEST_PG_BIN:-}" ]; then
         echo "$PGSTRAND_TEST_PG_BIN"
         return
     fi
     local newest
+    if [ -n "${PGSTRAND_TEST_MAJOR:-}" ]; then
+        newest=/usr/lib/postgresql/$PGSTRAND_TEST_MAJOR/bin
+        [ -x "$newest/initdb" ] && echo "$newest" || "$CLUSTER_ROOT/deploy/get-majors.sh" --bin "$PGSTRAND_TEST_MAJOR"
+        return
+    fi
     newest=$(printf '%s\n' /usr/lib/postgresql/*/bin/initdb | sort -V | tail -n 1)
     [ -x "$newest" ] || {
         echo "cluster: no PostgreSQL server under /usr/lib/postgresql; run deploy/install-deps.sh" >&2
@@ -49,11 +57,13 @@ harness_begin() {
     PG_BIN=$(pg_bin) || return 1
     PSQL=$(pg_client psql)
     PG_DUMP=$(pg_client pg_dump)
+    # A major that Debian does not have brings its pg_dump along, and pgstrand looks for it in PATH.
+    [[ $PG_BIN == /usr/lib/postgresql/* ]] || PATH=$PG_BIN:$PATH
     HARNESS=$(mktemp -d "${TMPDIR:-/tmp}/pgstrand-test.XXXXXX")
     chmod 711 "$HARNESS"
     mkdir "$HARNESS/clusters" "$HARNESS/agents"
     chmod 711 "$HARNESS/clusters"
-    export PG_BIN PSQL PG_DUMP HARNESS
+    export PATH PG_BIN PSQL PG_DUMP HARNESS
     # What the caller has set for his own databases must not leak into a test.
     unset PGHOST PGPORT PGUSER PGDATABASE PGSERVICE PGOPTIONS PGPASSWORD PGSTRAND_DATA
 }
