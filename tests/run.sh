@@ -169,6 +169,8 @@ tidy_sources() {
 
 if [ "$install" = yes ]; then
     deploy/install-deps.sh --dev || exit 1
+    # Without the network the tests that want other majors name what is missing.
+    deploy/install-deps.sh --majors || true
 fi
 
 report_section "Sources"
