@@ -10,9 +10,10 @@ CREATE TABLE IF NOT EXISTS pgstrand.identity (
     relation text NOT NULL,
     previous "char" NOT NULL,
     now      "char" NOT NULL,  -- '?': the change was not possible
-    why      text NOT NULL,    -- 'no key', 'rule', or why not
+    why      text NOT NULL,    -- 'no key', 'rule', 'key' (it has one again), or why not
     at       timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()
 );
+CREATE INDEX IF NOT EXISTS identity_relid ON pgstrand.identity (relid);
 
 -- Says who makes the changes of this transaction.
 CREATE OR REPLACE FUNCTION pgstrand.set_context("user" text, session text DEFAULT NULL) RETURNS void

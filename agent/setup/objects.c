@@ -8,7 +8,8 @@
 /* The comment on the schema says whose it is. */
 #define MARK "pgstrand node "
 
-static const char triggers_away[] = "DROP EVENT TRIGGER IF EXISTS pgstrand_command_end;\n"
+static const char triggers_away[] = "DROP EVENT TRIGGER IF EXISTS pgstrand_command_start;\n"
+                                    "DROP EVENT TRIGGER IF EXISTS pgstrand_command_end;\n"
                                     "DROP EVENT TRIGGER IF EXISTS pgstrand_sql_drop;\n"
                                     "DROP EVENT TRIGGER IF EXISTS pgstrand_table_rewrite;\n";
 
@@ -140,13 +141,25 @@ static status append_own_tables(struct pgconn *c, struct buf *sql, err *e)
     return DONE;
 }
 
+/* For the triggers: they know it by its OID. */
+static status remember_publication(struct pgconn *c, const char *publication, err *e)
+{
+    OWNED(buf) struct buf name = {0};
+    pgconn_quote_literal(&name, publication);
+    TRY(buf_done(&name, e));
+    return pgconn_execf(c, e,
+                        "BEGIN; DELETE FROM pgstrand.published; INSERT INTO pgstrand.published SELECT oid, "
+                        "pubname FROM pg_catalog.pg_publication WHERE pubname = %s; COMMIT",
+                        buf_cstring(&name));
+}
+
 status objects_publish(struct pgconn *c, const char *publication, enum objects_mode mode, err *e)
 {
     OWNED(buf) struct buf sql = {0};
     bool made = false;
     TRY(exists(c, publication, &made, e));
     if (made)
-        return DONE;
+        return mode == OBJECTS_FULL ? remember_publication(c, publication, e) : DONE;
     buf_text(&sql, "CREATE PUBLICATION ");
     pgconn_quote_name(&sql, publication);
     if (mode == OBJECTS_FULL)
@@ -157,7 +170,7 @@ status objects_publish(struct pgconn *c, const char *publication, enum objects_m
              " WITH (publish = 'insert, update, delete, truncate', publish_via_partition_root = false)");
     if (!pgconn_exec(c, buf_cstring(&sql), e).ok)
         return err_wrap(e, "cannot make publication %s", publication);
-    return DONE;
+    return mode == OBJECTS_FULL ? remember_publication(c, publication, e) : DONE;
 }
 
 status objects_are_ours(struct pgconn *c, const char *node, bool *out, err *e)

@@ -14,6 +14,20 @@ CREATE TABLE IF NOT EXISTS pgstrand.ddl (
     PRIMARY KEY (txid, lsn)
 );
 
+-- The publication that capture lives by, by its OID: a rename is seen, another one of a like name is not ours.
+CREATE TABLE IF NOT EXISTS pgstrand.published (
+    oid  oid PRIMARY KEY,
+    name text NOT NULL
+);
+
+-- Tier rules that look at a column need whole old rows: tables that have this column and a name LIKE these.
+CREATE TABLE IF NOT EXISTS pgstrand.rule (
+    schema   text NOT NULL,
+    relation text NOT NULL,
+    "column" text NOT NULL,
+    PRIMARY KEY (schema, relation, "column")
+);
+
 CREATE OR REPLACE FUNCTION pgstrand.note(event text, tag text, objects jsonb) RETURNS void
 LANGUAGE sql SET search_path = pg_catalog, pg_temp
 AS $$
@@ -40,7 +54,8 @@ AS $$
     SELECT CASE
         WHEN $1 = 'pg_class'::regclass AND $3 IN ('table', 'table column', 'foreign table', 'composite type') THEN
             (SELECT jsonb_build_object('kind', relkind, 'persistence', relpersistence, 'replident', relreplident,
-                                       'columns', pgstrand.columns_of($2)) FROM pg_class WHERE oid = $2)
+                                       'rowtype', reltype::bigint, 'columns', pgstrand.columns_of($2))
+             FROM pg_class WHERE oid = $2)
         WHEN $1 = 'pg_type'::regclass THEN
             (SELECT jsonb_build_object(
                  'attributes', CASE WHEN typtype = 'c' THEN pgstrand.columns_of(typrelid) END,
@@ -50,10 +65,47 @@ AS $$
                THEN '{"stale": true}'::jsonb ELSE '{}'::jsonb END;
 $$;
 
--- ALTER TABLE ... REPLICA IDENTITY, and the record of it. False: it could not be done now (a lock, pending trigger
--- events); the record says so and the agent tries later.
-CREATE OR REPLACE FUNCTION pgstrand.give(rel oid, previous "char", wanted "char") RETURNS boolean
+-- What a change of these relations reaches although the event names only them: children, partitions, tables of a
+-- composite type. pg_partition_tree sees the newest catalogue in every isolation level, the SELECTs do not.
+CREATE OR REPLACE FUNCTION pgstrand.below(relations oid[]) RETURNS oid[]
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH RECURSIVE below(rel) AS (
+        SELECT unnest(relations)
+        UNION SELECT t.oid FROM pg_class c JOIN pg_class t ON t.reloftype = c.reltype
+              WHERE c.oid = ANY (relations) AND c.relkind = 'c'
+        UNION SELECT i.inhrelid FROM pg_inherits i JOIN below b ON i.inhparent = b.rel)
+    SELECT array_agg(rel) FROM (
+        SELECT rel FROM below
+        UNION SELECT p.relid::oid FROM unnest(relations) r, pg_partition_tree(r) p WHERE pg_get_partkeydef(r) IS NOT NULL
+        EXCEPT SELECT unnest(relations)) found;
+$$;
+
+CREATE OR REPLACE FUNCTION pgstrand.below_details(relations oid[]) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT jsonb_agg(jsonb_build_object('class', 'pg_class'::regclass::oid::bigint, 'oid', r::bigint, 'sub', 0,
+                         'type', i.type, 'schema', i.schema, 'identity', i.identity, 'inherited', true)
+                     || coalesce(pgstrand.details('pg_class'::regclass, r, i.type), '{}'))
+    FROM unnest(relations) r, pg_identify_object('pg_class'::regclass, r, 0) i
+    WHERE i.schema NOT LIKE 'pg\_temp%';
+$$;
+
+-- Has this transaction the lock that ALTER TABLE ... REPLICA IDENTITY needs? A lock that the application did not ask
+-- for must not be taken in its name: it would keep others waiting until it commits.
+CREATE OR REPLACE FUNCTION pgstrand.locked(relations oid[]) RETURNS oid[]
+LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT array_agg(DISTINCT l.relation) FROM pg_locks l
+    WHERE l.pid = pg_backend_pid() AND l.granted AND l.mode = 'AccessExclusiveLock' AND l.relation = ANY (relations)
+      AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database());
+$$;
+
+-- ALTER TABLE ... REPLICA IDENTITY, and the record of it. When it cannot be done now (pending trigger events), the
+-- record says so and the agent does it later. pgstrand.giving tells the triggers that fire inside not to care again.
+CREATE OR REPLACE FUNCTION pgstrand.give(rel oid, previous "char", wanted "char", reason text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '50ms' SET session_replication_role = replica
+SET pgstrand.giving = '1'
 AS $$
 DECLARE
     name text := rel::regclass::text;
@@ -66,8 +118,7 @@ BEGIN
         problem := sqlstate;
     END;
     INSERT INTO pgstrand.identity (relid, relation, previous, now, why)
-    VALUES (rel, name, previous, CASE WHEN problem IS NULL THEN wanted ELSE '?' END, coalesce(problem, 'no key'));
-    RETURN problem IS NULL;
+    VALUES (rel, name, previous, CASE WHEN problem IS NULL THEN wanted ELSE '?' END, coalesce(problem, reason));
 END;
 $$;
 
@@ -79,6 +130,16 @@ AS $$
                        WHERE i.indexrelid = $1 AND a.attgenerated <> '');
 $$;
 
+-- Does a tier rule look at one of its columns? Then the stream must carry whole old rows, key or not.
+CREATE OR REPLACE FUNCTION pgstrand.ruled(rel oid) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT EXISTS (SELECT FROM pgstrand.rule r, pg_identify_object_as_address('pg_class'::regclass, rel, 0) i
+                   WHERE i.object_names[1] LIKE r.schema AND i.object_names[2] LIKE r.relation
+                     AND EXISTS (SELECT FROM pg_attribute a
+                                 WHERE a.attrelid = rel AND a.attname = r."column" AND NOT a.attisdropped));
+$$;
+
 -- A published table without a usable replica identity makes the application's UPDATE and DELETE fail. Decided by
 -- functions, which see the newest catalogue in every isolation level; ALTER to what a table already has is harmless.
 CREATE OR REPLACE FUNCTION pgstrand.care(rel oid) RETURNS void
@@ -86,21 +147,31 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     present "char";
+    index oid;
+    reason text;
 BEGIN
-    IF pg_relation_is_publishable(rel) IS NOT TRUE OR pg_get_partkeydef(rel) IS NOT NULL
-       OR (pg_get_replica_identity_index(rel) IS NOT NULL AND pgstrand.tells(pg_get_replica_identity_index(rel))) THEN
+    IF pg_relation_is_publishable(rel) IS NOT TRUE OR pg_get_partkeydef(rel) IS NOT NULL THEN
+        RETURN;
+    END IF;
+    index := pg_get_replica_identity_index(rel);
+    reason := CASE WHEN index IS NULL OR NOT pgstrand.tells(index) THEN 'no key'
+                   WHEN EXISTS (SELECT FROM pgstrand.rule) AND pgstrand.ruled(rel) THEN 'rule' END;
+    IF reason IS NULL THEN
         RETURN;
     END IF;
     SELECT relreplident INTO present FROM pg_class WHERE oid = rel;
     IF present IS DISTINCT FROM 'f' THEN
-        PERFORM pgstrand.give(rel, coalesce(present, 'd'), 'f');
+        IF rel = ANY (pgstrand.locked(ARRAY[rel])) THEN
+            PERFORM pgstrand.give(rel, coalesce(present, 'd'), 'f', reason);
+        END IF;
     ELSIF current_setting('transaction_isolation') = 'read committed'
           AND (SELECT i.now = 'f' AND i.why = 'no key' FROM pgstrand.identity i
                WHERE i.relid = rel AND i.now <> '?' ORDER BY i.at DESC LIMIT 1)
           AND EXISTS (SELECT FROM pg_index WHERE indrelid = rel AND indisprimary AND indimmediate AND indisvalid
                       AND pgstrand.tells(indexrelid))
+          AND NOT pgstrand.ruled(rel) AND rel = ANY (pgstrand.locked(ARRAY[rel]))
     THEN
-        PERFORM pgstrand.give(rel, 'f', 'd');
+        PERFORM pgstrand.give(rel, 'f', 'd', 'key');
     END IF;
 EXCEPTION WHEN OTHERS THEN
     -- The application's statement goes on; what went wrong is on record.
@@ -109,18 +180,14 @@ EXCEPTION WHEN OTHERS THEN
 END;
 $$;
 
--- The tables and, where a change of a parent reaches them, those below.
-CREATE OR REPLACE FUNCTION pgstrand.care_all(relations oid[]) RETURNS void
+-- Tables that the command reached without naming them: only those that it has locked.
+CREATE OR REPLACE FUNCTION pgstrand.care_reached(relations oid[]) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     one oid;
 BEGIN
-    FOR one IN
-        WITH RECURSIVE below(rel) AS (SELECT DISTINCT unnest(relations)
-            UNION SELECT i.inhrelid FROM pg_inherits i JOIN below b ON i.inhparent = b.rel)
-        SELECT rel FROM below
-    LOOP
+    FOREACH one IN ARRAY coalesce(pgstrand.locked(relations), '{}') LOOP
         PERFORM pgstrand.care(one);
     END LOOP;
 END;
@@ -135,6 +202,8 @@ DECLARE
     seen bigint := 0;
     touched jsonb;
     relations oid[];
+    reached oid[];
+    one oid;
 BEGIN
     IF tg_tag IN ('REFRESH MATERIALIZED VIEW', 'REINDEX') THEN
         RETURN; -- changes nothing that a dump shows
@@ -146,10 +215,16 @@ BEGIN
                          || coalesce(pgstrand.details(d.classid, d.objid, d.object_type), '{}'))
                    FILTER (WHERE NOT d.in_extension AND coalesce(d.schema_name, '') NOT IN ('pg_temp', 'pgstrand')
                              AND coalesce(strpos(d.object_identity, ' on pg_temp.'), 0) = 0),
-               array_agg(d.objid) FILTER (WHERE d.classid = 'pg_class'::regclass
-                             AND d.object_type IN ('table', 'table column')
+               array_agg(DISTINCT d.objid) FILTER (WHERE d.classid = 'pg_class'::regclass
+                             AND d.object_type IN ('table', 'table column', 'foreign table', 'composite type')
                              AND coalesce(d.schema_name, '') NOT IN ('pg_temp', 'pgstrand'))
             INTO seen, touched, relations FROM pg_event_trigger_ddl_commands() d;
+        IF relations IS NOT NULL AND tg_tag LIKE 'ALTER %' THEN
+            reached := pgstrand.below(relations);
+            IF reached IS NOT NULL THEN
+                touched := touched || coalesce(pgstrand.below_details(reached), '[]');
+            END IF;
+        END IF;
     EXCEPTION WHEN OTHERS THEN
         seen := 1;
         touched := jsonb_build_array(jsonb_build_object('error', sqlstate));
@@ -159,12 +234,19 @@ BEGIN
                                AND (tg_tag NOT LIKE 'DROP %' OR tg_tag = 'DROP OWNED')) THEN
         PERFORM pgstrand.note(tg_event, tg_tag, touched);
     END IF;
-    IF relations IS NOT NULL THEN
-        PERFORM pgstrand.care_all(relations);
+    IF relations IS NOT NULL AND current_setting('pgstrand.giving', true) IS DISTINCT FROM '1' THEN
+        FOREACH one IN ARRAY relations LOOP
+            PERFORM pgstrand.care(one);
+        END LOOP;
+        IF reached IS NOT NULL THEN
+            PERFORM pgstrand.care_reached(reached);
+        END IF;
     END IF;
     IF tg_tag = 'ALTER PUBLICATION'
-       AND NOT EXISTS (SELECT FROM pg_publication WHERE pubname ~ '^pgstrand_[0-9a-f]{16}$') THEN
-        RAISE EXCEPTION 'pgstrand needs its publication under its name: "pgstrand uninstall" removes it';
+       AND EXISTS (SELECT FROM pgstrand.published o JOIN pg_publication p ON p.oid = o.oid
+                   WHERE p.pubname <> o.name OR p.pubviaroot
+                      OR NOT (p.pubinsert AND p.pubupdate AND p.pubdelete AND p.pubtruncate)) THEN
+        RAISE EXCEPTION 'pgstrand captures by this publication and needs it as it is: "pgstrand uninstall" removes it';
     END IF;
 END;
 $$;
@@ -176,7 +258,7 @@ DECLARE
     touched jsonb;
     relations oid[];
     index_gone boolean;
-    publication_gone boolean;
+    ours_gone boolean;
 BEGIN
     BEGIN
         SELECT jsonb_agg(jsonb_build_object('class', d.classid::bigint, 'oid', d.objid::bigint, 'sub', d.objsubid,
@@ -188,23 +270,24 @@ BEGIN
                    FILTER (WHERE d.object_type IN ('table column', 'table constraint') AND NOT d.is_temporary
                              AND to_regclass(format('%I.%I', d.address_names[1], d.address_names[2])) IS NOT NULL),
                bool_or(d.object_type = 'index' AND NOT d.is_temporary),
-               bool_or(d.object_type = 'publication' AND d.object_name ~ '^pgstrand_[0-9a-f]{16}$')
-            INTO touched, relations, index_gone, publication_gone FROM pg_event_trigger_dropped_objects() d;
-        IF index_gone THEN -- the event does not say whose; it matters where it was the replica identity
+               bool_or(d.schema_name = 'pgstrand' OR (d.object_type = 'schema' AND d.object_name = 'pgstrand')
+                       OR (d.object_type = 'publication' AND d.objid IN (SELECT oid FROM pgstrand.published)))
+            INTO touched, relations, index_gone, ours_gone FROM pg_event_trigger_dropped_objects() d;
+        IF index_gone AND NOT ours_gone THEN -- the event does not say whose; it matters where it was the replica identity
             relations := relations || ARRAY(SELECT c.oid FROM pg_class c WHERE c.relreplident = 'i' AND c.relkind = 'r'
                 AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisreplident));
         END IF;
     EXCEPTION WHEN OTHERS THEN
         touched := jsonb_build_array(jsonb_build_object('error', sqlstate));
     END;
-    IF publication_gone THEN
-        RAISE EXCEPTION 'this publication is what pgstrand captures by: "pgstrand uninstall" removes it';
+    IF ours_gone THEN
+        RAISE EXCEPTION 'pgstrand captures this database by what would be dropped: "pgstrand uninstall" removes it';
     END IF;
     IF touched IS NOT NULL THEN
         PERFORM pgstrand.note(tg_event, tg_tag, touched);
     END IF;
     IF relations IS NOT NULL THEN
-        PERFORM pgstrand.care_all(relations);
+        PERFORM pgstrand.care_reached(relations);
     END IF;
 END;
 $$;
@@ -227,14 +310,31 @@ BEGIN
 END;
 $$;
 
-REVOKE ALL ON FUNCTION pgstrand.note(text, text, jsonb), pgstrand.columns_of(oid), pgstrand.details(oid, oid, text),
-    pgstrand.give(oid, "char", "char"), pgstrand.tells(oid), pgstrand.care(oid), pgstrand.care_all(oid[]),
-    pgstrand.on_command_end(), pgstrand.on_sql_drop(), pgstrand.on_table_rewrite() FROM PUBLIC;
+-- The gate: a transaction that changes the schema passes it with a shared lock, so that an agent whose dumps were torn
+-- again and again can keep DDL out for the moment of one dump. Never for long: whoever still finds it closed goes on.
+CREATE OR REPLACE FUNCTION pgstrand.on_command_start() RETURNS event_trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    FOR turn IN 1..150 LOOP
+        EXIT WHEN pg_try_advisory_xact_lock_shared(1885828974, 1735484517);
+        PERFORM pg_sleep(0.02);
+    END LOOP;
+END;
+$$;
 
+REVOKE ALL ON FUNCTION pgstrand.note(text, text, jsonb), pgstrand.columns_of(oid), pgstrand.details(oid, oid, text),
+    pgstrand.below(oid[]), pgstrand.below_details(oid[]), pgstrand.locked(oid[]),
+    pgstrand.give(oid, "char", "char", text), pgstrand.tells(oid), pgstrand.ruled(oid), pgstrand.care(oid),
+    pgstrand.care_reached(oid[]), pgstrand.on_command_start(), pgstrand.on_command_end(), pgstrand.on_sql_drop(),
+    pgstrand.on_table_rewrite() FROM PUBLIC;
+
+CREATE EVENT TRIGGER pgstrand_command_start ON ddl_command_start EXECUTE FUNCTION pgstrand.on_command_start();
 CREATE EVENT TRIGGER pgstrand_command_end ON ddl_command_end EXECUTE FUNCTION pgstrand.on_command_end();
 CREATE EVENT TRIGGER pgstrand_sql_drop ON sql_drop EXECUTE FUNCTION pgstrand.on_sql_drop();
 CREATE EVENT TRIGGER pgstrand_table_rewrite ON table_rewrite EXECUTE FUNCTION pgstrand.on_table_rewrite();
 -- Also where session_replication_role is replica: a subscription's or a restore's session.
+ALTER EVENT TRIGGER pgstrand_command_start ENABLE ALWAYS;
 ALTER EVENT TRIGGER pgstrand_command_end ENABLE ALWAYS;
 ALTER EVENT TRIGGER pgstrand_sql_drop ENABLE ALWAYS;
 ALTER EVENT TRIGGER pgstrand_table_rewrite ENABLE ALWAYS;

@@ -62,7 +62,7 @@ catalogue() {
     init
     [ "$(sql "$DB" "SELECT count(*) FROM pg_replication_slots WHERE database = '$DB' AND plugin = 'pgoutput' AND NOT temporary")" -eq 1 ]
     [ "$(sql "$DB" "SELECT count(*) FROM pg_publication WHERE pubname ~ '^pgstrand_[0-9a-f]{16}\$' AND puballtables")" -eq 1 ]
-    [ "$(sql "$DB" "SELECT count(*) FROM pg_event_trigger WHERE evtenabled = 'A'")" -eq 3 ]
+    [ "$(sql "$DB" "SELECT count(*) FROM pg_event_trigger WHERE evtenabled = 'A'")" -eq 4 ]
     [ "$(find "$DATA/snapshots" -name '*-full-*.commit' | wc -l)" -eq 1 ]
     [ -z "$(find "$DATA" -name '*.part')" ]
     grep -q "dbname='$DB'" "$DATA/pgstrand.conf"
