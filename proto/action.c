@@ -60,6 +60,11 @@ void action_encode(const struct action *a, bool with_index, struct buf *out)
         wire_uint(out, ACTION_INDEX, a->index);
 }
 
+void action_put_relation(struct buf *out, uint32_t version)
+{
+    wire_uint(out, ACTION_RELATION, version);
+}
+
 void action_append_index(struct buf *out, uint64_t index)
 {
     wire_uint(out, ACTION_INDEX, index);

@@ -44,6 +44,9 @@ struct action {
 void action_encode(const struct action *a, bool with_index, struct buf *out);
 MUST_CHECK status action_decode(struct bytes raw, struct action *out, err *e);
 
+/* The field `relation` alone: for whoever puts an action together behind its kind. */
+void action_put_relation(struct buf *out, uint32_t version);
+
 /* Adds field `index` behind an encoded action: sealing copies bytes of the log and appends. */
 void action_append_index(struct buf *out, uint64_t index);
 

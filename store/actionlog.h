@@ -10,6 +10,9 @@
  * - meta: "format", "node", "incarnation", "position" (commit LSN, end LSN, last seq, commit time, latest
  * commit time: 8 bytes big-endian each), "next relation" (version)
  *
+ * A large streamed transaction lies beside them in a file of its own, bulk-<first seq>.act, and has one entry
+ * in `actions`: see logbulk.h and ADR-bulk-files.md. Readers see no difference.
+ *
  * A segment is rotated at a commit when it has outgrown its size, and trimmed by unlinking it (LMDB files
  * never shrink). It appears by rename and complete; the position in the newest one is the truth.
  *
@@ -79,6 +82,17 @@ MUST_CHECK status logwriter_relation(struct logwriter *w, const struct relation 
 /* Appends one action to the transaction in progress; its ordinal is its place in it, from 0. ERR_VALIDATION
  * when `commit_lsn` is not greater than that of the commit before (a transaction would be there twice). */
 MUST_CHECK status logwriter_put(struct logwriter *w, const struct action *a, lsn commit_lsn, err *e);
+
+struct bulkfile;
+
+/*
+ * The transaction, as a whole, is what `file` holds: its file becomes part of the log, under another name,
+ * without being written again. `versions` has those of its relations by number - 1; 0: not used. To be
+ * followed by logwriter_commit. *taken false: nothing happened, the file is on another file system than the
+ * log; its actions are to be put one by one.
+ */
+MUST_CHECK status logwriter_adopt(struct logwriter *w, struct bulkfile *file, const uint32_t *versions,
+                                  size_t version_count, lsn commit_lsn, bool *taken, err *e);
 
 /* Ends the transaction in progress: fills in first_seq and last_seq of *c and stores it. A transaction
  * without actions only moves the position. */

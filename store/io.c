@@ -163,6 +163,11 @@ status io_sync(struct io_file *f, err *e)
     return DONE;
 }
 
+void io_write_behind(struct io_file *f, uint64_t offset, uint64_t len)
+{
+    (void)sync_file_range(f->fd, (off_t)offset, (off_t)len, SYNC_FILE_RANGE_WRITE);
+}
+
 bool io_is_full(const err *e)
 {
     /* EFBIG: the process's or the file system's limit on the size of a file, which asks for the same answer

@@ -40,6 +40,9 @@ MUST_CHECK status io_write_at(struct io_file *f, uint64_t offset, struct bytes d
 MUST_CHECK status io_read_at(struct io_file *f, uint64_t offset, void *data, size_t data_len, err *e);
 MUST_CHECK status io_truncate(struct io_file *f, uint64_t length, err *e);
 MUST_CHECK status io_sync(struct io_file *f, err *e);
+/* Asks the kernel to begin storing a range, so that io_sync has less to wait for. A hint: nothing is durable.
+ */
+void io_write_behind(struct io_file *f, uint64_t offset, uint64_t len);
 
 /* Renames `from` to `to` in the same folder and syncs the folder. */
 MUST_CHECK status io_publish(const char *from, const char *to, err *e);

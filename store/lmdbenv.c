@@ -399,8 +399,10 @@ status lmdbenv_seek(struct lmdbcursor *c, struct bytes key, bool *found, err *e)
 
 status lmdbenv_move(struct lmdbcursor *c, enum lmdbenv_step step, bool *found, err *e)
 {
-    static const MDB_cursor_op ops[] = {
-        [LMDBENV_FIRST] = MDB_FIRST, [LMDBENV_LAST] = MDB_LAST, [LMDBENV_NEXT] = MDB_NEXT};
+    static const MDB_cursor_op ops[] = {[LMDBENV_FIRST] = MDB_FIRST,
+                                        [LMDBENV_LAST] = MDB_LAST,
+                                        [LMDBENV_NEXT] = MDB_NEXT,
+                                        [LMDBENV_PREVIOUS] = MDB_PREV};
     return move_to(c, ops[step], (MDB_val){0}, found, e);
 }
 

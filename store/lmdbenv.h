@@ -82,7 +82,7 @@ struct lmdbcursor {
     struct bytes value;
 };
 
-enum lmdbenv_step { LMDBENV_FIRST, LMDBENV_LAST, LMDBENV_NEXT };
+enum lmdbenv_step { LMDBENV_FIRST, LMDBENV_LAST, LMDBENV_NEXT, LMDBENV_PREVIOUS };
 
 MUST_CHECK status lmdbenv_cursor(struct lmdbtxn *t, unsigned db, struct lmdbcursor *c, err *e);
 void lmdbenv_cursor_close(struct lmdbcursor *c);

@@ -1,5 +1,6 @@
 #include "store/actionlog.h"
 #include "store/io.h"
+#include "store/logbulk.h"
 #include "store/logfind.h"
 #include "store/logsegment.h"
 
@@ -38,6 +39,14 @@ struct logreader {
     uint64_t limit;            /* last visible seq in it, as of the last batch */
     uint64_t next_seq;         /* after the batch */
     struct batch *batch;
+    struct {
+        struct bulkreader *file;
+        struct logbulk entry;
+        uint64_t first; /* seqs; 0: none */
+        uint64_t last;
+        uint64_t at; /* of the file's next action */
+    } bulk;          /* the large transaction that next_seq is in */
+    struct hasher *hasher;
     struct commit commit; /* decoded: of the last action handed out, */
     size_t commit_index;  /* by its index; SIZE_MAX: none */
     struct relcache *relations;
@@ -51,12 +60,20 @@ status logreader_open(const char *dir, struct logreader **out, err *e)
     if (r == NULL || (r->dir = strdup(dir)) == NULL || (r->batch = calloc(1, sizeof *r->batch)) == NULL)
         return err_no_memory(e);
     TRY(relcache_new(&r->relations, e));
+    TRY(hasher_new(&r->hasher, e));
     TRY(logreader_state(r, &state, e));
     r->next_seq = state.first_seq;
     r->commit_index = SIZE_MAX;
     *out = r;
     r = NULL;
     return DONE;
+}
+
+static void leave_bulk(struct logreader *r)
+{
+    bulkreader_close(r->bulk.file);
+    logbulk_fini(&r->bulk.entry);
+    memset(&r->bulk, 0, sizeof r->bulk);
 }
 
 void logreader_close(struct logreader *r)
@@ -67,6 +84,8 @@ void logreader_close(struct logreader *r)
     logsegment_close(&r->segment);
     logsegment_list_fini(&r->list);
     relcache_free(r->relations);
+    leave_bulk(r);
+    hasher_free(r->hasher);
     if (r->batch != NULL)
         buf_fini(&r->batch->data);
     buf_fini(&r->found);
@@ -85,6 +104,7 @@ status logreader_state(struct logreader *r, struct log_state *out, err *e)
     TRY(logsegment_read_meta(&t, &meta, e));
     *out = (struct log_state){
         .position = meta.position, .first_seq = r->list.first[0], .segments = (uint32_t)r->list.count};
+    TRY(logbulk_bytes(r->dir, out->first_seq, &out->bytes, e));
     for (size_t i = 0; i < r->list.count; i++)
         out->bytes += logsegment_bytes(r->dir, r->list.first[i]);
     return DONE;
@@ -102,6 +122,7 @@ status logreader_seek(struct logreader *r, uint64_t from, err *e)
                        (unsigned long long)r->list.first[0], (unsigned long long)from);
     r->next_seq = from;
     r->limit = 0;
+    leave_bulk(r);
     r->batch->actions = r->batch->next = 0;
     r->commit_index = SIZE_MAX;
     return DONE;
@@ -122,23 +143,30 @@ static status damaged(const struct logreader *r, const char *what, uint64_t seq,
                    (unsigned long long)seq);
 }
 
+/* The commit of next_seq is that under the cursor, or the next one; adds it. `holds` is its last seq. */
+static status add_commit(struct logreader *r, struct lmdbcursor *commit, uint64_t *holds, err *e)
+{
+    struct batch *b = r->batch;
+    struct commit_key key = logsegment_commit_key(r->next_seq, 0);
+    bool found = false;
+    TRY(b->commits == 0 ? lmdbenv_seek(commit, bytes_of(key.b, sizeof key.b), &found, e)
+                        : lmdbenv_move(commit, LMDBENV_NEXT, &found, e));
+    if (found)
+        TRY(logsegment_commit_seq(commit, holds, e));
+    if (!found || *holds < r->next_seq)
+        return damaged(r, "the commit of", r->next_seq, e);
+    b->commit[b->commits++] = copy(b, commit->value);
+    return DONE;
+}
+
 /* Adds the action under the cursor, and its commit if it is a new one. `holds` is the last seq of that
  * commit. */
 static status add(struct logreader *r, const struct lmdbcursor *action, struct lmdbcursor *commit,
                   uint64_t *holds, err *e)
 {
     struct batch *b = r->batch;
-    if (r->next_seq > *holds) {
-        struct commit_key key = logsegment_commit_key(r->next_seq, 0);
-        bool found = false;
-        TRY(b->commits == 0 ? lmdbenv_seek(commit, bytes_of(key.b, sizeof key.b), &found, e)
-                            : lmdbenv_move(commit, LMDBENV_NEXT, &found, e));
-        if (found)
-            TRY(logsegment_commit_seq(commit, holds, e));
-        if (!found || *holds < r->next_seq)
-            return damaged(r, "the commit of", r->next_seq, e);
-        b->commit[b->commits++] = copy(b, commit->value);
-    }
+    if (r->next_seq > *holds)
+        TRY(add_commit(r, commit, holds, e));
     TRY(uuid_from_bytes(action->key, "the key of an action in the log", &b->action[b->actions].id, e));
     b->action[b->actions].raw = copy(b, action->value);
     b->action[b->actions].commit = b->commits - 1;
@@ -147,27 +175,111 @@ static status add(struct logreader *r, const struct lmdbcursor *action, struct l
     return DONE;
 }
 
-static status copy_actions(struct logreader *r, struct lmdbtxn *t, err *e)
+static bool room_left(const struct batch *b)
 {
-    OWNED(lmdbcursor) struct lmdbcursor action = {0};
+    return b->actions < BATCH_ACTIONS && b->data.len < BATCH_BYTES;
+}
+
+/* Up to where a large transaction begins; `action` stands at next_seq, or else it is missing. */
+static status copy_actions(struct logreader *r, struct lmdbtxn *t, struct lmdbcursor *action, bool found,
+                           err *e)
+{
     OWNED(lmdbcursor) struct lmdbcursor commit = {0};
     struct batch *b = r->batch;
-    uuid floor = uuid_v8_floor(r->next_seq);
     uint64_t holds = 0;
-    bool found = false;
-    TRY(lmdbenv_cursor(t, LOG_ACTIONS, &action, e));
     TRY(lmdbenv_cursor(t, LOG_COMMITS, &commit, e));
-    TRY(lmdbenv_seek(&action, bytes_of(floor.b, sizeof floor.b), &found, e));
-    while (r->next_seq <= r->limit && b->actions < BATCH_ACTIONS && b->data.len < BATCH_BYTES) {
+    while (r->next_seq <= r->limit && room_left(b)) {
         uint64_t seq = 0;
         if (found)
-            TRY(logsegment_action_seq(&action, &seq, e));
+            TRY(logsegment_action_seq(action, &seq, e));
         if (seq != r->next_seq)
             return damaged(r, "the action with", r->next_seq, e);
-        TRY(add(r, &action, &commit, &holds, e));
-        TRY(lmdbenv_move(&action, LMDBENV_NEXT, &found, e));
+        if (logbulk_is(action->value))
+            break;
+        TRY(add(r, action, &commit, &holds, e));
+        TRY(lmdbenv_move(action, LMDBENV_NEXT, &found, e));
     }
     return buf_done(&b->data, e);
+}
+
+/* ---- large transactions in files of their own ---- */
+
+static bool in_bulk(const struct logreader *r)
+{
+    return r->bulk.file != NULL && r->next_seq >= r->bulk.first && r->next_seq <= r->bulk.last;
+}
+
+static status open_bulk(struct logreader *r, struct bytes entry, uint64_t first, err *e)
+{
+    OWNED(text) char *path = logbulk_path(r->dir, first);
+    if (path == NULL)
+        return err_no_memory(e);
+    TRY(logbulk_decode(entry, &r->bulk.entry, e));
+    r->bulk.first = first;
+    r->bulk.last = first + r->bulk.entry.extent.actions - 1;
+    r->bulk.at = UINT64_MAX; /* nowhere */
+    return bulkreader_open(path, &r->bulk.entry.extent, &r->bulk.file, e);
+}
+
+/* Is next_seq in a large transaction? The cursor stands at the first entry that does not lie before it. */
+static status find_bulk(struct logreader *r, struct lmdbcursor *action, bool *found, err *e)
+{
+    uint64_t seq = 0;
+    if (*found)
+        TRY(logsegment_action_seq(action, &seq, e));
+    if (seq != r->next_seq) {
+        TRY(lmdbenv_move(action, *found ? LMDBENV_PREVIOUS : LMDBENV_LAST, found, e));
+        if (*found)
+            TRY(logsegment_action_seq(action, &seq, e));
+    }
+    if (*found && logbulk_is(action->value))
+        return open_bulk(r, action->value, seq, e);
+    return DONE;
+}
+
+/* All of one batch is of one commit. */
+static status copy_bulk(struct logreader *r, struct lmdbtxn *t, const struct logmeta *meta, err *e)
+{
+    OWNED(lmdbcursor) struct lmdbcursor commit = {0};
+    struct batch *b = r->batch;
+    const struct bulk_versions versions = {r->bulk.entry.version, r->bulk.entry.count};
+    uint64_t holds = 0;
+    TRY(lmdbenv_cursor(t, LOG_COMMITS, &commit, e));
+    TRY(add_commit(r, &commit, &holds, e));
+    struct reader key = reader_over(commit.key);
+    (void)reader_u64(&key);
+    const lsn at = reader_u64(&key);
+    if (r->bulk.at != r->next_seq)
+        TRY(bulkreader_seek(r->bulk.file, r->next_seq - r->bulk.first, e));
+    r->bulk.at = UINT64_MAX; /* until the batch is whole */
+    while (r->next_seq <= r->bulk.last && room_left(b)) {
+        const size_t start = b->data.len;
+        TRY(bulkreader_next(r->bulk.file, &versions, &b->data, e));
+        TRY(uuid_v8_action(r->hasher, &meta->node, &meta->incarnation, at, r->next_seq - r->bulk.first,
+                           r->next_seq, &b->action[b->actions].id, e));
+        b->action[b->actions].raw = (struct piece){start, b->data.len - start};
+        b->action[b->actions].commit = 0;
+        b->actions++;
+        r->next_seq++;
+    }
+    r->bulk.at = r->next_seq;
+    return DONE;
+}
+
+/* ---- filling a batch ---- */
+
+static status copy_batch(struct logreader *r, struct lmdbtxn *t, const struct logmeta *meta, err *e)
+{
+    OWNED(lmdbcursor) struct lmdbcursor action = {0};
+    uuid floor = uuid_v8_floor(r->next_seq);
+    bool found = false;
+    if (!in_bulk(r)) {
+        leave_bulk(r);
+        TRY(lmdbenv_cursor(t, LOG_ACTIONS, &action, e));
+        TRY(lmdbenv_seek(&action, bytes_of(floor.b, sizeof floor.b), &found, e));
+        TRY(find_bulk(r, &action, &found, e));
+    }
+    return in_bulk(r) ? copy_bulk(r, t, meta, e) : copy_actions(r, t, &action, found, e);
 }
 
 static status fill_from_segment(struct logreader *r, err *e)
@@ -177,7 +289,7 @@ static status fill_from_segment(struct logreader *r, err *e)
     TRY(lmdbenv_begin(r->segment.env, LMDBENV_READING, 0, &t, e));
     TRY(logsegment_read_meta(&t, &meta, e));
     r->limit = meta.position.last_seq;
-    return r->next_seq <= r->limit ? copy_actions(r, &t, e) : DONE;
+    return r->next_seq <= r->limit ? copy_batch(r, &t, &meta, e) : DONE;
 }
 
 /* A new batch; empty when everything visible was handed out. */

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "store/io.h"
+#include "store/logbulk.h"
 
 #define PREFIX "seg-"
 #define SUFFIX ".mdb"
@@ -113,6 +114,18 @@ static status write_meta(struct lmdbtxn *t, const char *key, const uint8_t *data
     return lmdbenv_put(t, LOG_META, bytes_text(key), bytes_of(data, len), e);
 }
 
+static status write_format(struct lmdbtxn *t, uint32_t format, err *e)
+{
+    uint8_t raw[4];
+    put_be(raw, format, sizeof raw);
+    return write_meta(t, "format", raw, sizeof raw, e);
+}
+
+status logsegment_mark_bulk(struct lmdbtxn *t, err *e)
+{
+    return write_format(t, LOG_FORMAT_BULK, e);
+}
+
 status logsegment_write_position(struct lmdbtxn *t, const struct logmeta *meta, err *e)
 {
     uint8_t raw[40];
@@ -164,7 +177,7 @@ status logsegment_read_meta(struct lmdbtxn *t, struct logmeta *out, err *e)
     TRY(read_record(t, "format", &r, e));
     uint32_t format = reader_u32(&r);
     TRY(reader_done(&r, "the log's format version", e));
-    if (format != LOG_FORMAT)
+    if (format < LOG_FORMAT_PLAIN || format > LOG_FORMAT)
         return err_set(
             e, ERR_REFUSED,
             "the log has format %u and this pgstrand reads %d; use the version that wrote it or a newer one",
@@ -188,12 +201,10 @@ status logsegment_read_meta(struct lmdbtxn *t, struct logmeta *out, err *e)
 static status fill(struct lmdbenv *env, const struct logmeta *meta, struct relcache *cache, err *e)
 {
     OWNED(lmdbtxn) struct lmdbtxn t = {0};
-    uint8_t format[4];
     size_t count = 0;
     struct relcache_entry *entry = relcache_entries(cache, &count);
-    put_be(format, LOG_FORMAT, sizeof format);
     TRY(lmdbenv_begin(env, LMDBENV_WRITING, 0, &t, e));
-    TRY(write_meta(&t, "format", format, sizeof format, e));
+    TRY(write_format(&t, LOG_FORMAT_PLAIN, e));
     TRY(write_meta(&t, "node", meta->node.b, sizeof meta->node.b, e));
     TRY(write_meta(&t, "incarnation", meta->incarnation.b, sizeof meta->incarnation.b, e));
     TRY(logsegment_write_position(&t, meta, e));
@@ -354,6 +365,8 @@ status logsegment_trim(const char *dir, uint64_t through, err *e)
         if (path == NULL)
             return err_no_memory(e);
         TRY(lmdbenv_unlink(path, e));
+        /* After their segment: what a crash leaves of them is removed when the log is opened. */
+        TRY(logbulk_remove(dir, list.first[i], list.first[i + 1], e));
     }
     return io_sync_dir(dir, e);
 }

@@ -13,7 +13,11 @@
 #include "store/lmdbenv.h"
 #include "store/relcache.h"
 
-#define LOG_FORMAT 1 /* of the log's layout; a newer one is refused */
+/* Of a segment's layout; a newer one is refused. A segment is plain until a large transaction's file belongs
+ * to it. */
+#define LOG_FORMAT_PLAIN 1
+#define LOG_FORMAT_BULK 2
+#define LOG_FORMAT LOG_FORMAT_BULK /* the newest */
 
 enum logsegment_database { LOG_ACTIONS, LOG_COMMITS, LOG_RELATIONS, LOG_META };
 
@@ -71,6 +75,8 @@ uint64_t logsegment_bytes(const char *dir, uint64_t first_seq);
 
 /* ERR_REFUSED when it was written by a newer version. */
 MUST_CHECK status logsegment_read_meta(struct lmdbtxn *t, struct logmeta *out, err *e);
+/* A transaction in a file of its own belongs to this segment (logbulk.h). */
+MUST_CHECK status logsegment_mark_bulk(struct lmdbtxn *t, err *e);
 MUST_CHECK status logsegment_write_position(struct lmdbtxn *t, const struct logmeta *meta, err *e);
 MUST_CHECK status logsegment_write_next_relation(struct lmdbtxn *t, uint32_t next, err *e);
 MUST_CHECK status logsegment_write_relation(struct lmdbtxn *t, const struct relation *r, err *e);

@@ -1,6 +1,7 @@
-#include "store/actionlog.h"
-#include "store/io.h"
-#include "store/logsegment.h"
+#include <errno.h>
+
+#include "store/logbulk.h"
+#include "store/logstate.h"
 
 /*
  * LMDB keeps the pages a transaction has changed in malloc'ed memory (there is no WRITEMAP here), so more
@@ -15,39 +16,9 @@
 #define TAIL_BATCH 20000    /* removals in one LMDB transaction */
 #define RELATIONS_MAX 10000 /* carried into a new segment: an application may make tables for ever */
 
-struct logwriter {
-    char *dir;
-    struct io_lock *lock;
-    uint64_t segment_bytes;
-    struct logsegment segment; /* the newest */
-    struct lmdbtxn txn;        /* the LMDB transaction in progress, if any */
-    struct lmdbcursor actions; /* open with it */
-    struct lmdbcursor commits;
-    uint64_t txn_number; /* marks relations that were stored in it */
-    size_t dirty;        /* bytes put into it */
-
-    struct logmeta flushed; /* what is durable and visible */
-    struct logmeta pending; /* with the commits since */
-    uint64_t next_seq;      /* of the next action */
-    lsn commit_lsn;         /* of the transaction in progress, from its first action on */
-    uint64_t stored_seq;    /* the last action on disk, visible or not */
-    uint32_t stored_next;   /* relation versions below are on disk */
-    bool garbage;           /* what lies behind the position was given up, and is to be removed first */
-
-    struct relcache *relations;
-    uint64_t clock; /* of the uses of relations */
-    struct hasher *hasher;
-    struct buf scratch;
-};
-
-static uint64_t first_in_progress(const struct logwriter *w)
-{
-    return w->pending.position.last_seq + 1;
-}
-
 static bool in_progress(const struct logwriter *w)
 {
-    return w->next_seq != first_in_progress(w);
+    return w->next_seq != logstate_first(w);
 }
 
 /* ---- LMDB transactions ---- */
@@ -61,8 +32,8 @@ static void drop(struct logwriter *w)
     lmdbenv_abort(&w->txn);
     w->pending = w->flushed;
     w->pending.next_relation = w->stored_next;
-    w->next_seq = first_in_progress(w);
-    w->garbage = w->garbage || w->stored_seq > w->flushed.position.last_seq;
+    w->next_seq = logstate_first(w);
+    w->garbage = w->garbage || w->bulk_pending || w->stored_seq > w->flushed.position.last_seq;
     w->dirty = 0;
     /* It only fails when it needs a larger index, and rolling back needs none. */
     (void)!relcache_rollback(w->relations, w->stored_next, w->txn_number, &ignored).ok;
@@ -98,14 +69,16 @@ static status remove_some(struct logwriter *w, enum logsegment_database db,
     return lmdbenv_commit(&t, e);
 }
 
-static status remove_tail(struct logwriter *w, err *e)
+status logwriter_remove_tail(struct logwriter *w, err *e)
 {
     for (bool more = true; more;)
         TRY(remove_some(w, LOG_COMMITS, logsegment_commit_seq, &more, e));
     for (bool more = true; more;)
         TRY(remove_some(w, LOG_ACTIONS, logsegment_action_seq, &more, e));
+    TRY(logbulk_remove(w->dir, w->flushed.position.last_seq + 1, UINT64_MAX, e));
     w->stored_seq = w->flushed.position.last_seq;
     w->garbage = false;
+    w->bulk_pending = false;
     return DONE;
 }
 
@@ -115,7 +88,7 @@ static status ready(struct logwriter *w, size_t size, err *e)
     if (w->txn.env != NULL)
         return DONE;
     if (w->garbage)
-        TRY(remove_tail(w, e));
+        TRY(logwriter_remove_tail(w, e));
     TRY(lmdbenv_begin(w->segment.env, LMDBENV_WRITING, DIRTY_MAX + size, &w->txn, e));
     w->txn_number++;
     TRY(lmdbenv_cursor(&w->txn, LOG_ACTIONS, &w->actions, e));
@@ -160,6 +133,7 @@ static status flush(struct logwriter *w, err *e)
     TRY(logsegment_write_position(&w->txn, &w->pending, e));
     TRY(store(w, e));
     w->flushed = w->pending;
+    w->bulk_pending = false;
     return DONE;
 }
 
@@ -170,101 +144,6 @@ status logwriter_flush(struct logwriter *w, err *e)
 
 /* ---- opening ---- */
 
-static status load_relations(struct logwriter *w, struct lmdbtxn *t, err *e)
-{
-    OWNED(lmdbcursor) struct lmdbcursor c = {0};
-    bool found = false;
-    TRY(lmdbenv_cursor(t, LOG_RELATIONS, &c, e));
-    TRY(lmdbenv_move(&c, LMDBENV_FIRST, &found, e));
-    while (found) {
-        struct relation *r = NULL;
-        struct relcache_entry *entry = NULL;
-        TRY(relation_decode(c.value, &r, e));
-        TRY(relcache_add(w->relations, r, &entry, e));
-        entry->stored = 1;
-        TRY(lmdbenv_move(&c, LMDBENV_NEXT, &found, e));
-    }
-    return DONE;
-}
-
-static status load_stored_seq(struct logwriter *w, struct lmdbtxn *t, err *e)
-{
-    OWNED(lmdbcursor) struct lmdbcursor c = {0};
-    bool found = false;
-    uint64_t seq = 0;
-    w->stored_seq = w->flushed.position.last_seq;
-    TRY(lmdbenv_cursor(t, LOG_ACTIONS, &c, e));
-    TRY(lmdbenv_move(&c, LMDBENV_LAST, &found, e));
-    if (found)
-        TRY(logsegment_action_seq(&c, &seq, e));
-    if (found && seq > w->stored_seq)
-        w->stored_seq = seq;
-    return DONE;
-}
-
-static status load(struct logwriter *w, const struct log_options *options, err *e)
-{
-    OWNED(lmdbtxn) struct lmdbtxn t = {0};
-    TRY(lmdbenv_begin(w->segment.env, LMDBENV_READING, 0, &t, e));
-    TRY(logsegment_read_meta(&t, &w->flushed, e));
-    if (!uuid_equal(&w->flushed.node, &options->node) ||
-        !uuid_equal(&w->flushed.incarnation, &options->incarnation)) {
-        char node[UUID_TEXT];
-        char incarnation[UUID_TEXT];
-        return err_set(
-            e, ERR_REFUSED,
-            "the log in %s belongs to node %s, incarnation %s; it must not be mixed with another's: give "
-            "this one a folder of its own",
-            w->dir, uuid_format(&w->flushed.node, node), uuid_format(&w->flushed.incarnation, incarnation));
-    }
-    TRY(load_relations(w, &t, e));
-    TRY(load_stored_seq(w, &t, e));
-    w->pending = w->flushed;
-    w->next_seq = first_in_progress(w);
-    w->stored_next = w->flushed.next_relation;
-    w->garbage = w->stored_seq > w->flushed.position.last_seq;
-    return DONE;
-}
-
-static status create_first(struct logwriter *w, const struct log_options *options, err *e)
-{
-    struct logmeta meta = {
-        .node = options->node,
-        .incarnation = options->incarnation,
-        /* No commit LSN: the first commit may begin exactly at the slot's consistent point. */
-        .position = {.end_lsn = options->start_lsn, .last_seq = options->start_seq},
-        .latest_time = INT64_MIN,
-        .next_relation = 1,
-    };
-    return logsegment_create(w->dir, options->start_seq + 1, &meta, w->relations, e);
-}
-
-static status take_lock(struct logwriter *w, err *e)
-{
-    OWNED(text) char *path = io_join(w->dir, "writer.lock");
-    if (path == NULL)
-        return err_no_memory(e);
-    return io_lock(path, false, &w->lock, e);
-}
-
-static status open_all(struct logwriter *w, const struct log_options *options, err *e)
-{
-    OWNED(logsegment_list) struct logsegment_list list = {0};
-    TRY(io_make_dir(w->dir, e));
-    TRY(take_lock(w, e));
-    TRY(hasher_new(&w->hasher, e));
-    TRY(relcache_new(&w->relations, e));
-    TRY(logsegment_tidy(w->dir, e));
-    TRY(logsegment_list(w->dir, &list, e));
-    if (list.count == 0) {
-        TRY(create_first(w, options, e));
-        TRY(logsegment_list(w->dir, &list, e));
-    }
-    TRY(logsegment_open(w->dir, list.first[list.count - 1], LMDBENV_EXISTING, &w->segment, e));
-    TRY(load(w, options, e));
-    return w->garbage ? remove_tail(w, e) : DONE;
-}
-
 status logwriter_open(const char *dir, const struct log_options *options, struct logwriter **out, err *e)
 {
     OWNED(logwriter) struct logwriter *w = calloc(1, sizeof *w);
@@ -272,7 +151,7 @@ status logwriter_open(const char *dir, const struct log_options *options, struct
         return err_no_memory(e);
     w->segment_bytes = options->segment_bytes != 0 ? options->segment_bytes : SEGMENT_BYTES;
     w->txn_number = 1; /* what is loaded counts as stored in the first */
-    if (!open_all(w, options, e).ok)
+    if (!logopen_all(w, options, e).ok)
         return err_wrap(e, "cannot open the log in %s for writing", dir);
     *out = w;
     w = NULL;
@@ -395,7 +274,7 @@ static status put(struct logwriter *w, const struct action *a, lsn commit_lsn, e
     action_encode(a, false, &w->scratch);
     TRY(buf_done(&w->scratch, e));
     TRY(uuid_v8_action(w->hasher, &w->flushed.node, &w->flushed.incarnation, commit_lsn,
-                       w->next_seq - first_in_progress(w), w->next_seq, &id, e));
+                       w->next_seq - logstate_first(w), w->next_seq, &id, e));
     TRY(ready_for(w, w->scratch.len, e));
     TRY(ensure_relations(w, a, e));
     TRY(lmdbenv_append(&w->actions, bytes_of(id.b, sizeof id.b), buf_view(&w->scratch), e));
@@ -409,6 +288,66 @@ status logwriter_put(struct logwriter *w, const struct action *a, lsn commit_lsn
     return settle(w, put(w, a, commit_lsn, e), e);
 }
 
+/* *taken false: they are on different file systems. */
+static status move_in(struct logwriter *w, struct bulkfile *file, bool *taken, err *e)
+{
+    OWNED(text) char *path = logbulk_path(w->dir, w->next_seq);
+    if (path == NULL)
+        return err_no_memory(e);
+    TRY(bulkfile_sync(file, e));
+    *taken = io_publish(bulkfile_path(file), path, e).ok;
+    if (!*taken)
+        return e->origin == FROM_ERRNO && e->code == EXDEV ? DONE : FAILED;
+    bulkfile_given(file);
+    return DONE;
+}
+
+/* What can be refused is done first: nothing is dropped for that. */
+static status prepare_entry(struct logwriter *w, const struct bulk_place *extent,
+                            const struct bulk_versions *versions, lsn commit_lsn, uuid *id, err *e)
+{
+    buf_reset(&w->scratch);
+    logbulk_encode(extent, versions, &w->scratch);
+    TRY(buf_done(&w->scratch, e));
+    TRY(uuid_v8_action(w->hasher, &w->flushed.node, &w->flushed.incarnation, commit_lsn, 0, w->next_seq, id,
+                       e));
+    TRY(ready_for(w, w->scratch.len, e));
+    for (size_t i = 0; i < versions->count; i++) {
+        if (versions->version[i] != 0)
+            TRY(ensure_version(w, versions->version[i], e));
+    }
+    return DONE;
+}
+
+static status adopt(struct logwriter *w, struct bulkfile *file, const struct bulk_versions *versions,
+                    lsn commit_lsn, bool *taken, err *e)
+{
+    const struct bulk_place extent = bulkfile_place(file);
+    uuid id;
+    TRY(check_order(w, commit_lsn, e));
+    if (in_progress(w) || extent.actions == 0)
+        return err_set(e, ERR_VALIDATION, "a file of actions must be a whole transaction of the log");
+    TRY(prepare_entry(w, &extent, versions, commit_lsn, &id, e));
+    w->bulk_pending = true; /* also when it fails half-way */
+    TRY(move_in(w, file, taken, e));
+    if (!*taken)
+        return DONE;
+    TRY(logsegment_mark_bulk(&w->txn, e));
+    TRY(lmdbenv_append(&w->actions, bytes_of(id.b, sizeof id.b), buf_view(&w->scratch), e));
+    w->commit_lsn = commit_lsn;
+    w->next_seq += extent.actions;
+    w->bulk_bytes += extent.bytes;
+    return DONE;
+}
+
+status logwriter_adopt(struct logwriter *w, struct bulkfile *file, const uint32_t *versions,
+                       size_t version_count, lsn commit_lsn, bool *taken, err *e)
+{
+    const struct bulk_versions all = {versions, version_count};
+    *taken = false;
+    return settle(w, adopt(w, file, &all, commit_lsn, taken, e), e);
+}
+
 /* A new segment when the present one has outgrown its size; everything is flushed. */
 static status rotate(struct logwriter *w, err *e)
 {
@@ -418,6 +357,7 @@ static status rotate(struct logwriter *w, err *e)
     TRY(logsegment_open(w->dir, w->next_seq, LMDBENV_EXISTING, &next, e));
     logsegment_close(&w->segment);
     w->segment = next;
+    w->bulk_bytes = 0;
     next = (struct logsegment){0};
     return DONE;
 }
@@ -437,7 +377,7 @@ static status commit(struct logwriter *w, struct commit *c, err *e)
     struct logmeta *p = &w->pending;
     bool empty = !in_progress(w);
     TRY(check_order(w, c->lsn, e));
-    c->first_seq = first_in_progress(w);
+    c->first_seq = logstate_first(w);
     c->last_seq = w->next_seq - 1;
     if (!empty)
         TRY(put_commit(w, c, e));
@@ -448,7 +388,7 @@ static status commit(struct logwriter *w, struct commit *c, err *e)
         p->position.end_lsn = c->end_lsn;
     if (!empty && c->time > p->latest_time)
         p->latest_time = c->time;
-    if (empty || lmdbenv_used(w->segment.env) + w->dirty < w->segment_bytes)
+    if (empty || lmdbenv_used(w->segment.env) + w->dirty + w->bulk_bytes < w->segment_bytes)
         return DONE;
     TRY(flush(w, e));
     return rotate(w, e);

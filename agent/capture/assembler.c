@@ -30,8 +30,7 @@ status assembler_new(const struct assembler_options *options, struct assembler *
     a->last_commit = position->commit_lsn;
     a->last_time = position->commit_time;
     a->advanced = position->end_lsn;
-    TRY(streams_open(options->spool_dir, options->rules, options->version, options->spool_limit, &a->streams,
-                     e));
+    TRY(streams_open(options->spool_dir, &a->txn, options->spool_limit, &a->streams, e));
     *out = a;
     a = NULL;
     return DONE;
@@ -41,8 +40,8 @@ void assembler_free(struct assembler *a)
 {
     if (a == NULL)
         return;
-    transaction_fini(&a->txn);
     streams_close(a->streams);
+    transaction_fini(&a->txn);
     arena_fini(&a->arena);
     free(a);
 }
@@ -105,24 +104,32 @@ static status lone_message(struct assembler *a, const struct pgoutput_message *m
     return finish(a, msg->message.lsn, e);
 }
 
-static status replay_one(void *context, struct bytes raw, err *e)
+static status replay_held(void *context, struct bytes raw, err *e)
 {
     struct assembler *a = context;
     struct pgoutput_message msg;
-    if (a->arena.used > 0)
-        arena_reset(&a->arena);
+    arena_reset(&a->arena);
     TRY(pgoutput_decode(raw, a->version, true, &a->arena, &msg, e));
     return change(a, &msg, e);
 }
 
-/* The spool goes the way of a transaction that came whole. */
+/* What came with the stream belongs to this transaction now; what it announced counts for later ones, too. */
+static status take_stream(struct assembler *a, struct streamed *stream, err *e)
+{
+    TRY(streamed_held(stream, replay_held, a, e));
+    return a->place == IN_TRANSACTION ? streamed_into(stream, &a->txn, e) : DONE;
+}
+
 static status stream_commit(struct assembler *a, const struct pgoutput_message *msg, err *e)
 {
     const lsn end = msg->commit.end_lsn;
     const struct commit head = {.lsn = msg->commit.commit_lsn, .time = msg->commit.time, .xid = msg->xid};
+    struct streamed *stream = streams_find(a->streams, head.xid);
     transaction_begin(&a->txn, &head);
     a->place = head.lsn > a->last_commit ? IN_TRANSACTION : IN_DUPLICATE;
-    TRY(streams_replay(a->streams, head.xid, replay_one, a, e));
+    if (stream != NULL)
+        TRY(take_stream(a, stream, e));
+    streams_drop(a->streams, head.xid);
     const enum place was = a->place;
     a->place = OUTSIDE;
     return was == IN_TRANSACTION ? finish(a, end, e) : DONE;
@@ -140,7 +147,8 @@ static status dispatch(struct assembler *a, const struct pgoutput_message *msg, 
     case PGOUTPUT_STREAM_COMMIT:
         return stream_commit(a, msg, e);
     case PGOUTPUT_STREAM_ABORT:
-        return streams_abort(a->streams, msg->xid, msg->stream_abort.subxid, e);
+        streams_abort(a->streams, msg->xid, msg->stream_abort.subxid);
+        return DONE;
     case PGOUTPUT_MESSAGE:
         return (msg->message.flags & 1u) != 0 ? change(a, msg, e) : lone_message(a, msg, e);
     case PGOUTPUT_BEGIN_PREPARE:
@@ -159,15 +167,15 @@ static status dispatch(struct assembler *a, const struct pgoutput_message *msg, 
 status assembler_message(struct assembler *a, struct bytes raw, err *e)
 {
     struct pgoutput_message msg;
-    if (streams_in_chunk(a->streams)) {
-        if (raw.len == 1 && raw.data[0] == PGOUTPUT_STREAM_STOP)
-            return streams_stop(a->streams, e);
-        return streams_message(a->streams, raw, e);
-    }
+    struct streamed *stream = streams_current(a->streams);
     if (a->arena.used > 0)
         arena_reset(&a->arena);
-    TRY(pgoutput_decode(raw, a->version, false, &a->arena, &msg, e));
-    return dispatch(a, &msg, e);
+    TRY(pgoutput_decode(raw, a->version, stream != NULL, &a->arena, &msg, e));
+    if (stream == NULL)
+        return dispatch(a, &msg, e);
+    if (msg.kind == PGOUTPUT_STREAM_STOP)
+        return streams_stop(a->streams, e);
+    return streamed_message(stream, raw, &msg, e);
 }
 
 status assembler_advance(struct assembler *a, lsn end, err *e)

@@ -121,3 +121,17 @@ status relmap_announce(struct relmap *m, const struct pgoutput_message *relation
     *out = entry;
     return DONE;
 }
+
+void relmap_cut(struct relmap *m, size_t place, uint32_t numbers)
+{
+    for (size_t i = 0; i < m->cap; i++) {
+        struct rel_entry *rel = m->slot[i];
+        if (rel == NULL)
+            continue;
+        rel->held = rel->held && rel->held_at <= place;
+        for (size_t tier = 0; tier < TIER_TRANSIENT; tier++) {
+            if (rel->version[tier] > numbers)
+                rel->version[tier] = 0;
+        }
+    }
+}

@@ -25,7 +25,9 @@ struct rel_entry {
     struct table_tier tier; /* borrows from the rules */
     bool identified;
     bool warned;                      /* that its tier rule cannot be applied well */
-    uint32_t version[TIER_TRANSIENT]; /* in the log, by tier; 0: not asked for yet */
+    bool held;                        /* of a stream: its announcement is kept until the commit, */
+    size_t held_at;                   /* since so many subtransactions were known */
+    uint32_t version[TIER_TRANSIENT]; /* in the log, or number in the draft, by tier; 0: not asked for yet */
 };
 
 struct relmap {
@@ -44,5 +46,9 @@ struct rel_entry *relmap_find(struct relmap *m, uint32_t oid);
 /* Takes a Relation message over, replacing what the OID had. */
 MUST_CHECK status relmap_announce(struct relmap *m, const struct pgoutput_message *relation,
                                   const struct tier_rules *rules, struct rel_entry **out, err *e);
+
+/* Of a stream, whose subtransactions from the `place`-th on are aborted: what was held since is not any more,
+ * and numbers above `numbers` are not given any more. */
+void relmap_cut(struct relmap *m, size_t place, uint32_t numbers);
 
 #endif

@@ -56,10 +56,13 @@ static status index_reserve(struct subxacts *s, err *e)
     return DONE;
 }
 
-status subxacts_note(struct subxacts *s, uint32_t xid, uint64_t offset, err *e)
+bool subxacts_known(const struct subxacts *s, uint32_t xid)
 {
-    if (place_of(s, xid) < s->count)
-        return DONE;
+    return place_of(s, xid) < s->count;
+}
+
+status subxacts_note(struct subxacts *s, const struct subxact *one, err *e)
+{
     TRY(index_reserve(s, e));
     if (s->count == s->cap) {
         const size_t cap = s->cap == 0 ? 16 : s->cap * 2;
@@ -69,18 +72,18 @@ status subxacts_note(struct subxacts *s, uint32_t xid, uint64_t offset, err *e)
         s->list = more;
         s->cap = cap;
     }
-    s->list[s->count] = (struct subxact){xid, offset};
+    s->list[s->count] = *one;
     s->count++;
     index_add(s, s->count - 1);
     return DONE;
 }
 
-void subxacts_cut(struct subxacts *s, uint32_t xid, bool *found, uint64_t *offset)
+bool subxacts_cut(struct subxacts *s, uint32_t xid, struct subxact *out)
 {
-    const size_t place = place_of(s, xid);
-    *found = place < s->count;
-    if (!*found)
-        return;
-    *offset = s->list[place].offset;
-    s->count = place;
+    const size_t at = place_of(s, xid);
+    if (at == s->count)
+        return false;
+    *out = s->list[at];
+    s->count = at;
+    return true;
 }

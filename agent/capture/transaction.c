@@ -37,6 +37,8 @@ void transaction_begin(struct transaction *t, const struct commit *head)
 
 status transaction_put(struct transaction *t, const struct action *a, err *e)
 {
+    if (t->draft != NULL)
+        return bulkfile_put(t->draft->file, a, e);
     t->bytes += a->old.len + a->new.len + a->content.len;
     t->actions++;
     return logwriter_put(t->log, a, t->commit.lsn, e);
@@ -87,7 +89,9 @@ static status identify(struct transaction *t, struct rel_entry *rel, err *e)
 status transaction_version(struct transaction *t, struct rel_entry *rel, enum tier tier, uint32_t *version,
                            err *e)
 {
-    if (rel->version[tier] == 0) {
+    if (rel->version[tier] == 0 && t->draft != NULL) {
+        TRY(draft_number(t->draft, rel, tier, &rel->version[tier], e));
+    } else if (rel->version[tier] == 0) {
         if (!rel->identified)
             TRY(identify(t, rel, e));
         rel->shape->tier = tier;
@@ -154,6 +158,11 @@ static status truncate_tables(struct transaction *t, const struct pgoutput_messa
     return truncate_tier(t, msg, TIER_DEVICE, e);
 }
 
+bool transaction_is_context(const struct pgoutput_message *msg)
+{
+    return strcmp(msg->message.prefix, PREFIX_CONTEXT) == 0;
+}
+
 static void take_context(struct transaction *t, struct bytes content)
 {
     if (!context_parse(content, &t->user, &t->session))
@@ -165,7 +174,7 @@ static status add_message(struct transaction *t, const struct pgoutput_message *
 {
     if (strcmp(msg->message.prefix, PREFIX_WAIT) == 0)
         return DONE;
-    if (strcmp(msg->message.prefix, PREFIX_CONTEXT) == 0) {
+    if (transaction_is_context(msg)) {
         take_context(t, msg->message.content);
         return DONE;
     }

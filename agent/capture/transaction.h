@@ -11,6 +11,7 @@
 #ifndef PGSTRAND_TRANSACTION_H
 #define PGSTRAND_TRANSACTION_H
 
+#include "agent/capture/draft.h"
 #include "agent/capture/relmap.h"
 #include "agent/tablebook.h"
 #include "store/actionlog.h"
@@ -35,6 +36,7 @@ struct schema_mark {
 
 struct transaction {
     struct logwriter *log;
+    struct draft *draft; /* of a streamed one: actions go here instead; NULL: into the log */
     struct tablebook *book;
     const struct tier_rules *rules;
     const struct capture_events *events;
@@ -70,7 +72,10 @@ MUST_CHECK status transaction_change(struct transaction *t, const struct pgoutpu
 
 MUST_CHECK status transaction_commit(struct transaction *t, lsn end, err *e);
 
-/* The relation's version in the log under this tier. */
+/* Is this message of pgstrand.set_context? */
+bool transaction_is_context(const struct pgoutput_message *msg);
+
+/* The relation's version in the log under this tier; of a streamed transaction, its number in the draft. */
 MUST_CHECK status transaction_version(struct transaction *t, struct rel_entry *rel, enum tier tier,
                                       uint32_t *version, err *e);
 MUST_CHECK status transaction_put(struct transaction *t, const struct action *a, err *e);

@@ -243,15 +243,29 @@ static inline void m_truncate(struct fixture *f, uint32_t stream, uint8_t flags,
     send(f, &m);
 }
 
-static inline void m_message(struct fixture *f, bool transactional, lsn at, const char *prefix,
-                             const char *content)
+static inline void m_stream_message(struct fixture *f, uint32_t stream, bool transactional, lsn at,
+                                    const char *prefix, const char *content)
 {
-    struct buf m = head('M', 0);
+    struct buf m = head('M', stream);
     buf_u8(&m, transactional ? 1 : 0);
     buf_u64(&m, at);
     put_name(&m, prefix);
     buf_u32(&m, (uint32_t)strlen(content));
     buf_text(&m, content);
+    send(f, &m);
+}
+
+static inline void m_message(struct fixture *f, bool transactional, lsn at, const char *prefix,
+                             const char *content)
+{
+    m_stream_message(f, 0, transactional, at, prefix, content);
+}
+
+static inline void m_origin(struct fixture *f, lsn at, const char *name)
+{
+    struct buf m = head('O', 0);
+    buf_u64(&m, at);
+    put_name(&m, name);
     send(f, &m);
 }
 

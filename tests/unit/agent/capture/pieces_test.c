@@ -179,33 +179,34 @@ static void malformed_context_is_told(void **state)
 
 /* ---- subxacts ---- */
 
+static void note_at(struct subxacts *s, uint32_t xid, uint64_t offset)
+{
+    err e = ERR_INIT;
+    const struct subxact one = {.file = {.bytes = offset}, .xid = xid};
+    assert_done(subxacts_note(s, &one, &e), &e);
+}
+
 static void subtransactions_are_found_and_cut(void **state)
 {
     (void)state;
     OWNED(subxacts) struct subxacts s = {0};
-    err e = ERR_INIT;
-    bool found = true;
-    uint64_t offset = 0;
-    subxacts_cut(&s, 5, &found, &offset);
-    assert_false(found);
+    struct subxact cut;
+    assert_false(subxacts_cut(&s, 5, &cut));
     for (uint32_t i = 0; i < 100000; i++)
-        assert_done(subxacts_note(&s, 3 + i * 7, i, &e), &e);
-    assert_done(subxacts_note(&s, 3, 999, &e), &e); /* known: its first change counts */
-    subxacts_cut(&s, 3 + 7 * 500, &found, &offset);
-    assert_true(found);
-    assert_int_equal(offset, 500);
-    subxacts_cut(&s, 3 + 7 * 600, &found, &offset); /* went with it */
-    assert_false(found);
+        note_at(&s, 3 + i * 7, i);
+    assert_true(subxacts_known(&s, 3));
+    assert_false(subxacts_known(&s, 4));
+    assert_true(subxacts_cut(&s, 3 + 7 * 500, &cut));
+    assert_int_equal(cut.file.bytes, 500);
+    assert_false(subxacts_cut(&s, 3 + 7 * 600, &cut)); /* went with it */
     /* Again and again: what was cut must not fill the index. */
     for (uint32_t i = 0; i < 10000; i++) {
-        assert_done(subxacts_note(&s, 1000000 + i, 1000 + i, &e), &e);
-        subxacts_cut(&s, 1000000 + i, &found, &offset);
-        assert_true(found);
-        assert_int_equal(offset, 1000 + i);
+        note_at(&s, 1000000 + i, 1000 + i);
+        assert_true(subxacts_cut(&s, 1000000 + i, &cut));
+        assert_int_equal(cut.file.bytes, 1000 + i);
     }
-    subxacts_cut(&s, 3, &found, &offset);
-    assert_true(found);
-    assert_int_equal(offset, 0);
+    assert_true(subxacts_cut(&s, 3, &cut));
+    assert_int_equal(cut.file.bytes, 0);
     assert_int_equal(s.count, 0);
 }
 

@@ -1,3 +1,5 @@
+#include <sys/stat.h>
+
 #include "tests/unit/agent/capture/capturefixture.h"
 
 #define ITEMS 100
@@ -265,6 +267,160 @@ static void long_spools_come_back_in_order(void **state)
     fixture_free(f);
 }
 
+static unsigned bulk_files(struct fixture *f)
+{
+    OWNED(io_names) struct io_names names = {0};
+    unsigned count = 0;
+    err e = ERR_INIT;
+    assert_done(io_list(scratch_path(&f->place, "log"), &names, &e), &e);
+    for (size_t i = 0; i < names.count; i++)
+        count += strncmp(names.name[i], "bulk-", 5) == 0 ? 1 : 0;
+    return count;
+}
+
+/* So large that its file becomes part of the log; a subtransaction in its midst is rolled back. */
+static void a_large_one_becomes_part_of_the_log(void **state)
+{
+    (void)state;
+    struct fixture *f = usual();
+    enum { ROWS = 30000 };
+    char row[300];
+    m_stream_start(f, 50, true);
+    items(f, 50);
+    for (int i = 0; i < ROWS; i++) {
+        (void)snprintf(row, sizeof row, "%d,%0200d", i, i);
+        m_insert(f, 50, ITEMS, row);
+        if (i % 10000 == 9999) {
+            m_insert(f, 60 + (uint32_t)i, ITEMS, "0,aborted");
+            m_stream_stop(f);
+            m_stream_abort(f, 50, 60 + (uint32_t)i);
+            m_stream_start(f, 50, false);
+            items(f, 50);
+        }
+    }
+    m_stream_stop(f);
+    m_begin(f, 49, 0x1f00);
+    items(f, 0);
+    m_insert(f, 0, ITEMS, "x,before");
+    m_commit(f, 0x1f00, 0x1f30);
+    m_stream_commit(f, 50, 0x2000, 0x2030);
+    m_begin(f, 51, 0x2100);
+    m_insert(f, 0, ITEMS, "x,after");
+    m_commit(f, 0x2100, 0x2130);
+    const char *at = log_text(f);
+    assert_int_equal(bulk_files(f), 1);
+    assert_int_equal(spool_files(f), 0);
+    const char *before = "49: CREATE items/business x,before\n50: ";
+    assert_memory_equal(at, before, strlen(before));
+    at += strlen(before);
+    for (int i = 0; i < ROWS; i++) {
+        const int len = snprintf(row, sizeof row, "CREATE items/business %d,%0200d", i, i);
+        assert_memory_equal(at, row, (size_t)len);
+        at += len + (i + 1 < ROWS ? 2 : 0);
+    }
+    assert_string_equal(at, "\n51: CREATE items/business x,after");
+    fixture_free(f);
+}
+
+/* Everything that is no row: what an aborted subtransaction did to it is undone. */
+static void what_is_held_is_cut_too(void **state)
+{
+    (void)state;
+    struct fixture *f = usual();
+    OWNED(logreader) struct logreader *r = NULL;
+    const struct schema_mark *marks;
+    struct log_entry entry;
+    bool end = false;
+    err e = ERR_INIT;
+    m_stream_start(f, 50, true);
+    m_origin(f, 0x77, "elsewhere");
+    items(f, 50);
+    m_stream_message(f, 50, true, 0x10, "pgstrand.context", "{\"user\": \"ann\"}");
+    m_insert(f, 50, ITEMS, "1,a");
+    /* the subtransaction's first message is one that is held; then another shape, and DDL */
+    m_stream_message(f, 51, true, 0x11, "pgstrand.context", "{\"user\": \"bob\"}");
+    m_relation(f, 51, ITEMS, "public", "items", 'd', "id*,v,w");
+    m_insert(f, 51, ITEMS, "2,b,c");
+    m_relation(f, 51, 999, "pgstrand", "ddl", 'd', "tag,objects");
+    m_insert(f, 51, 999, "ALTER TABLE,[]");
+    m_stream_stop(f);
+    m_stream_abort(f, 50, 51);
+    m_stream_start(f, 50, false);
+    items(f, 50);
+    m_insert(f, 50, ITEMS, "3,c");
+    m_stream_stop(f);
+    m_stream_commit(f, 50, 0x2000, 0x2030);
+    m_begin(f, 52, 0x2100);
+    m_insert(f, 0, ITEMS, "4,d"); /* the shape that was announced last */
+    m_commit(f, 0x2100, 0x2130);
+    assert_log(f, "50: CREATE items/business 1,a; CREATE items/business 3,c\n52: CREATE items/business 4,d");
+    assert_int_equal(assembler_marks(f->assembler, &marks), 0);
+    assert_done(logreader_open(scratch_path(&f->place, "log"), &r, &e), &e);
+    for (int i = 0; i < 3; i++) {
+        assert_done(logreader_next(r, &entry, &end, &e), &e);
+        assert_int_equal(entry.relation->version, 1); /* no other was ever given */
+        assert_int_equal(entry.relation->column_count, 2);
+        if (i == 0) {
+            assert_true(bytes_equal(entry.commit->user, bytes_text("ann")));
+            assert_true(bytes_equal(entry.commit->origin, bytes_text("elsewhere")));
+        }
+    }
+    fixture_free(f);
+}
+
+/* The same in a subtransaction that is kept. */
+static void what_is_held_counts_at_the_commit(void **state)
+{
+    (void)state;
+    struct fixture *f = fixture_new("items", "carts, jobs", "jobs where state = 'done'");
+    const struct schema_mark *marks;
+    m_stream_start(f, 50, true);
+    m_relation(f, 50, ITEMS, "public", "items", 'd', "id*,v");
+    m_relation(f, 50, JOBS, "public", "jobs", 'f', "id*,state*,note*");
+    m_insert(f, 50, ITEMS, "1,a");
+    m_relation(f, 51, 999, "pgstrand", "ddl", 'd', "tag,objects");
+    m_insert(f, 51, 999, "ALTER TABLE,[]");
+    m_relation(f, 51, ITEMS, "public", "items", 'd', "id*,v,w");
+    m_insert(f, 51, ITEMS, "2,b,c");
+    m_stream_message(f, 51, true, 0x11, "mine", "text");
+    m_truncate(f, 51, 1, ITEMS, JOBS);
+    m_stream_stop(f);
+    m_stream_commit(f, 50, 0x2000, 0x2030);
+    m_begin(f, 52, 0x2100);
+    m_insert(f, 0, ITEMS, "4,d,e");
+    m_commit(f, 0x2100, 0x2130);
+    assert_log(
+        f, "50: CREATE items/device 1,a; DDL ALTER TABLE=[]; CREATE items/device 2,b,c; MESSAGE mine=text; "
+           "TRUNCATE jobs/business; TRUNCATE items/device\n52: CREATE items/device 4,d,e");
+    assert_int_equal(assembler_marks(f->assembler, &marks), 1);
+    assert_string_equal(marks[0].what, "ALTER TABLE");
+    fixture_free(f);
+}
+
+/* The server announces a relation after each of a million aborts: that must not be kept a million times. */
+static void aborts_do_not_pile_up(void **state)
+{
+    (void)state;
+    struct fixture *f = usual();
+    m_stream_start(f, 50, true);
+    items(f, 50);
+    m_insert(f, 50, ITEMS, "0,top");
+    m_stream_stop(f);
+    for (uint32_t sub = 51; sub < 3000; sub++) {
+        m_stream_start(f, 50, false);
+        items(f, sub);
+        m_insert(f, sub, ITEMS, "9,aborted");
+        m_stream_stop(f);
+        m_stream_abort(f, 50, sub);
+    }
+    struct stat facts;
+    assert_int_equal(stat(scratch_path(&f->place, "spool/50.spool"), &facts), 0);
+    assert_true(facts.st_size < 1000);
+    m_stream_commit(f, 50, 0x2000, 0x2030);
+    assert_log(f, "50: CREATE items/business 0,top");
+    fixture_free(f);
+}
+
 static void a_full_disk_fails_as_full(void **state)
 {
     (void)state;
@@ -294,6 +450,10 @@ int main(void)
         cmocka_unit_test(a_stream_sent_again_is_left_out),
         cmocka_unit_test(spools_are_dropped_on_reconnect),
         cmocka_unit_test(long_spools_come_back_in_order),
+        cmocka_unit_test(a_large_one_becomes_part_of_the_log),
+        cmocka_unit_test(what_is_held_is_cut_too),
+        cmocka_unit_test(what_is_held_counts_at_the_commit),
+        cmocka_unit_test(aborts_do_not_pile_up),
         cmocka_unit_test(a_full_disk_fails_as_full),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
