@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "agent/config_setting.h"
 #include "agent/restore/place.h"
 #include "agent/restore/restore.h"
 #include "store/io.h"
@@ -11,11 +12,13 @@
 #include "tools/restoreview.h"
 #include "tools/snapview.h"
 
+#define MEMORY_LEAST ((uint64_t)16 << 20) /* as the configuration's restore.memory */
+
 struct restore_options {
     const char *target;
     struct option_number to_seq;
     const char *to_time, *to_lsn, *to_snapshot, *to_name;
-    const char *from, *node, *mode, *as, *tiers, *tables, *on_error, *orphans;
+    const char *from, *node, *mode, *as, *tiers, *tables, *on_error, *orphans, *memory;
     struct option_number jobs;
     bool dry_run;
     bool no_analyze;
@@ -104,6 +107,13 @@ static status parse_modes(const struct restore_options *o, struct restore_reques
     return DONE;
 }
 
+static status parse_memory(const char *text, uint64_t *out, err *e)
+{
+    if (config_value_parse(SETTING_BYTES, text, out) && *out >= MEMORY_LEAST)
+        return DONE;
+    return err_set(e, ERR_USAGE, "--memory wants a size from 16 MiB up, such as 128MiB or \"1 GiB\"");
+}
+
 static status parse_request(const struct restore_options *o, struct restore_request *r, uuid *node, err *e)
 {
     TRY(parse_target(o, &r->target, e));
@@ -117,6 +127,8 @@ static status parse_request(const struct restore_options *o, struct restore_requ
     r->jobs = o->jobs.given ? (int)o->jobs.value : 1;
     if (o->jobs.given && (o->jobs.value < 1 || o->jobs.value > 64))
         return err_set(e, ERR_USAGE, "--jobs wants a number from 1 to 64");
+    if (o->memory != NULL)
+        TRY(parse_memory(o->memory, &r->memory, e));
     r->conninfo = o->target;
     r->tables = o->tables;
     r->dry_run = o->dry_run;
@@ -230,6 +242,8 @@ status cmd_restore(struct cli *cli, err *e)
         {"tables", OPTION_TEXT, &o.tables, "PATTERN", "only these tables: names or globs"},
         {"jobs", OPTION_NUMBER, &o.jobs, "N",
          "1 (default): one transaction; more: a new database, then names swap"},
+        {"memory", OPTION_TEXT, &o.memory, "SIZE",
+         "what changes may take before they go to disk (default: restore.memory, 128 MiB)"},
         {"on-error", OPTION_TEXT, &o.on_error, "WHAT", "stop"},
         {"orphans", OPTION_TEXT, &o.orphans, "WHAT",
          "rows whose foreign key leads to no row: refuse (default), report or delete"},

@@ -10,8 +10,4 @@
 /* Of the tables that have rows. A failure is a warning: the rows are there, and autovacuum will do it. */
 MUST_CHECK status analyze_tables(struct job *job, err *e);
 
-/* One table's; and the warning when it failed, for callers that spread them themselves. */
-MUST_CHECK status analyze_table(struct pgconn *c, const Pgstrand__Table *t, err *e);
-MUST_CHECK status analyze_warn(struct job *job, const err *why, err *e);
-
 #endif

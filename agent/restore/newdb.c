@@ -243,7 +243,7 @@ status newdb_swap(struct newdb *n, err *e)
     return err_wrap(e, "giving %s the name %s", n->name, n->target);
 }
 
-status newdb_drop_old(struct newdb *n, err *e)
+status newdb_drop_old_start(struct newdb *n, err *e)
 {
     OWNED(buf) struct buf sql = {0};
     OWNED(buf) struct buf old = {0};
@@ -251,7 +251,12 @@ status newdb_drop_old(struct newdb *n, err *e)
     buf_text(&sql, "DROP DATABASE ");
     pgconn_quote_name(&sql, buf_cstring(&old));
     TRY(buf_done(&sql, e));
-    return pgconn_exec(n->admin, buf_cstring(&sql), e);
+    return pgconn_start(n->admin, buf_cstring(&sql), e);
+}
+
+status newdb_drop_old_finish(struct newdb *n, err *e)
+{
+    return pgconn_finish(n->admin, e);
 }
 
 /* What interrupts a restore cancels every connection's statement, and may meet the one that cleans up. */

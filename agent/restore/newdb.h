@@ -30,8 +30,10 @@ MUST_CHECK status newdb_make(struct pgconn *target, const char *conninfo, struct
 MUST_CHECK status newdb_connect(const struct newdb *n, struct pgconn **out, err *e);
 /* The new one takes the target's name, and the target another one. Nobody may be connected to either. */
 MUST_CHECK status newdb_swap(struct newdb *n, err *e);
-/* After the swap: drops what was the target, which was empty. */
-MUST_CHECK status newdb_drop_old(struct newdb *n, err *e);
+/* After the swap: drops what was the target, which was empty. The server checkpoints first, which may take as
+ * long as writing all that was restored: start, do something else, finish. */
+MUST_CHECK status newdb_drop_old_start(struct newdb *n, err *e);
+MUST_CHECK status newdb_drop_old_finish(struct newdb *n, err *e);
 /* After a failure: drops the new one. */
 void newdb_drop(struct newdb *n);
 

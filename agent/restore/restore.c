@@ -193,7 +193,8 @@ static status load(struct job *job, struct pgconn **c, err *e)
 /* The fold's share of the memory; its parts on disk take half as much again when they are read. */
 static struct fold_options fold_options_of(const struct datadir *d, const struct restore_request *request)
 {
-    return (struct fold_options){.memory = (size_t)(d->config->restore_memory / 3 * 2),
+    uint64_t memory = request->memory != 0 ? request->memory : d->config->restore_memory;
+    return (struct fold_options){.memory = (size_t)(memory / 3 * 2),
                                  .dir = d->spool,
                                  .emitters = request->jobs > 1 ? (unsigned)request->jobs : 1};
 }

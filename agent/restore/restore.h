@@ -44,6 +44,7 @@ struct restore_request {
     unsigned tiers;     /* bits 1 << enum tier; 0: by device */
     const char *tables; /* glob list; NULL: all */
     int jobs;           /* 1: one transaction; more: a new database, then names are swapped */
+    uint64_t memory;    /* bytes before it spills; 0: the configuration's restore.memory */
     bool dry_run;
     bool no_analyze; /* statistics are left to autovacuum, as pg_restore does */
 };

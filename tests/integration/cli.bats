@@ -254,6 +254,7 @@ has_keys() {
     expect_exit 10 'seq 999999 is in the future' p restore --target "$(conninfo back)" --to-seq 999999 --mode replace
     expect_exit 2 'where to' p restore
     expect_exit 2 'more than one target' p restore --target x --to-seq 1 --to-name y
+    expect_exit 2 '--memory wants a size' p restore --target x --memory 1MiB
     expect_exit 2 '--mode merge is not in this version' p restore --target x --mode merge
     expect_exit 2 '--on-error skip is not in this version' p restore --target x --on-error skip
     expect_exit 2 '--orphans delete is not in this version' p restore --target x --orphans delete

@@ -237,7 +237,7 @@ nth_seq() {
 }
 
 @test "several jobs give the same database" {
-    restore --jobs 3 --to-seq "$(nth_seq 8)"
+    restore --jobs 3 --memory 16MiB --to-seq "$(nth_seq 8)"
     assert_state "$(nth_seq 8)" business audit device
     [ "$(sql postgres "SELECT count(*) FROM pg_database WHERE datname LIKE '%pgstrand\\_%'")" = 0 ]
     [ "$(sql "$target" "SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND convalidated")" = \
