@@ -88,7 +88,7 @@ bool io_is_full(const err *e);
  * io_fault_from_env, which the two mains call: the N-th (from 1) mutating call on a path that contains
  * PATTERN does ACTION: "fail" (EIO), "full" (ENOSPC, and all later ones), "short" (half of the write, then
  * EIO), "kill" (SIGKILL before the call), "killafter" (after it). When it is armed the program says so on
- * stderr. Mutating calls are write, fsync, rename, ftruncate, unlink, mkdir.
+ * stderr. Mutating calls are write, fsync, rename, ftruncate, unlink, mkdir, and commits of LMDB.
  */
 enum io_fault {
     IO_FAULT_NONE,

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "store/io.h"
+#include "store/io_fault.h"
 
 #ifndef LMDBENV_MAP_STEP                   /* a test makes it small, to see the map grow */
 #define LMDBENV_MAP_STEP ((size_t)1 << 30) /* bytes of address space, not of memory or disk */
@@ -110,6 +111,19 @@ static void free_env(struct lmdbenv *env)
     free(env);
 }
 
+/* A crash point for tests: a commit is one step for whoever looks at the file afterwards. */
+static int commit_gated(MDB_txn *txn, const char *path)
+{
+    const struct io_gate gate = io_fault_enter(IO_CALL_COMMIT, path, NULL);
+    int code = gate.code;
+    if (code == 0)
+        code = mdb_txn_commit(txn);
+    else
+        mdb_txn_abort(txn);
+    io_fault_leave(&gate);
+    return code;
+}
+
 static status open_databases(struct lmdbenv *env, bool create, const char *const *names, err *e)
 {
     MDB_txn *txn = NULL;
@@ -119,7 +133,8 @@ static status open_databases(struct lmdbenv *env, bool create, const char *const
     for (unsigned i = 0; i < env->count && code == MDB_SUCCESS; i++)
         code = mdb_dbi_open(txn, names[i], create ? MDB_CREATE : 0, &env->dbi[i]);
     if (code == MDB_SUCCESS)
-        code = mdb_txn_commit(txn); /* of a read transaction too: it is what keeps the handles */
+        /* Of a read transaction too: it is what keeps the handles. */
+        code = create ? commit_gated(txn, env->path) : mdb_txn_commit(txn);
     else
         mdb_txn_abort(txn);
     if (code == MDB_NOTFOUND || code == MDB_INCOMPATIBLE)
@@ -326,7 +341,7 @@ status lmdbenv_begin(struct lmdbenv *env, enum lmdbenv_kind kind, size_t need, s
 status lmdbenv_commit(struct lmdbtxn *t, err *e)
 {
     struct lmdbenv *env = t->env;
-    int code = mdb_txn_commit(t->txn);
+    int code = commit_gated(t->txn, env->path);
     *t = (struct lmdbtxn){0};
     pthread_rwlock_unlock(&env->map_lock);
     return result(code, "write to", env, e);

@@ -118,6 +118,8 @@ status session_run(struct capture *c, err *e)
     OWNED(exchange) struct exchange x = {.event = -1};
     c->connected = false;
     TRY(log_position_now(c, &position, e));
+    /* What an earlier run left unsealed is to be sealed, also when nothing new comes. */
+    c->observer.flushed(c->observer.context, position.last_seq, position.end_lsn, c->bytes);
     TRY(source_check(c->conninfo, &c->data->identity, &position, &facts, e));
     TRY(source_start(c->conninfo, &c->data->identity, &facts, position.end_lsn, &conn, e));
     TRY(exchange_init(&x, position.end_lsn, e));

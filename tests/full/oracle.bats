@@ -35,6 +35,7 @@ one_seed() {
     done
     agent_stop "$data"
     oracle_witness
+    oracle_end
     oracle_check_log
     oracle_check_markers
     local _

@@ -35,6 +35,7 @@ setup() {
     done
     agent_stop "$HARNESS/data"
     oracle_witness
+    oracle_end
     oracle_check_log
     oracle_check_markers
     for _ in 1 2 3 4 5 6; do

@@ -295,11 +295,56 @@ static void threads_open_and_read_while_the_map_grows(void **state)
     }
 }
 
+/* In a child: puts "k" with this fault on the env's commits; returns the signal, or 0. */
+static int killed_committing(const char *path, enum io_fault fault)
+{
+    int how = 0;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        struct lmdbenv *env = open_env(path, LMDBENV_EXISTING);
+        io_fault_arm(fault, 1, "env");
+        put_one(env, "k", bytes_text("value"));
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, &how, 0), child);
+    return WIFSIGNALED(how) ? WTERMSIG(how) : 0;
+}
+
+static void commits_are_crash_points(void **state)
+{
+    (void)state;
+    OWNED(scratch) struct scratch s = scratch_make();
+    OWNED(text) char *path = io_join(s.dir, "env");
+    OWNED(lmdbtxn) struct lmdbtxn t = {0};
+    err e = ERR_INIT;
+    lmdbenv_close(open_env(path, LMDBENV_CREATE));
+    assert_int_equal(killed_committing(path, IO_FAULT_KILL), SIGKILL);
+    struct lmdbenv *env = open_env(path, LMDBENV_EXISTING);
+    assert_int_equal(length_of(env, "k"), -1);
+    lmdbenv_close(env);
+    assert_int_equal(killed_committing(path, IO_FAULT_KILL_AFTER), SIGKILL);
+    env = open_env(path, LMDBENV_EXISTING);
+    assert_int_equal(length_of(env, "k"), 5);
+
+    io_fault_arm(IO_FAULT_FULL, 1, "env");
+    assert_done(lmdbenv_begin(env, LMDBENV_WRITING, 0, &t, &e), &e);
+    assert_done(lmdbenv_put(&t, FIRST, bytes_text("k"), bytes_text("longer value"), &e), &e);
+    assert_fails(lmdbenv_commit(&t, &e), &e, ERR_STORAGE);
+    assert_true(io_is_full(&e));
+    io_fault_arm(IO_FAULT_NONE, 0, NULL);
+    assert_int_equal(length_of(env, "k"), 5);
+    put_one(env, "k", bytes_text("longer value"));
+    assert_int_equal(length_of(env, "k"), 12);
+    lmdbenv_close(env);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_file_is_opened_once_in_a_process),
         cmocka_unit_test(opening_checks_what_is_there),
+        cmocka_unit_test(commits_are_crash_points),
         cmocka_unit_test(descriptors_are_closed_on_exec),
         cmocka_unit_test(the_map_grows),
         cmocka_unit_test(another_process_may_grow_it),

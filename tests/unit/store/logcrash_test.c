@@ -142,6 +142,45 @@ static void survives_being_killed_at_each_step_of_a_rotation(void **state)
 }
 
 /* Several LMDB commits into a transaction that never commits. */
+/* Runs a child that dies at its n-th crash point, unless it gets to its end; returns the last seq it told of.
+ */
+static uint64_t run_to_crash_point(const char *dir, enum io_fault kind, uint64_t nth, bool *whole)
+{
+    int pipes[2];
+    int how = 0;
+    assert_int_equal(pipe(pipes), 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        io_fault_arm(kind, nth, NULL);
+        write_until_killed(dir, pipes[1], 60);
+    }
+    close(pipes[1]);
+    const uint64_t told = last_told(pipes[0]);
+    close(pipes[0]);
+    assert_int_equal(waitpid(child, &how, 0), child);
+    *whole = WIFEXITED(how);
+    assert_true(*whole ? WEXITSTATUS(how) == 0 : WTERMSIG(how) == SIGKILL);
+    return told;
+}
+
+/* From an empty folder: each commit of LMDB, each rename, fsync and unlink, before it and after it. */
+static void survives_every_crash_point_until_a_run_is_whole(void **state)
+{
+    (void)state;
+    const enum io_fault kinds[] = {IO_FAULT_KILL, IO_FAULT_KILL_AFTER};
+    for (unsigned k = 0; k < 2; k++) {
+        bool whole = false;
+        uint64_t nth = 1;
+        for (; !whole; nth++) {
+            OWNED(scratch) struct scratch s = scratch_make();
+            const uint64_t told = run_to_crash_point(s.dir, kinds[k], nth, &whole);
+            check_log(s.dir, told);
+        }
+        assert_true(nth > 20);
+    }
+}
+
 static void a_huge_half_transaction_is_removed(void **state)
 {
     (void)state;
@@ -323,6 +362,7 @@ int main(void)
 #endif
         cmocka_unit_test(survives_being_killed_at_any_time),
         cmocka_unit_test(survives_being_killed_at_each_step_of_a_rotation),
+        cmocka_unit_test(survives_every_crash_point_until_a_run_is_whole),
         cmocka_unit_test(a_huge_half_transaction_is_removed),
         cmocka_unit_test(a_limit_of_file_size_loses_nothing),
     };

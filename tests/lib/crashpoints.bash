@@ -1,0 +1,121 @@
+# crashpoints: kills a program at its n-th crash point (PGSTRAND_IO_FAULT: every write, fsync, rename, unlink and mkdir of ours and
+# every commit of LMDB), for n in steps until a whole run completes. Source it after cluster.bash, pgstrand.bash and oracle.bash.
+#
+#   crash_sweep kill|killafter STEP FIRST COMMAND...    COMMAND kill:N runs once, and fails unless all is right afterwards; it
+#                                       sets crash_whole=yes when nothing was killed. STEP 1 and FIRST 1: every one of them
+#   crash_agent FAULT                   one run of the agent; the log equals the witness afterwards
+#   crash_seal, crash_full, crash_differential, crash_ship, crash_restore FAULT      the same for the commands
+
+crash_sweep() {
+    local action=$1 step=$2 first=$3 n
+    shift 3
+    crash_whole=no
+    for ((n = first; ; n += step)); do
+        "$@" "$action:$n" || complain "$* $action:$n" || return 1
+        [ "$crash_whole" = no ] || break
+    done
+    echo "$* $action: whole at $n" >&2
+    [ "$n" -gt "$first" ] || complain "$* was never killed"
+}
+
+# What one run of the agent sees: rows, a streamed transaction that spools, another that is rolled back, a message, a TRUNCATE.
+crash_work() {
+    oracle_sql "INSERT INTO journal (session, what) VALUES (1, 'a'), (1, 'b'); UPDATE doc SET n = n + 1 WHERE id < 5"
+    oracle_sql "BEGIN; INSERT INTO acct SELECT g, 'x', g, NULL FROM generate_series(5000, 5600) g; SAVEPOINT a;
+                UPDATE acct SET balance = 0 WHERE id >= 5000; ROLLBACK TO a; DELETE FROM acct WHERE id >= 5000; COMMIT"
+    oracle_sql "BEGIN; INSERT INTO bag VALUES (1, 'b1'); SELECT pg_logical_emit_message(false, 'note', 'x'); COMMIT; TRUNCATE pile" >/dev/null
+}
+
+# Dead, or done with all that was committed.
+crash_agent_settled() {
+    ! agent_running "$ORACLE_DATA" || pgstrand wait --data "$ORACLE_DATA" --timeout 2
+}
+
+crash_agent() {
+    PGSTRAND_IO_FAULT=$1 agent_start --no-wait "$ORACLE_DATA" || return 1
+    crash_work || return 1
+    wait_for 30 crash_agent_settled || return 1
+    if agent_running "$ORACLE_DATA"; then # now it seals, and may die of that
+        kill -TERM "$(agent_pid "$ORACLE_DATA")" 2>/dev/null || true
+    fi
+    local code
+    code=$(agent_exit_code "$ORACLE_DATA") || return 1
+    case $code in
+    0) crash_whole=yes ;;
+    137) ;;
+    *) complain "the agent ended with $code:" "$(agent_log "$ORACLE_DATA" | tail -n 3)" || return 1 ;;
+    esac
+    agent_start "$ORACLE_DATA" || return 1
+    pgstrand wait --data "$ORACLE_DATA" --timeout 60 >/dev/null || return 1
+    agent_stop "$ORACLE_DATA" || return 1
+    oracle_witness && oracle_check_log || return 1
+    [ -z "$(find "$ORACLE_DATA" -name '*.part')" ] || complain "half a file: $(find "$ORACLE_DATA" -name '*.part')"
+}
+
+# crash_command FAULT ARGS...: runs pgstrand with the fault; sets crash_whole.
+crash_command() {
+    local fault=$1 code=0
+    shift
+    PGSTRAND_IO_FAULT=$fault pgstrand "$@" --quiet >/dev/null 2>"$HARNESS/crash.err" || code=$?
+    case $code in
+    0) crash_whole=yes ;;
+    137) ;;
+    *) complain "pgstrand $* ended with $code:" "$(<"$HARNESS/crash.err")" || return 1 ;;
+    esac
+}
+
+crash_snapshots() {
+    pgstrand snapshots --data "$ORACLE_DATA" --json | jq length
+}
+
+# Killed while it seals: the chain is whole as it is, the next seal goes on, no number is left out, and nothing half is there.
+crash_sealed() {
+    local type=$1 fault=$2 before
+    before=$(crash_snapshots)
+    oracle_sql "INSERT INTO journal (session, what) VALUES (2, 'sealed')"
+    pgstrand wait --data "$ORACLE_DATA" >/dev/null || return 1
+    crash_command "$fault" seal --data "$ORACLE_DATA" --type "$type" || return 1
+    pgstrand verify --data "$ORACLE_DATA" >/dev/null || return 1
+    pgstrand seal --data "$ORACLE_DATA" --quiet >/dev/null || return 1
+    [ "$(crash_snapshots)" -gt "$before" ] || complain "nothing was sealed" || return 1
+    pgstrand verify --data "$ORACLE_DATA" >/dev/null || return 1
+    [ "$(pgstrand snapshots --data "$ORACLE_DATA" --json | jq '[.[].number] == [range(0; length)]')" = true ] ||
+        complain "numbers: $(pgstrand snapshots --data "$ORACLE_DATA" --json | jq -c '[.[].number]')" || return 1
+    [ -z "$(find "$ORACLE_DATA/snapshots" -name '*.part')" ] || complain "half a file is left"
+}
+
+crash_seal() {
+    crash_sealed incremental "$1"
+}
+
+crash_full() {
+    crash_sealed full "$1"
+}
+
+crash_differential() {
+    crash_sealed differential "$1"
+}
+
+# Killed while it ships: what is in the vault verifies or is not there yet, and the next run completes it.
+crash_ship() {
+    rm -rf "$HARNESS/vault"
+    crash_command "$1" ship --data "$ORACLE_DATA" vault || return 1
+    pgstrand ship --data "$ORACLE_DATA" vault --quiet >/dev/null || return 1
+    pgstrand verify --from "$HARNESS/vault" >/dev/null || return 1
+    [ -z "$(find "$HARNESS/vault" -name '*.part')" ] || complain "half a file is left in the vault"
+}
+
+# Killed while it restores: the target is as it was, or whole; the next run makes it whole.
+crash_restore() {
+    local target=crash_target tables
+    database_drop "$target" 2>/dev/null
+    database_new "$target"
+    crash_command "$1" restore --data "$ORACLE_DATA" --target "$(conninfo "$target")" || return 1
+    tables=$(sql "$target" "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace")
+    if [ "$tables" -eq 0 ]; then
+        pgstrand restore --data "$ORACLE_DATA" --target "$(conninfo "$target")" --quiet >/dev/null || return 1
+    fi
+    oracle_rows "$(conninfo "$ORACLE_DB")" >"$ORACLE_FILES/wanted"
+    oracle_rows "$(conninfo "$target")" >"$ORACLE_FILES/restored"
+    oracle_same_rows "$ORACLE_FILES/wanted" "$ORACLE_FILES/restored" "restored"
+}
