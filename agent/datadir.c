@@ -134,6 +134,8 @@ static status identity_from(const Pgstrand__IdentityRecord *record, struct ident
     TRY(uuid_from_bytes(view(record->device), "device", &id.device, e));
     TRY(uuid_from_bytes(view(record->node), "node", &id.node, e));
     TRY(uuid_from_bytes(view(record->incarnation), "incarnation", &id.incarnation, e));
+    if (record->has_previous_incarnation)
+        TRY(uuid_from_bytes(view(record->previous_incarnation), "previous incarnation", &id.previous, e));
     TRY(copy_text(record->device_name, "device name", sizeof id.device_name, id.device_name, e));
     TRY(copy_text(record->system_identifier, "system identifier", sizeof id.system_identifier,
                   id.system_identifier, e));

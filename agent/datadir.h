@@ -25,6 +25,7 @@ struct identity {
     uuid device;
     uuid node;
     uuid incarnation;
+    uuid previous; /* the incarnation before; UUID_NIL: this is the node's first */
     char device_name[128];
     char system_identifier[24]; /* decimal; empty: nothing captured yet */
     uint32_t timeline;

@@ -7,8 +7,8 @@
  * - actions: UUIDv8 (16 bytes) -> Action of action.proto
  * - commits: last seq of the commit, then its LSN (8 bytes big-endian each) -> Commit
  * - relations: version (4 bytes big-endian) -> Relation; every version that the segment's actions name
- * - meta: "format", "node", "incarnation", "position" (commit LSN, end LSN, last seq, commit time, latest
- * commit time: 8 bytes big-endian each), "next relation" (version)
+ * - meta: "format", "node", "incarnation", "since" (its first seq), "position" (commit LSN, end LSN, last
+ * seq, commit time, latest commit time: 8 bytes big-endian each), "next relation" (version)
  *
  * A large streamed transaction lies beside them in a file of its own, bulk-<first seq>.act, and has one entry
  * in `actions`: see logbulk.h and ADR-bulk-files.md. Readers see no difference.
@@ -19,6 +19,8 @@
  * Visibility: a transaction becomes visible all at once, when its commit record and the position are written.
  * Large ones are written in several LMDB transactions; what lies behind the last committed seq is invisible,
  * and is removed when the log is opened for writing.
+ *
+ * Incarnations: seq goes on over them, LSNs begin anew. Order and LSN searches are about the newest one.
  *
  * Threads: one writer (process-wide lock on DIR/writer.lock), many readers, in any process and also in the
  * writer's; each handle belongs to one thread at a time.
@@ -102,6 +104,13 @@ MUST_CHECK status logwriter_commit(struct logwriter *w, struct commit *c, err *e
  * transaction. */
 MUST_CHECK status logwriter_advance(struct logwriter *w, lsn end, err *e);
 
+/*
+ * Begins the next incarnation behind the last commit: what is put from now on is its, and the first commit
+ * may have any LSN. Nothing of it shows before the flush after that commit: then incarnation and commit
+ * appear at once. ERR_VALIDATION inside a transaction.
+ */
+MUST_CHECK status logwriter_succeed(struct logwriter *w, const uuid *incarnation, err *e);
+
 /* Makes everything since the last flush durable and, for whole transactions, visible. */
 MUST_CHECK status logwriter_flush(struct logwriter *w, err *e);
 
@@ -115,6 +124,8 @@ struct logreader;
 struct log_state {
     struct log_position position;
     uint64_t first_seq; /* oldest seq still held; last_seq + 1 when there is none */
+    uuid incarnation;
+    uint64_t since_seq; /* where the incarnation begins */
     uint64_t bytes;     /* disk space of all segments */
     uint32_t segments;
 };
@@ -151,9 +162,9 @@ MUST_CHECK status logreader_next(struct logreader *r, struct log_entry *out, boo
 MUST_CHECK status logreader_relation(struct logreader *r, uint32_t version, const struct relation **out,
                                      err *e);
 
-/* The seq before the first commit whose LSN is >= `before`, or whose time is >= `before_time` (commit times
- * may step back: what comes after the first later one is not looked at); the last seq when there is no such
- * commit. */
+/* The seq before the newest incarnation's first commit whose LSN is >= `before`, or whose time is >=
+ * `before_time` (commit times may step back: what comes after the first later one is not looked at); the last
+ * seq when there is no such commit. */
 MUST_CHECK status logreader_seq_before_lsn(struct logreader *r, lsn before, uint64_t *seq, err *e);
 MUST_CHECK status logreader_seq_before_time(struct logreader *r, pgtime before_time, uint64_t *seq, err *e);
 

@@ -16,6 +16,9 @@ void chain_free(struct chain *c)
         free(c->link[i].name);
         pbmem_free((ProtobufCMessage *)c->link[i].commit);
     }
+    for (size_t i = 0; i < c->older_count; i++)
+        free(c->older[i]);
+    free(c->older);
     free(c->link);
     free(c->dir);
     free(c);
@@ -28,12 +31,16 @@ static bool same(const ProtobufCBinaryData *a, const ProtobufCBinaryData *b)
     return a->len == b->len && memcmp(a->data, b->data, a->len) == 0;
 }
 
+bool chain_same_incarnation(const struct chain_link *a, const struct chain_link *b)
+{
+    return same(&a->commit->header->incarnation, &b->commit->header->incarnation);
+}
+
 /* What all links of a chain have in common. */
 static status same_origin(const struct chain_link *first, const struct chain_link *link, err *e)
 {
     const Pgstrand__SnapshotHeader *a = first->commit->header, *b = link->commit->header;
     const char *what = !same(&a->node, &b->node)                                      ? "node"
-                       : !same(&a->incarnation, &b->incarnation)                      ? "incarnation"
                        : !same(&a->dataset, &b->dataset)                              ? "dataset"
                        : !same(&a->device, &b->device)                                ? "device"
                        : !same(&first->commit->device_key, &link->commit->device_key) ? "device key"
@@ -87,10 +94,13 @@ static status spans(const struct chain *c, size_t at, err *e)
 static status follows(const struct chain_link *before, const struct chain_link *link, err *e)
 {
     const Pgstrand__SnapshotHeader *p = before->commit->header, *h = link->commit->header;
-    if (h->number == p->number)
+    if (!chain_same_incarnation(before, link)) {
+        if (h->number != 0)
+            return err_set(e, ERR_STORAGE, "%s: another incarnation than the rest of the folder", link->name);
+    } else if (h->number == p->number)
         return err_set(e, ERR_STORAGE, "the chain forks: %s and %s have one number", before->name,
                        link->name);
-    if (h->number != p->number + 1)
+    else if (h->number != p->number + 1)
         return err_set(e, ERR_STORAGE, "the chain has a gap: number %" PRIu64 " is missing before %s",
                        p->number + 1, link->name);
     if (!h->has_parent || !same(&h->parent, &p->snapshot))
@@ -133,36 +143,169 @@ static status check(const struct chain *c, err *e)
 
 /* ---- loading ---- */
 
-static status load_link(struct chain *c, char *name, err *e)
+#define OLDER_MAX 100000 /* incarnations before: more is damage */
+
+static status load_link(struct chain *c, const char *dir, const char *name, err *e)
 {
     struct chain_link *more = realloc(c->link, (c->count + 1) * sizeof *more);
     if (more == NULL)
         return err_no_memory(e);
     c->link = more;
     struct chain_link *link = &c->link[c->count];
-    *link = (struct chain_link){0};
-    TRY(snapcommit_load(c->dir, name, &link->commit, link->hash, e));
+    *link = (struct chain_link){.dir = dir};
+    TRY(snapcommit_load(dir, name, &link->commit, link->hash, e));
     link->name = strdup(name);
     c->count++;
     return link->name == NULL ? err_no_memory(e) : DONE;
 }
 
+static bool is_snapshot(const struct chain_link *link, const ProtobufCBinaryData *id)
+{
+    return same(&link->commit->header->snapshot, id);
+}
+
+/* Puts the links of an older folder, up to the one with this UUID, before those that are there: what came
+ * behind it was given up when the next incarnation began. */
+static status prepend(struct chain *c, const char *dir, const ProtobufCBinaryData *last, err *e)
+{
+    OWNED(io_names) struct io_names names = {0};
+    const size_t later = c->count;
+    TRY(snapnames_committed(dir, &names, e));
+    for (size_t i = 0; i < names.count; i++) {
+        TRY(load_link(c, dir, names.name[i], e));
+        if (is_snapshot(&c->link[c->count - 1], last))
+            break;
+    }
+    struct chain_link *sorted = calloc(c->count + 1, sizeof *sorted);
+    if (sorted == NULL)
+        return err_no_memory(e);
+    const size_t added = c->count - later;
+    memcpy(sorted, c->link + later, added * sizeof *sorted);
+    memcpy(sorted + added, c->link, later * sizeof *sorted);
+    free(c->link);
+    c->link = sorted;
+    c->own += added;
+    return DONE;
+}
+
+/* Does the folder hold the snapshot with this UUID? */
+static status holds(const char *dir, const ProtobufCBinaryData *id, bool *out, err *e)
+{
+    OWNED(io_names) struct io_names names = {0};
+    *out = false;
+    TRY(snapnames_committed(dir, &names, e));
+    for (size_t i = 0; i < names.count && !*out; i++) {
+        struct snapname name;
+        *out = snapname_parse(names.name[i], &name) &&
+               bytes_equal(bytes_of(name.id.b, sizeof name.id.b), bytes_of(id->data, id->len));
+    }
+    return DONE;
+}
+
+/* The folder beside this one that holds the snapshot; NULL: none does. */
+static status find_folder(const char *dir, const ProtobufCBinaryData *id, char **out, err *e)
+{
+    OWNED(io_names) struct io_names names = {0};
+    const char *slash = strrchr(dir, '/');
+    OWNED(text)
+    char *above = slash == NULL ? strdup(".") : strndup(dir, slash == dir ? 1 : (size_t)(slash - dir));
+    *out = NULL;
+    if (above == NULL)
+        return err_no_memory(e);
+    TRY(io_list(above, &names, e));
+    for (size_t i = 0; i < names.count; i++) {
+        OWNED(text) char *path = io_join(above, names.name[i]);
+        bool found = false;
+        uuid incarnation;
+        err ignored = ERR_INIT;
+        if (path == NULL)
+            return err_no_memory(e);
+        if (!uuid_parse(names.name[i], &incarnation, &ignored).ok ||
+            (slash != NULL && strcmp(names.name[i], slash + 1) == 0))
+            continue;
+        TRY(holds(path, id, &found, e));
+        if (found) {
+            *out = path;
+            path = NULL;
+            return DONE;
+        }
+    }
+    return DONE;
+}
+
+static status add_older(struct chain *c, char **dir, err *e)
+{
+    char **more = realloc(c->older, (c->older_count + 1) * sizeof *more);
+    if (more == NULL)
+        return err_no_memory(e);
+    c->older = more;
+    c->older[c->older_count++] = *dir;
+    *dir = NULL;
+    return DONE;
+}
+
+/* Back over the incarnations before, as long as the first link names a parent. */
+static status load_older(struct chain *c, err *e)
+{
+    const char *dir = c->dir;
+    while (c->count > 0 && c->link[0].commit->header->has_parent && c->older_count < OLDER_MAX) {
+        const struct chain_link *first = &c->link[0];
+        const ProtobufCBinaryData parent = first->commit->header->parent;
+        OWNED(text) char *before = NULL;
+        uuid id;
+        char text[UUID_TEXT];
+        TRY(uuid_from_bytes(bytes_of(parent.data, parent.len), "parent", &id, e));
+        TRY(find_folder(dir, &parent, &before, e));
+        if (before == NULL)
+            return err_set(e, ERR_STORAGE,
+                           "%s: its parent %s, the last of the incarnation before, is missing: bring that "
+                           "incarnation's folder here, too",
+                           first->name, uuid_format(&id, text));
+        dir = before;
+        TRY(add_older(c, &before, e));
+        TRY(prepend(c, dir, &parent, e));
+    }
+    return DONE;
+}
+
+static status load_all(struct chain *c, err *e)
+{
+    OWNED(io_names) struct io_names names = {0};
+    TRY(snapnames_committed(c->dir, &names, e));
+    for (size_t i = 0; i < names.count; i++)
+        TRY(load_link(c, c->dir, names.name[i], e));
+    if (c->count > 0 && c->link[0].commit->header->number != 0)
+        return is_first(&c->link[0], e);
+    TRY(load_older(c, e));
+    return check(c, e);
+}
+
 status chain_load(const char *dir, struct chain **out, err *e)
 {
     OWNED(chain) struct chain *c = calloc(1, sizeof *c);
-    OWNED(io_names) struct io_names names = {0};
     if (c == NULL)
         return err_no_memory(e);
     c->dir = strdup(dir);
     if (c->dir == NULL)
         return err_no_memory(e);
-    TRY(snapnames_committed(dir, &names, e));
-    for (size_t i = 0; i < names.count; i++)
-        TRY(load_link(c, names.name[i], e));
-    if (!check(c, e).ok)
+    if (!load_all(c, e).ok)
         return err_wrap(e, "%s", dir);
     *out = c;
     c = NULL;
+    return DONE;
+}
+
+status chain_succeed(struct chain *c, const char *dir, err *e)
+{
+    char *next = strdup(dir);
+    if (next == NULL)
+        return err_no_memory(e);
+    if (!add_older(c, &c->dir, e).ok) {
+        free(next);
+        return FAILED;
+    }
+    c->dir = next;
+    c->own = c->count;
     return DONE;
 }
 

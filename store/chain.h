@@ -1,7 +1,12 @@
 /*
- * chain: the snapshots of one (node, incarnation) in a folder, checked as a chain: numbers without gaps from
- * 0, each child naming its parent by UUID and by the hash of the parent's commit, seq ranges adjoining (a
- * DIFFERENTIAL's is all there is since the newest FULL), one dataset, one device key, no fork.
+ * chain: the snapshots of one (node, incarnation) in a folder, and those of the incarnations before it,
+ * checked as a chain: numbers without gaps from 0 in each incarnation, each child naming its parent by UUID
+ * and by the hash of the parent's commit, seq ranges adjoining (a DIFFERENTIAL's is all there is since the
+ * newest FULL), one dataset, one device key, no fork.
+ *
+ * The first snapshot of a node's first incarnation has no parent. That of a later one names the last one of
+ * the incarnation before, which lies in a folder beside; so the links of the whole lineage stand in a row,
+ * and a later incarnation may begin with an INCREMENTAL.
  *
  * Ownership: chain_load -> caller -> chain_free (NULL-safe). Threads: immutable after loading.
  */
@@ -13,22 +18,33 @@
 #include <snapshot.pb-c.h>
 
 struct chain_link {
+    const char *dir; /* of its incarnation; borrowed from the chain */
     char *name;
     Pgstrand__SnapshotCommit *commit;
     uint8_t hash[SHA256_LEN]; /* of the .commit */
 };
 
 struct chain {
-    char *dir;
-    struct chain_link *link; /* by number */
+    char *dir;               /* of the last incarnation */
+    struct chain_link *link; /* oldest first; its number starts again at 0 with each incarnation */
     size_t count;
+    size_t own;   /* index of the first link that lies in `dir` */
+    char **older; /* the folders of the incarnations before, newest first */
+    size_t older_count;
 };
 
-/* Loads every commit of the folder and checks the chain; ERR_STORAGE says which link is missing, forked or
- * does not fit. Empty folder: count 0. */
+/* Loads every commit of the folder and of the incarnations it goes back to, and checks the chain; ERR_STORAGE
+ * says which link is missing, forked or does not fit. Empty folder: count 0. */
 MUST_CHECK status chain_load(const char *dir, struct chain **out, err *e);
 void chain_free(struct chain *c);
 OWN_POINTER(chain, chain_free);
+
+/* The chain goes on in another folder, which holds nothing yet: the next link is number 0 of a new
+ * incarnation. */
+MUST_CHECK status chain_succeed(struct chain *c, const char *dir, err *e);
+
+/* Are both of one incarnation, whose LSNs can be compared? */
+bool chain_same_incarnation(const struct chain_link *a, const struct chain_link *b);
 
 /* By UUID or by name given at sealing; NULL when there is none. */
 const struct chain_link *chain_find(const struct chain *c, const char *uuid_or_name);

@@ -44,9 +44,10 @@ status logfind_commit_at(const char *dir, uint64_t seq, struct buf *keep, struct
     return commit_decode(buf_view(keep), out, e);
 }
 
-/* Looks through one segment; *stopped: *seq is the answer, else it is the last seq of the segment. */
-static status scan(struct logsegment *s, const struct logfind_limit *limit, uint64_t *seq, bool *stopped,
-                   err *e)
+/* Looks through one segment; *stopped: *seq is the answer, else it is the last seq of the segment. LSNs of
+ * commits before `since` are another incarnation's. */
+static status scan(struct logsegment *s, const struct logfind_limit *limit, uint64_t since, uint64_t *seq,
+                   bool *stopped, err *e)
 {
     OWNED(lmdbtxn) struct lmdbtxn t = {0};
     OWNED(lmdbcursor) struct lmdbcursor c = {0};
@@ -57,7 +58,8 @@ static status scan(struct logsegment *s, const struct logfind_limit *limit, uint
     TRY(lmdbenv_cursor(&t, LOG_COMMITS, &c, e));
     *seq = meta.position.last_seq;
     *stopped = false;
-    if (meta.position.commit_lsn < limit->lsn && meta.latest_time < limit->time)
+    if ((meta.position.commit_lsn < limit->lsn || meta.position.last_seq < since) &&
+        meta.latest_time < limit->time)
         return DONE; /* all of it is before */
     TRY(lmdbenv_move(&c, LMDBENV_FIRST, &found, e));
     while (found) {
@@ -65,7 +67,7 @@ static status scan(struct logsegment *s, const struct logfind_limit *limit, uint
         TRY(commit_decode(c.value, &commit, e));
         if (commit.last_seq > meta.position.last_seq)
             break; /* not visible */
-        *stopped = commit.lsn >= limit->lsn || commit.time >= limit->time;
+        *stopped = (commit.lsn >= limit->lsn && commit.last_seq >= since) || commit.time >= limit->time;
         if (*stopped) {
             *seq = commit.first_seq - 1;
             break;
@@ -79,14 +81,16 @@ status logfind_before(const char *dir, const struct logfind_limit *limit, uint64
 {
     OWNED(logsegment_list) struct logsegment_list list = {0};
     OWNED(logsegment) struct logsegment s = {0};
+    struct logmeta newest;
     bool stopped = false;
     size_t at = 0;
     TRY(logsegment_find(dir, UINT64_MAX, &list, &at, &s, e));
+    TRY(read_meta(&s, &newest, e));
     uint64_t next = list.first[0];
     for (bool last = false; !stopped && !last;) {
         TRY(logsegment_find(dir, next, &list, &at, &s, e));
         last = at + 1 == list.count;
-        TRY(scan(&s, limit, seq, &stopped, e));
+        TRY(scan(&s, limit, newest.since_seq, seq, &stopped, e));
         next = *seq + 1;
     }
     return DONE;

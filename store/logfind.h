@@ -13,7 +13,7 @@ MUST_CHECK status logfind_commit_at(const char *dir, uint64_t seq, struct buf *k
 
 /* The seq before the first visible commit that is not before both limits. */
 struct logfind_limit {
-    lsn lsn;     /* UINT64_MAX: none */
+    lsn lsn;     /* UINT64_MAX: none; of the newest incarnation */
     pgtime time; /* INT64_MAX: none */
 };
 MUST_CHECK status logfind_before(const char *dir, const struct logfind_limit *limit, uint64_t *seq, err *e);

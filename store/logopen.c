@@ -66,6 +66,7 @@ static status create_first(struct logwriter *w, const struct log_options *option
         .position = {.end_lsn = options->start_lsn, .last_seq = options->start_seq},
         .latest_time = INT64_MIN,
         .next_relation = 1,
+        .since_seq = options->start_seq + 1,
     };
     return logsegment_create(w->dir, options->start_seq + 1, &meta, w->relations, e);
 }

@@ -102,8 +102,11 @@ status logreader_state(struct logreader *r, struct log_state *out, err *e)
     TRY(logsegment_find(r->dir, UINT64_MAX, &r->list, &at, &r->newest, e));
     TRY(lmdbenv_begin(r->newest.env, LMDBENV_READING, 0, &t, e));
     TRY(logsegment_read_meta(&t, &meta, e));
-    *out = (struct log_state){
-        .position = meta.position, .first_seq = r->list.first[0], .segments = (uint32_t)r->list.count};
+    *out = (struct log_state){.position = meta.position,
+                              .first_seq = r->list.first[0],
+                              .incarnation = meta.incarnation,
+                              .since_seq = meta.since_seq,
+                              .segments = (uint32_t)r->list.count};
     TRY(logbulk_bytes(r->dir, out->first_seq, &out->bytes, e));
     for (size_t i = 0; i < r->list.count; i++)
         out->bytes += logsegment_bytes(r->dir, r->list.first[i]);

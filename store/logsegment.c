@@ -137,6 +137,14 @@ status logsegment_write_position(struct lmdbtxn *t, const struct logmeta *meta, 
     return write_meta(t, "position", raw, sizeof raw, e);
 }
 
+status logsegment_write_incarnation(struct lmdbtxn *t, const struct logmeta *meta, err *e)
+{
+    uint8_t raw[8];
+    put_be(raw, meta->since_seq, 8);
+    TRY(write_meta(t, "incarnation", meta->incarnation.b, sizeof meta->incarnation.b, e));
+    return write_meta(t, "since", raw, sizeof raw, e);
+}
+
 status logsegment_write_next_relation(struct lmdbtxn *t, uint32_t next, err *e)
 {
     uint8_t raw[4];
@@ -171,6 +179,20 @@ static status read_uuid(struct lmdbtxn *t, const char *key, uuid *out, err *e)
     return uuid_from_bytes(bytes_of(r.at, r.left), key, out, e);
 }
 
+/* Logs that were made before there could be several incarnations do not have it. */
+static status read_since(struct lmdbtxn *t, uint64_t *out, err *e)
+{
+    struct bytes raw;
+    bool found = false;
+    *out = 1;
+    TRY(lmdbenv_get(t, LOG_META, bytes_text("since"), &raw, &found, e));
+    if (!found)
+        return DONE;
+    struct reader r = reader_over(raw);
+    *out = reader_u64(&r);
+    return reader_done(&r, "where the log's incarnation begins", e);
+}
+
 status logsegment_read_meta(struct lmdbtxn *t, struct logmeta *out, err *e)
 {
     struct reader r;
@@ -193,7 +215,8 @@ status logsegment_read_meta(struct lmdbtxn *t, struct logmeta *out, err *e)
     TRY(reader_done(&r, "the log's position", e));
     TRY(read_record(t, "next relation", &r, e));
     out->next_relation = reader_u32(&r);
-    return reader_done(&r, "the log's next relation version", e);
+    TRY(reader_done(&r, "the log's next relation version", e));
+    return read_since(t, &out->since_seq, e);
 }
 
 /* ---- making, opening, removing ---- */
@@ -206,7 +229,7 @@ static status fill(struct lmdbenv *env, const struct logmeta *meta, struct relca
     TRY(lmdbenv_begin(env, LMDBENV_WRITING, 0, &t, e));
     TRY(write_format(&t, LOG_FORMAT_PLAIN, e));
     TRY(write_meta(&t, "node", meta->node.b, sizeof meta->node.b, e));
-    TRY(write_meta(&t, "incarnation", meta->incarnation.b, sizeof meta->incarnation.b, e));
+    TRY(logsegment_write_incarnation(&t, meta, e));
     TRY(logsegment_write_position(&t, meta, e));
     TRY(logsegment_write_next_relation(&t, meta->next_relation, e));
     for (size_t i = 0; i < count; i++)

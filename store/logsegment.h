@@ -32,6 +32,7 @@ struct logmeta {
     struct log_position position;
     pgtime latest_time;     /* the largest commit time up to the position: commit times may step back */
     uint32_t next_relation; /* version of the next new relation */
+    uint64_t since_seq;     /* first seq of the incarnation: LSNs before it are another's */
 };
 
 /* First seqs of the segments in DIR, ascending. */
@@ -78,6 +79,8 @@ MUST_CHECK status logsegment_read_meta(struct lmdbtxn *t, struct logmeta *out, e
 /* A transaction in a file of its own belongs to this segment (logbulk.h). */
 MUST_CHECK status logsegment_mark_bulk(struct lmdbtxn *t, err *e);
 MUST_CHECK status logsegment_write_position(struct lmdbtxn *t, const struct logmeta *meta, err *e);
+/* Incarnation and since_seq. */
+MUST_CHECK status logsegment_write_incarnation(struct lmdbtxn *t, const struct logmeta *meta, err *e);
 MUST_CHECK status logsegment_write_next_relation(struct lmdbtxn *t, uint32_t next, err *e);
 MUST_CHECK status logsegment_write_relation(struct lmdbtxn *t, const struct relation *r, err *e);
 

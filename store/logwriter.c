@@ -121,8 +121,9 @@ static bool moved(const struct logwriter *w)
 {
     const struct log_position *a = &w->flushed.position;
     const struct log_position *b = &w->pending.position;
-    return w->txn.env != NULL || a->commit_lsn != b->commit_lsn || a->end_lsn != b->end_lsn ||
-           a->last_seq != b->last_seq || a->commit_time != b->commit_time;
+    return w->txn.env != NULL || !uuid_equal(&w->flushed.incarnation, &w->pending.incarnation) ||
+           a->commit_lsn != b->commit_lsn || a->end_lsn != b->end_lsn || a->last_seq != b->last_seq ||
+           a->commit_time != b->commit_time;
 }
 
 static status flush(struct logwriter *w, err *e)
@@ -130,6 +131,8 @@ static status flush(struct logwriter *w, err *e)
     if (!moved(w))
         return DONE;
     TRY(ready(w, 0, e));
+    if (!uuid_equal(&w->flushed.incarnation, &w->pending.incarnation))
+        TRY(logsegment_write_incarnation(&w->txn, &w->pending, e));
     TRY(logsegment_write_position(&w->txn, &w->pending, e));
     TRY(store(w, e));
     w->flushed = w->pending;
@@ -273,7 +276,7 @@ static status put(struct logwriter *w, const struct action *a, lsn commit_lsn, e
     buf_reset(&w->scratch);
     action_encode(a, false, &w->scratch);
     TRY(buf_done(&w->scratch, e));
-    TRY(uuid_v8_action(w->hasher, &w->flushed.node, &w->flushed.incarnation, commit_lsn,
+    TRY(uuid_v8_action(w->hasher, &w->flushed.node, &w->pending.incarnation, commit_lsn,
                        w->next_seq - logstate_first(w), w->next_seq, &id, e));
     TRY(ready_for(w, w->scratch.len, e));
     TRY(ensure_relations(w, a, e));
@@ -405,6 +408,20 @@ status logwriter_advance(struct logwriter *w, lsn end, err *e)
         return err_set(e, ERR_VALIDATION, "the log's position cannot be moved inside a transaction");
     if (end > w->pending.position.end_lsn)
         w->pending.position.end_lsn = end;
+    return DONE;
+}
+
+status logwriter_succeed(struct logwriter *w, const uuid *incarnation, err *e)
+{
+    if (in_progress(w))
+        return err_set(e, ERR_VALIDATION, "an incarnation of the log cannot end inside a transaction");
+    TRY(logwriter_flush(w, e));
+    if (w->segment.first_seq != w->next_seq)
+        TRY(settle(w, rotate(w, e), e)); /* a segment is of one incarnation: ids are made from it when read */
+    w->pending.incarnation = *incarnation;
+    w->pending.since_seq = logstate_first(w);
+    w->pending.position.commit_lsn = LSN_NONE;
+    w->pending.position.end_lsn = LSN_NONE;
     return DONE;
 }
 

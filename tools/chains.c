@@ -28,8 +28,8 @@ static status load_item(struct vault *v, const struct vault_chain *which, struct
 
 static int64_t began(const struct chains_item *item)
 {
-    return item->chain != NULL && item->chain->count > 0 ? item->chain->link[0].commit->header->created
-                                                         : INT64_MAX;
+    const struct chain *c = item->chain;
+    return c != NULL && c->count > c->own ? c->link[c->own].commit->header->created : INT64_MAX;
 }
 
 static int by_beginning(const void *a, const void *b)

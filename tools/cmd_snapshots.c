@@ -30,7 +30,7 @@ static status print_list_json(const struct listing *l, err *e)
     OWNED(json) json_t *list = json_array();
     for (size_t i = 0; i < l->chains->count; i++) {
         const struct chain *chain = l->chains->item[i].chain;
-        for (size_t n = 0; n < chain->count; n++) {
+        for (size_t n = chain->own; n < chain->count; n++) {
             json_t *o = NULL;
             TRY(link_json(l, &chain->link[n], &o, e));
             jsonout_append(&list, o);
@@ -106,7 +106,7 @@ static status print_list(const struct listing *l, err *e)
         const struct chains_item *item = &l->chains->item[i];
         OWNED(output_table)
         struct output_table t = {.column = columns, .columns = sizeof columns / sizeof columns[0]};
-        for (size_t n = 0; n < item->chain->count; n++)
+        for (size_t n = item->chain->own; n < item->chain->count; n++)
             TRY(add_link(&t, l, item->chain, n, e));
         if (l->chains->count > 1)
             (void)printf("%snode %s, incarnation %s\n", i > 0 ? "\n" : "", uuid_format(&item->node, node),

@@ -40,7 +40,6 @@ static status look_at_agent(struct datadir *d, struct health *h, err *e)
     PB_OWNED(Pgstrand__AgentState) *state = NULL;
     char ago[OUTPUT_TEXT];
 
-    h->agent = agentstate_life(d);
     if (h->agent != AGENT_RUNNING)
         return problem(h, e, "%s", agentstate_words(h->agent));
     TRY(agentstate_load(d, &state, e));
@@ -57,13 +56,14 @@ static status look_at_agent(struct datadir *d, struct health *h, err *e)
     return DONE;
 }
 
-static status look_at_setup(struct datadir *d, struct health *h, err *e)
+static status look_at_setup(struct datadir *d, struct health *h, bool *ready, err *e)
 {
     PB_OWNED(Pgstrand__SetupRecord) *setup = NULL;
     TRY(agentstate_setup(d, &setup, e));
-    if (setup == NULL || !setup->complete)
-        return problem(h, e, "init did not finish: run pgstrand init again");
-    return DONE;
+    *ready = setup != NULL && setup->complete;
+    if (setup == NULL)
+        return problem(h, e, "no database is captured here yet: run pgstrand init");
+    return *ready ? DONE : problem(h, e, "init did not finish: run pgstrand init again");
 }
 
 /* ---- the log ---- */
@@ -97,16 +97,24 @@ static status look_at_chain(struct datadir *d, struct health *h, err *e)
 {
     OWNED(vault) struct vault *own = NULL;
     OWNED(vault_names) struct vault_names names = {0};
+    OWNED(text) char *dir = NULL;
+    const uuid *incarnation = &d->identity.incarnation;
     PB_OWNED(Pgstrand__SnapshotCommit) *commit = NULL;
     uint8_t hash[SHA256_LEN];
     err why = ERR_INIT;
 
     TRY(vault_open(d->snapshots, false, &own, e));
-    TRY(vault_list(own, &d->identity.node, &d->identity.incarnation, &names, e));
+    TRY(vault_list(own, &d->identity.node, incarnation, &names, e));
+    if (names.count == 0 && !uuid_equal(&d->identity.previous, &UUID_NIL)) {
+        vault_names_free(&names); /* the present one has sealed nothing yet */
+        incarnation = &d->identity.previous;
+        TRY(vault_list(own, &d->identity.node, incarnation, &names, e));
+    }
     if (names.count == 0)
         return problem(h, e, "there is no snapshot yet: nothing could be restored");
     const char *last = names.name[names.count - 1];
-    if (!snapcommit_load(d->chain, last, &commit, hash, &why).ok)
+    TRY(vault_local_dir(own, &d->identity.node, incarnation, &dir, e));
+    if (!snapcommit_load(dir, last, &commit, hash, &why).ok)
         return problem(h, e, "the last snapshot is damaged: %s", why.message);
     TRY(uuid_from_bytes(bytes_of(commit->header->snapshot.data, commit->header->snapshot.len), "snapshot",
                         &h->snapshot, e));
@@ -213,16 +221,25 @@ static status look_at_server(struct datadir *d, struct health *h, err *e)
     return look_at_slot(d, h, e);
 }
 
+static status look_around(struct datadir *d, struct health *h, err *e)
+{
+    TRY(look_at_agent(d, h, e));
+    TRY(look_at_log(d, h, e));
+    TRY(look_at_server(d, h, e));
+    TRY(look_at_chain(d, h, e));
+    return catalog_each(d->catalog, CATALOG_BREAK, on_break, h, e);
+}
+
 status health_look(struct datadir *d, struct health *out, err *e)
 {
     OWNED(health) struct health h = {.lag_seconds = -1};
 
-    TRY(look_at_setup(d, &h, e));
-    TRY(look_at_agent(d, &h, e));
-    TRY(look_at_log(d, &h, e));
-    TRY(look_at_server(d, &h, e));
-    TRY(look_at_chain(d, &h, e));
-    TRY(catalog_each(d->catalog, CATALOG_BREAK, on_break, &h, e));
+    bool ready = false;
+
+    TRY(look_at_setup(d, &h, &ready, e));
+    h.agent = agentstate_life(d);
+    if (ready) /* before that, all else is a consequence */
+        TRY(look_around(d, &h, e));
     h.store_bytes = diskusage_of(d->root);
     *out = h;
     h = (struct health){0};

@@ -18,7 +18,7 @@ status baserows_open(const struct plan *p, const struct plan_table *t, struct ba
     if (b == NULL)
         return err_no_memory(e);
     b->table = t->message->number;
-    TRY(snapreader_open(p->chain->dir, p->chain->link[p->base].name, &b->reader, e));
+    TRY(snapreader_open(p->chain->link[p->base].dir, p->chain->link[p->base].name, &b->reader, e));
     TRY(snapreader_section(b->reader, (enum tier)t->message->tier, PGSTRAND__SECTION_KIND__ROWS, &found, e));
     if (!found) {
         snapreader_close(b->reader);
@@ -63,7 +63,7 @@ status baserows_bytes(const struct plan *p, uint64_t *bytes, err *e)
     OWNED(memory) uint64_t *by_number = calloc(numbers, sizeof *by_number);
     if (by_number == NULL)
         return err_no_memory(e);
-    TRY(snapreader_open(p->chain->dir, p->chain->link[p->base].name, &reader, e));
+    TRY(snapreader_open(p->chain->link[p->base].dir, p->chain->link[p->base].name, &reader, e));
     for (enum tier tier = TIER_BUSINESS; tier <= TIER_DEVICE; tier++)
         TRY(bytes_of_tier(reader, tier, by_number, numbers, e));
     for (size_t i = 0; i < p->count; i++)

@@ -30,7 +30,7 @@ status chainconf_load(const struct job *job, struct config **out, err *e)
     PB_OWNED(Pgstrand__Config) *config = NULL;
     struct snap_payload payload;
     bool found = false, end = false;
-    TRY(snapreader_open(p->chain->dir, p->chain->link[p->base].name, &r, e));
+    TRY(snapreader_open(p->chain->link[p->base].dir, p->chain->link[p->base].name, &r, e));
     TRY(snapreader_section(r, TIER_BUSINESS, PGSTRAND__SECTION_KIND__CONFIG, &found, e));
     if (found)
         TRY(snapreader_next(r, 0, &payload, &end, e));

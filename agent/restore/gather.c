@@ -102,18 +102,19 @@ static status table_of(struct gather *g, const struct source_action *a, const st
 
 /* Bases of several times: what is older than the table's own base, or of a table that is gone since, may have
  * another shape and is none of ours. */
-static bool is_before_base(const struct gather *g, const struct relation *r, lsn at)
+static bool is_before_base(const struct gather *g, const struct relation *r, const struct commit *c)
 {
-    if (at >= g->plan->base_lsn)
+    if (!plan_is_before(g->plan, c->last_seq, c->lsn, g->plan->base_lsn))
         return false;
     const struct plan_table *t = plantable_find(g->plan, &r->table);
-    return t == NULL || at < t->message->base_lsn;
+    return t == NULL || c->lsn < t->message->base_lsn;
 }
 
 /* What the base of this table already has is passed over. */
 static bool counts(struct gather *g, int table, const struct commit *c)
 {
-    return table >= 0 && c->lsn >= g->plan->table[table].message->base_lsn;
+    return table >= 0 &&
+           !plan_is_before(g->plan, c->last_seq, c->lsn, g->plan->table[table].message->base_lsn);
 }
 
 static status take_truncate(struct gather *g, const struct source_action *a, err *e)
@@ -123,7 +124,7 @@ static status take_truncate(struct gather *g, const struct source_action *a, err
         const struct relation *r = NULL;
         int table;
         TRY(source_relation(g->source, v, &r, e));
-        if (is_before_base(g, r, a->commit.lsn))
+        if (is_before_base(g, r, &a->commit))
             continue;
         TRY(table_of(g, a, r, &table, e));
         if (!counts(g, table, &a->commit))
@@ -137,7 +138,7 @@ static status take_truncate(struct gather *g, const struct source_action *a, err
 
 static status take_ddl(struct gather *g, const struct source_action *a, err *e)
 {
-    if (a->commit.lsn < g->plan->base_lsn)
+    if (plan_is_before(g->plan, a->commit.last_seq, a->commit.lsn, g->plan->base_lsn))
         return DONE; /* the base was taken after it */
     char tag[128];
     size_t len = a->action.prefix.len < sizeof tag - 1 ? a->action.prefix.len : sizeof tag - 1;
@@ -158,7 +159,7 @@ static status take(struct gather *g, const struct source_action *a, err *e)
     if (a->relation == NULL)
         return err_set(e, ERR_STORAGE, "%s at seq %" PRIu64 " names no relation; run pgstrand verify",
                        action_kind_name(a->action.kind), a->seq);
-    if (is_before_base(g, a->relation, a->commit.lsn))
+    if (is_before_base(g, a->relation, &a->commit))
         return DONE;
     TRY(table_of(g, a, a->relation, &table, e));
     if (!counts(g, table, &a->commit))

@@ -1,5 +1,6 @@
 #include "agent/restore/place.h"
 
+#include "agent/lineage.h"
 #include "store/io.h"
 #include "store/vault.h"
 
@@ -30,9 +31,9 @@ static status own_chain(struct datadir *d, struct place *out, err *e)
         return err_set(e, ERR_VALIDATION,
                        "%s has no chain of its own: say where to restore from with --from VAULT", d->root);
     TRY(find_log(d, &out->log, e));
-    if (!io_exists(d->chain))
+    if (!io_exists(d->chain) && uuid_equal(&d->identity.previous, &UUID_NIL))
         return err_set(e, ERR_VALIDATION, "there is no snapshot in %s yet: run pgstrand init", d->chain);
-    return chain_load(d->chain, &out->chain, e);
+    return lineage_load(d, &out->chain, e);
 }
 
 /* The one node of the vault, or the one that was asked for. */

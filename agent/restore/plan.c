@@ -13,13 +13,20 @@ void plan_free(struct plan *p)
     if (p == NULL)
         return;
     free(p->table);
+    lsnspans_fini(&p->spans);
     pbmem_free((ProtobufCMessage *)p->schema);
     free(p);
 }
 
 bool plan_is_beyond(const struct plan *p, const struct commit *c)
 {
-    return c->last_seq > p->stop_seq || c->time > p->stop_time || c->lsn > p->stop_lsn;
+    return c->last_seq > p->stop_seq || c->time > p->stop_time ||
+           (c->lsn > p->stop_lsn && c->last_seq >= p->stop_lsn_from);
+}
+
+bool plan_is_before(const struct plan *p, uint64_t seq, lsn commit, lsn at)
+{
+    return seq <= p->base_span.last_seq && commit < at;
 }
 
 size_t plan_last_link(const struct plan *p, uint64_t seq)
@@ -62,10 +69,8 @@ static status find_end(const struct plan *p, struct end *out, err *e)
     struct log_state state;
     TRY(logreader_open(p->log, &log, e));
     TRY(logreader_state(log, &state, e));
-    if (state.position.last_seq > out->seq)
-        out->seq = state.position.last_seq;
-    if (state.position.end_lsn > out->lsn)
-        out->lsn = state.position.end_lsn;
+    if (state.position.last_seq >= out->seq)
+        *out = (struct end){state.position.last_seq, state.position.end_lsn};
     return DONE;
 }
 
@@ -79,9 +84,23 @@ static status snapshot_limit(struct plan *p, const struct restore_target *t, err
     return DONE;
 }
 
-static status set_limit(struct plan *p, const struct restore_target *t, const struct end *end, err *e)
+static status lsn_limit(struct plan *p, lsn at, const struct end *end, err *e)
 {
     char wanted[LSN_TEXT], last[LSN_TEXT];
+    const struct lsnspan *span = lsnspans_of_lsn(&p->spans, at);
+    if (at > end->lsn && span == lsnspans_last(&p->spans))
+        return err_set(e, ERR_VALIDATION,
+                       "LSN %s is in the future: the last one is %s, at seq %" PRIu64
+                       "; restore that, or wait for more",
+                       lsn_format(at, wanted), lsn_format(end->lsn, last), end->seq);
+    p->stop_lsn = at;
+    p->stop_lsn_from = span->first_seq;
+    p->stop_seq = span->last_seq;
+    return DONE;
+}
+
+static status set_limit(struct plan *p, const struct restore_target *t, const struct end *end, err *e)
+{
     p->stop_seq = UINT64_MAX;
     p->stop_time = INT64_MAX;
     p->stop_lsn = UINT64_MAX;
@@ -100,13 +119,7 @@ static status set_limit(struct plan *p, const struct restore_target *t, const st
         p->stop_time = t->time;
         return DONE;
     case TARGET_LSN:
-        p->stop_lsn = t->lsn;
-        if (t->lsn > end->lsn)
-            return err_set(e, ERR_VALIDATION,
-                           "LSN %s is in the future: the last one is %s, at seq %" PRIu64
-                           "; restore that, or wait for more",
-                           lsn_format(t->lsn, wanted), lsn_format(end->lsn, last), end->seq);
-        return DONE;
+        return lsn_limit(p, t->lsn, end, e);
     case TARGET_SNAPSHOT:
     case TARGET_NAME:
         return snapshot_limit(p, t, e);
@@ -127,7 +140,7 @@ struct reach {
 static status load_schema(const struct chain *chain, size_t link, Pgstrand__Schema **out, err *e)
 {
     OWNED(snapreader) struct snapreader *r = NULL;
-    TRY(snapreader_open(chain->dir, chain->link[link].name, &r, e));
+    TRY(snapreader_open(chain->link[link].dir, chain->link[link].name, &r, e));
     return snapreader_schema(r, out, e);
 }
 
@@ -149,15 +162,17 @@ static status find_whole(const struct plan *p, size_t link, lsn last_base, const
 {
     const struct source_options options = {p->chain, link, p->log, ~0u, 0};
     OWNED(source) struct source *s = NULL;
+    const struct lsnspan *span = lsnspans_of_link(&p->spans, p->chain, link);
     TRY(source_open(&options, &s, e));
-    out->complete = end->lsn >= last_base && (p->log != NULL || link + 1 < p->chain->count);
+    out->complete = (end->lsn >= last_base || end->seq > span->last_seq) &&
+                    (p->log != NULL || link + 1 < p->chain->count);
     for (;;) {
         struct source_action a;
         bool stop = false;
         TRY(source_next(s, &a, &stop, e));
         if (stop)
             return DONE;
-        if (a.commit.lsn >= last_base) {
+        if (a.commit.lsn >= last_base || a.commit.last_seq > span->last_seq) {
             out->complete = true;
             return DONE;
         }
@@ -189,7 +204,7 @@ static bool serves(const struct plan *p, const struct reach *r)
 {
     /* Rows are exact just before the base's LSN: a limit at the byte before it is enough. */
     return r->complete && r->seq <= p->stop_seq && r->time <= p->stop_time &&
-           (p->stop_lsn == UINT64_MAX || r->lsn <= p->stop_lsn + 1);
+           (p->stop_lsn == UINT64_MAX || r->seq < p->stop_lsn_from || r->lsn <= p->stop_lsn + 1);
 }
 
 static status not_reached(const struct reach *oldest, err *e)
@@ -220,6 +235,7 @@ static status choose_base(struct plan *p, const struct end *end, err *e)
             continue;
         p->base = i - 1;
         p->base_lsn = reach.lsn;
+        p->base_span = *lsnspans_of_link(&p->spans, p->chain, i - 1);
         p->seq = reach.seq;
         p->schema = schema;
         schema = NULL;
@@ -239,7 +255,7 @@ static size_t find_shortcut(const struct plan *p)
         const Pgstrand__SnapshotHeader *h = header_of(p, i);
         if (h->type == PGSTRAND__SNAPSHOT_TYPE__DIFFERENTIAL && h->base_snapshot.len == base.len &&
             memcmp(h->base_snapshot.data, base.data, base.len) == 0 && h->last_seq <= p->stop_seq &&
-            h->last_time <= p->stop_time && h->last_lsn <= p->stop_lsn)
+            h->last_time <= p->stop_time && (h->last_lsn <= p->stop_lsn || h->last_seq < p->stop_lsn_from))
             return i;
     }
     return 0;
@@ -255,6 +271,7 @@ status plan_make(const struct plan_options *options, struct plan **out, err *e)
     p->log = options->log;
     p->tiers = options->tiers;
     TRY(find_end(p, &end, e));
+    TRY(lsnspans_fill(&p->spans, p->chain, p->log, e));
     p->end_seq = end.seq;
     TRY(set_limit(p, options->target, &end, e));
     TRY(choose_base(p, &end, e));

@@ -10,6 +10,7 @@
 #ifndef PGSTRAND_PLAN_H
 #define PGSTRAND_PLAN_H
 
+#include "agent/restore/lsnspan.h"
 #include "agent/restore/restore.h"
 #include "proto/action.h"
 #include "proto/base/digest.h"
@@ -33,6 +34,8 @@ struct plan {
     const char *log; /* folder whose tail goes on behind the chain; NULL: none */
     unsigned tiers;  /* that come */
     lsn base_lsn;    /* the latest of all table bases */
+    struct lsnspans spans;
+    struct lsnspan base_span; /* where LSNs can be compared with those of the bases */
     struct plan_table *table;
     size_t count;
 
@@ -40,6 +43,7 @@ struct plan {
     uint64_t stop_seq;
     pgtime stop_time;
     lsn stop_lsn;
+    uint64_t stop_lsn_from; /* commits before this seq are not judged by stop_lsn */
 
     uint64_t end_seq; /* the last one that chain and log have */
     uint64_t seq;     /* what is reached; final when the actions were gathered */
@@ -57,6 +61,9 @@ struct plan_options {
 MUST_CHECK status plan_make(const struct plan_options *options, struct plan **out, err *e);
 void plan_free(struct plan *p);
 OWN_POINTER(plan, plan_free);
+
+/* Does this commit come before an LSN of the base's incarnation? Never one of a later incarnation. */
+bool plan_is_before(const struct plan *p, uint64_t seq, lsn commit, lsn at);
 
 bool plan_is_beyond(const struct plan *p, const struct commit *c);
 

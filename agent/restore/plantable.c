@@ -85,7 +85,7 @@ static void take_digests(struct plan *p, const Pgstrand__SectionIndex *index)
 static status read_digests(struct plan *p, err *e)
 {
     OWNED(snapreader) struct snapreader *r = NULL;
-    TRY(snapreader_open(p->chain->dir, p->chain->link[p->base].name, &r, e));
+    TRY(snapreader_open(p->chain->link[p->base].dir, p->chain->link[p->base].name, &r, e));
     for (enum tier tier = TIER_BUSINESS; tier <= TIER_DEVICE; tier++) {
         bool found = false;
         TRY(snapreader_section(r, tier, PGSTRAND__SECTION_KIND__ROWS, &found, e));

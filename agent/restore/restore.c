@@ -49,13 +49,13 @@ static status check_device_files(const struct chain *chain, err *e)
         OWNED(snapreader) struct snapreader *r = NULL;
         if (!chain->link[i].commit->has_device_header_hash)
             continue;
-        TRY(snapreader_open(chain->dir, chain->link[i].name, &r, e));
+        TRY(snapreader_open(chain->link[i].dir, chain->link[i].name, &r, e));
         if (!snapreader_has_device(r))
             return err_set(
                 e, ERR_VALIDATION,
                 "%s is a business backup: %s.device is not there; restore without this device's own "
                 "rows with --tiers business,audit, or from a full-device backup",
-                chain->dir, chain->link[i].name);
+                chain->link[i].dir, chain->link[i].name);
     }
     return DONE;
 }
@@ -168,7 +168,7 @@ static status check_break(void *context, struct bytes key, const ProtobufCMessag
     const struct plan *p = ((const struct breaks *)context)->plan;
     const Pgstrand__SchemaBreak *b = (const Pgstrand__SchemaBreak *)(const void *)record;
     (void)key;
-    if (b->lsn < p->base_lsn || b->seq > p->seq)
+    if (plan_is_before(p, b->seq, b->lsn, p->base_lsn) || b->seq > p->seq)
         return DONE;
     return gather_schema_changed(p, b->seq, b->seq, b->what, e);
 }

@@ -15,7 +15,7 @@ static status load(const struct job *job, Pgstrand__Sequences **out, err *e)
         OWNED(snapreader) struct snapreader *r = NULL;
         bool found = false, end = false;
         struct snap_payload payload;
-        TRY(snapreader_open(p->chain->dir, p->chain->link[i - 1].name, &r, e));
+        TRY(snapreader_open(p->chain->link[i - 1].dir, p->chain->link[i - 1].name, &r, e));
         TRY(snapreader_section(r, TIER_BUSINESS, PGSTRAND__SECTION_KIND__SEQUENCES, &found, e));
         if (!found)
             continue;

@@ -110,12 +110,12 @@ static status open_link(struct source *s, const struct chain_link *link, err *e)
 {
     OWNED(snapreader) struct snapreader *reader = NULL;
     PB_OWNED(Pgstrand__Schema) *schema = NULL;
-    TRY(snapreader_open(s->chain->dir, link->name, &reader, e));
+    TRY(snapreader_open(link->dir, link->name, &reader, e));
     TRY(snapreader_schema(reader, &schema, e));
     TRY(keep_relations(s, schema, e));
     for (enum tier tier = TIER_BUSINESS; tier < TIERS; tier++)
         if ((s->tiers & 1u << tier) != 0)
-            TRY(sealedstream_open(s->chain->dir, link->name, tier, &s->stream[tier], e));
+            TRY(sealedstream_open(link->dir, link->name, tier, &s->stream[tier], e));
     return DONE;
 }
 

@@ -49,7 +49,7 @@ static status check_device_files(const struct reduction *r, err *e)
         OWNED(snapreader) struct snapreader *reader = NULL;
         if (!link->commit->has_device_header_hash)
             continue;
-        TRY(snapreader_open(r->run->chain->dir, link->name, &reader, e));
+        TRY(snapreader_open(link->dir, link->name, &reader, e));
         if (!snapreader_has_device(reader))
             return err_set(e, ERR_STORAGE,
                            "%s.device is missing from the own chain, so a DIFFERENTIAL would lack this "

@@ -24,7 +24,7 @@ static char *text(const char *borrowed)
 static void fill_place(const struct chain *chain, struct sealheader *out)
 {
     Pgstrand__SnapshotHeader *h = &out->message;
-    h->number = chain->count;
+    h->number = chain->count - chain->own;
     if (chain->count == 0)
         return;
     const struct chain_link *parent = &chain->link[chain->count - 1];

@@ -1,5 +1,7 @@
 #include "agent/seal/sealrun.h"
 
+#include "agent/lineage.h"
+
 void seal_result_fini(struct seal_result *r)
 {
     free(r->file);
@@ -57,7 +59,7 @@ static status note_stray(void *context, struct bytes key, const ProtobufCMessage
     const uuid *own = &stray->run->d->identity.incarnation;
     if (!bytes_equal(bytes_of(record->header->incarnation.data, record->header->incarnation.len),
                      bytes_of(own->b, sizeof own->b)) ||
-        record->header->number < chain->count)
+        record->header->number < chain->count - chain->own)
         return DONE;
     stray->key_len = key.len;
     buf_bytes(&stray->keys, key.data, key.len);
@@ -79,7 +81,7 @@ status sealrun_reload(struct sealrun *run, err *e)
 {
     chain_free(run->chain);
     run->chain = NULL;
-    TRY(chain_load(run->d->chain, &run->chain, e));
+    TRY(lineage_load(run->d, &run->chain, e));
     for (size_t i = 0; i < run->chain->count; i++)
         TRY(record_link(run->d, &run->chain->link[i], e));
     return forget_strays(run, e);

@@ -1,5 +1,7 @@
 #include "agent/ship/ship.h"
 
+#include "agent/lineage.h"
+#include "store/io.h"
 #include "store/vault.h"
 
 static struct bytes vault_key(const char *name)
@@ -33,34 +35,44 @@ static status remember(struct datadir *d, Pgstrand__VaultRecord *record, uint64_
 }
 
 static status push_all(struct datadir *d, struct vault *vault, Pgstrand__VaultRecord *record,
-                       const struct vault_names *names, const struct progress *progress,
-                       struct ship_result *out, err *e)
+                       const struct chain *chain, const struct progress *progress, struct ship_result *out,
+                       err *e)
 {
-    for (size_t i = 0; i < names->count; i++) {
+    for (size_t i = 0; i < chain->count; i++) {
+        const struct chain_link *link = &chain->link[i];
+        const ProtobufCBinaryData *id = &link->commit->header->incarnation;
         uint64_t sent = 0;
-        if (!vault_put(vault, d->chain, &d->identity.node, &d->identity.incarnation, names->name[i],
-                       record->device_files, &sent, e)
+        uuid incarnation;
+        TRY(uuid_from_bytes(bytes_of(id->data, id->len), link->name, &incarnation, e));
+        if (!vault_put(vault, link->dir, &d->identity.node, &incarnation, link->name, record->device_files,
+                       &sent, e)
                  .ok)
-            return err_wrap(e, "shipping %s to vault %s", names->name[i], record->name);
+            return err_wrap(e, "shipping %s to vault %s", link->name, record->name);
         out->snapshots += sent > 0;
         out->present += sent == 0;
         out->bytes += sent;
-        progress->step(progress->context, "ship", i + 1, names->count);
+        progress->step(progress->context, "ship", i + 1, chain->count);
     }
-    return names->count == 0 ? DONE : remember(d, record, names->count - 1, e);
+    const size_t own = chain->count - chain->own;
+    return own == 0 ? DONE : remember(d, record, own - 1, e);
+}
+
+/* A chain that does not hold together is not sent: nobody could read it. */
+static status load_chain(const struct datadir *d, struct chain **out, err *e)
+{
+    TRY(io_make_dir(d->chain, e));
+    return lineage_load(d, out, e);
 }
 
 status ship_push(struct datadir *d, const char *name, const struct progress *progress,
                  struct ship_result *out, err *e)
 {
     PB_OWNED(Pgstrand__VaultRecord) *record = NULL;
-    OWNED(vault) struct vault *own = NULL;
     OWNED(vault) struct vault *vault = NULL;
-    OWNED(vault_names) struct vault_names names = {0};
+    OWNED(chain) struct chain *chain = NULL;
     *out = (struct ship_result){0};
     TRY(find_vault(d, name, &record, e));
-    TRY(vault_open(d->snapshots, true, &own, e));
-    TRY(vault_list(own, &d->identity.node, &d->identity.incarnation, &names, e));
+    TRY(load_chain(d, &chain, e));
     TRY(vault_open(record->url, true, &vault, e));
-    return push_all(d, vault, record, &names, progress, out, e);
+    return push_all(d, vault, record, chain, progress, out, e);
 }

@@ -114,7 +114,7 @@ static void children_that_do_not_fit(void **state)
                                           "device key",
                                           "adjoin",
                                           "stands on",
-                                          "begin with a FULL",
+                                          "incarnation before, is missing",
                                           "stands on",
                                           "names a base"};
         OWNED(scratch) struct scratch s = scratch_make();
@@ -147,6 +147,83 @@ static void children_that_do_not_fit(void **state)
         free(name);
         refused(s.dir, why[wrong]);
     }
+}
+
+/* Two incarnations in folders beside each other, the second one beginning with an INCREMENTAL. */
+struct lineage {
+    char *older, *newer;
+};
+
+static void lineage_fini(struct lineage *l)
+{
+    free(l->older);
+    free(l->newer);
+}
+OWN_VALUE(lineage, lineage_fini);
+
+static void lineage_make(const char *dir, struct snapmake *m, struct lineage *out)
+{
+    err e = ERR_INIT;
+    out->older = io_join(dir, "a2000000-0000-4000-8000-000000000001");
+    out->newer = io_join(dir, "a2000000-0000-4000-8000-000000000002");
+    assert_done(io_make_dir(out->older, &e), &e);
+    assert_done(io_make_dir(out->newer, &e), &e);
+    three(m, out->older);
+    m->incarnation = snapmake_uuid(0xa2, 2);
+    m->header.incarnation = snapmake_bytes(&m->incarnation);
+    snapmake_begin(m, INCREMENTAL, 21, 30);
+    m->header.number = 0;
+    m->snapshot = snapmake_uuid(0xc0, 0);
+    char *name = NULL;
+    assert_done(snapmake_try(m, out->newer, &name, &e), &e);
+    free(name);
+    add(m, out->newer, INCREMENTAL, 31, 40);
+}
+
+static void an_incarnation_goes_on_from_the_one_before(void **state)
+{
+    (void)state;
+    OWNED(scratch) struct scratch s = scratch_make();
+    OWNED(lineage) struct lineage l = {0};
+    OWNED(chain) struct chain *c = NULL;
+    struct snapmake m;
+    err e = ERR_INIT;
+    lineage_make(s.dir, &m, &l);
+    assert_done(chain_load(l.newer, &c, &e), &e);
+    assert_int_equal(c->count, 5);
+    assert_int_equal(c->own, 3);
+    assert_string_equal(c->link[2].dir, l.older);
+    assert_string_equal(c->link[3].dir, l.newer);
+    assert_int_equal(c->link[3].commit->header->number, 0);
+    assert_true(chain_same_incarnation(&c->link[3], &c->link[4]));
+    assert_false(chain_same_incarnation(&c->link[2], &c->link[3]));
+    chain_free(c);
+    c = NULL;
+    assert_done(chain_load(l.older, &c, &e), &e);
+    assert_int_equal(c->count, 3);
+    assert_int_equal(c->own, 0);
+    assert_done(chain_succeed(c, l.newer, &e), &e);
+    assert_int_equal(c->own, 3);
+    assert_string_equal(c->link[0].dir, l.older);
+}
+
+static void an_incarnation_without_the_one_before(void **state)
+{
+    (void)state;
+    for (char number = '0'; number <= '2'; number++) {
+        OWNED(scratch) struct scratch s = scratch_make();
+        OWNED(lineage) struct lineage l = {0};
+        struct snapmake m;
+        lineage_make(s.dir, &m, &l);
+        lose(l.older, number);
+        refused(l.newer, "missing");
+    }
+    OWNED(scratch) struct scratch s = scratch_make();
+    OWNED(lineage) struct lineage l = {0};
+    struct snapmake m;
+    lineage_make(s.dir, &m, &l);
+    lose(l.newer, '0');
+    refused(l.newer, "begins with number 1");
 }
 
 /* A DIFFERENTIAL that is more, less or other than what came since the newest FULL. */
@@ -231,6 +308,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_whole_chain_loads),
+        cmocka_unit_test(an_incarnation_goes_on_from_the_one_before),
+        cmocka_unit_test(an_incarnation_without_the_one_before),
         cmocka_unit_test(missing_links),
         cmocka_unit_test(forks),
         cmocka_unit_test(children_that_do_not_fit),

@@ -287,9 +287,62 @@ static void damage_is_told(void **state)
     assert_mentions(&e, "there is no log");
 }
 
+static void an_incarnation_begins(void **state)
+{
+    (void)state;
+    OWNED(scratch) struct scratch s = scratch_make();
+    struct logwriter *w = fixture_writer(s.dir, 0);
+    OWNED(logreader) struct logreader *r = fixture_reader(s.dir);
+    static const uuid next = {{7, 7, 7}};
+    struct log_options o = fixture_options();
+    err e = ERR_INIT;
+    struct log_state now;
+    uint64_t seq = 0;
+
+    uint32_t v = fixture_relation(w, 10, 0);
+    assert_done(fixture_transaction(w, v, 5000, 3, 50, &e), &e);
+    assert_done(logwriter_flush(w, &e), &e);
+    assert_done(fixture_put(w, v, 6000, 0, 50, &e), &e);
+    assert_fails(logwriter_succeed(w, &next, &e), &e, ERR_VALIDATION);
+    logwriter_close(w);
+
+    /* LSNs step back; what was begun and not flushed leaves the old incarnation as it was */
+    w = fixture_writer(s.dir, 0);
+    assert_done(logwriter_succeed(w, &next, &e), &e);
+    v = fixture_relation(w, 10, 0);
+    assert_done(fixture_transaction(w, v, 200, 2, 50, &e), &e);
+    logwriter_close(w);
+    w = fixture_writer(s.dir, 0);
+    assert_int_equal(logwriter_position(w)->commit_lsn, 5000);
+
+    assert_done(logwriter_succeed(w, &next, &e), &e);
+    v = fixture_relation(w, 10, 0);
+    assert_done(fixture_transaction(w, v, 200, 2, 50, &e), &e);
+    assert_done(logwriter_flush(w, &e), &e);
+    assert_done(fixture_transaction(w, v, 5000, 4, 50, &e), &e);
+    assert_done(logwriter_flush(w, &e), &e);
+    assert_done(logreader_state(r, &now, &e), &e);
+    assert_int_equal(now.position.last_seq, 9);
+    assert_true(uuid_equal(&now.incarnation, &next));
+    assert_int_equal(now.since_seq, 4);
+    assert_done(logreader_seq_before_lsn(r, 5000, &seq, &e), &e);
+    assert_int_equal(seq, 5); /* not 0: that 5000 is another incarnation's */
+    assert_done(logreader_seq_before_lsn(r, 100, &seq, &e), &e);
+    assert_int_equal(seq, 3);
+    logwriter_close(w);
+
+    w = NULL;
+    assert_fails(logwriter_open(s.dir, &o, &w, &e), &e, ERR_REFUSED);
+    o.incarnation = next;
+    assert_done(logwriter_open(s.dir, &o, &w, &e), &e);
+    assert_int_equal(logwriter_position(w)->last_seq, 9);
+    logwriter_close(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_incarnation_begins),
         cmocka_unit_test(reads_back_what_was_flushed),
         cmocka_unit_test(half_a_transaction_is_invisible),
         cmocka_unit_test(positions_move_without_actions),
