@@ -146,6 +146,36 @@ status tablebook_identify(struct tablebook *b, struct relation *shape, const str
     return same_name(p, shape) ? DONE : rename_page(p, shape, e);
 }
 
+static status forget_oid(struct page *p, struct catalog *c, err *e)
+{
+    PB_OWNED(Pgstrand__TableRecord) *r = NULL;
+    const struct catalog_key key = catalog_key_uuid(&p->table);
+    p->oid = 0;
+    TRY(catalog_get(c, CATALOG_TABLE, catalog_key_bytes(&key), (ProtobufCMessage **)(void *)&r, e));
+    if (r == NULL || r->oid == 0)
+        return DONE;
+    r->oid = 0;
+    return catalog_put(c, CATALOG_TABLE, catalog_key_bytes(&key), &r->base, e);
+}
+
+status tablebook_forget_oids(struct tablebook *b, struct catalog *c, err *e)
+{
+    for (size_t i = 0; i < b->count; i++)
+        TRY(forget_oid(&b->page[i], c, e));
+    return DONE;
+}
+
+void tablebook_renumber(struct tablebook *b, const char *schema, const char *name, uint32_t oid)
+{
+    for (size_t i = 0; i < b->count; i++) {
+        struct page *p = &b->page[i];
+        if (p->oid == 0 && strcmp(p->schema, schema) == 0 && strcmp(p->name, name) == 0) {
+            p->oid = oid;
+            return;
+        }
+    }
+}
+
 status tablebook_record(struct catalog *c, const struct relation *shape, enum tier tier, const char *rule,
                         uint64_t since_seq, err *e)
 {

@@ -26,6 +26,11 @@ OWN_POINTER(tablebook, tablebook_free);
 MUST_CHECK status tablebook_identify(struct tablebook *b, struct relation *shape,
                                      const struct relation *logged, bool *known, bool *news, err *e);
 
+/* Another server: the OIDs that are known mean nothing there and are forgotten, in the catalogue, too. Tables
+ * are found by their names again, one after the other (which the caller records). */
+MUST_CHECK status tablebook_forget_oids(struct tablebook *b, struct catalog *c, err *e);
+void tablebook_renumber(struct tablebook *b, const char *schema, const char *name, uint32_t oid);
+
 /*
  * Makes the table known in the catalogue: its name, replica identity and tier with the rule
  * that gave it, from the action after `since_seq` on. A record of the same UUID is replaced.

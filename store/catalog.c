@@ -33,6 +33,7 @@ static const struct {
     [CATALOG_SNAPSHOT] = {&pgstrand__snapshot_record__descriptor, "a snapshot in the catalogue"},
     [CATALOG_VAULT] = {&pgstrand__vault_record__descriptor, "a vault in the catalogue"},
     [CATALOG_BREAK] = {&pgstrand__schema_break__descriptor, "a schema break in the catalogue"},
+    [CATALOG_HEAL] = {&pgstrand__heal_record__descriptor, "a healing in the catalogue"},
 };
 
 /* ---- opening ---- */

@@ -31,6 +31,7 @@ enum catalog_kind {
     CATALOG_SNAPSHOT,   /* key: incarnation UUID, number 8 bytes big-endian: SnapshotRecord */
     CATALOG_VAULT,      /* key: name: VaultRecord */
     CATALOG_BREAK,      /* key: seq 8 bytes big-endian: SchemaBreak */
+    CATALOG_HEAL,       /* one; key empty: HealRecord */
     CATALOG_KINDS
 };
 

@@ -51,6 +51,7 @@ static status look_at_agent(struct datadir *d, struct health *h, err *e)
                     output_duration(silent, ago)));
     if (state->has_connected && !state->connected && state->n_problem == 0)
         TRY(problem(h, e, "the agent is not connected to the database"));
+    h->told = state->has_connected && !state->connected && state->n_problem > 0;
     for (size_t i = 0; i < state->n_problem; i++)
         TRY(problem(h, e, "%s", state->problem[i]));
     return DONE;
@@ -127,19 +128,24 @@ static status look_at_chain(struct datadir *d, struct health *h, err *e)
 
 /* ---- the server ---- */
 
+/* Where the agent runs and has said what is wrong, it also says what it does about it. */
 static status look_at_slot(const struct datadir *d, struct health *h, err *e)
 {
     const struct slot_facts *s = &h->slot;
     char left[OUTPUT_TEXT], held[OUTPUT_TEXT];
 
+    if ((s->state == SLOT_ABSENT || s->state == SLOT_LOST) && h->told)
+        return DONE;
     if (s->state == SLOT_ABSENT)
-        return problem(h, e, "the replication slot %s does not exist on the server: run pgstrand init",
+        return problem(h, e,
+                       "the replication slot %s does not exist on the server: the agent begins a new "
+                       "incarnation, with what differs",
                        d->identity.slot);
     if (s->state == SLOT_LOST)
         return problem(
             h, e,
-            "the replication slot %s is lost, the server has removed WAL it needed: run pgstrand init "
-            "for a new base",
+            "the replication slot %s is lost, the server has removed WAL it needed: the agent begins "
+            "a new incarnation, with what differs",
             d->identity.slot);
     if (s->state == SLOT_UNRESERVED)
         return problem(h, e,
@@ -190,7 +196,9 @@ static status look_for_publication(struct pgconn *c, const struct datadir *d, st
     TRY(pgconn_query(c, "SELECT 1 FROM pg_catalog.pg_publication WHERE pubname = $1", 1, params, &rows, e));
     if (pgrows_count(rows) > 0)
         return DONE;
-    return problem(h, e, "the publication %s does not exist in the database: run pgstrand init",
+    return problem(h, e,
+                   "the publication %s does not exist in the database: the agent makes it again and begins a "
+                   "new incarnation",
                    d->identity.publication);
 }
 
@@ -205,10 +213,11 @@ static status ask_server(struct datadir *d, struct health *h, err *e)
     TRY(server_wal(c, &inserted, &h->server_lsn, e));
     TRY(server_slot(c, d->identity.slot, &h->slot, e));
     if (d->identity.system_identifier[0] != '\0' &&
-        strcmp(d->identity.system_identifier, facts.system_identifier) != 0)
+        strcmp(d->identity.system_identifier, facts.system_identifier) != 0 && !h->told)
         TRY(problem(h, e, "this is another server than the one captured: system identifier %s, expected %s",
                     facts.system_identifier, d->identity.system_identifier));
-    TRY(look_for_publication(c, d, h, e));
+    if (!h->told)
+        TRY(look_for_publication(c, d, h, e));
     return measure_lag(c, h, e);
 }
 
@@ -216,7 +225,7 @@ static status look_at_server(struct datadir *d, struct health *h, err *e)
 {
     err why = ERR_INIT;
     if (!ask_server(d, h, &why).ok)
-        return problem(h, e, "%s", why.message);
+        return h->told ? DONE : problem(h, e, "%s", why.message);
     h->server_known = true;
     return look_at_slot(d, h, e);
 }

@@ -14,6 +14,7 @@
 
 struct health {
     enum agent_life agent;
+    bool told; /* it runs, and says itself what keeps it from capturing */
     bool has_log;
     struct log_state log;
 

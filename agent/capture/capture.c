@@ -85,16 +85,12 @@ struct capture_progress capture_progress(const struct capture *c)
 }
 
 /*
- * Is it worth another try? The server's own complaints are, once we were connected: a changed password, a
- * privilege taken away, a full disk over there are put right by people while we wait, and what is beyond
- * repair (slot, publication, another server) is found by source_check. Damage and refusals of our own are
- * not.
+ * Is it worth another try? Whatever the server says is: a changed password or certificate, a privilege taken
+ * away, a full disk over there are put right by people while we wait. Damage and refusals of our own are not.
  */
-static bool may_heal(const struct capture *c, const err *e)
+static bool may_heal(const err *e)
 {
-    if (err_is_transient(e) || io_is_full(e))
-        return true;
-    return e->origin == FROM_LIBPQ && c->connected_once;
+    return err_is_transient(e) || io_is_full(e) || e->origin == FROM_LIBPQ;
 }
 
 /* Half of it at random, so that many agents do not come back in step. */
@@ -105,10 +101,28 @@ static int64_t jittered(int64_t ms)
     return ms / 2 + (int64_t)((uint64_t)t.tv_nsec % (uint64_t)(ms / 2 + 1));
 }
 
-static void pause_for(struct capture *c, int64_t ms)
+bool capture_pause(struct capture *c, int64_t ms)
 {
     struct pollfd fd = {.fd = c->stop_event, .events = POLLIN};
     (void)poll(&fd, 1, (int)ms); /* a signal may cut it short */
+    return atomic_load(&c->stop);
+}
+
+enum capture_loss capture_loss(const struct capture *c)
+{
+    return c->loss;
+}
+
+status capture_renew(struct capture *c, err *e)
+{
+    struct tablebook *book = NULL;
+    TRY(datadir_load_identity(c->data, e));
+    TRY(read_setup(c, e));
+    TRY(tablebook_load(c->data->catalog, &c->data->identity.dataset, &book, e));
+    tablebook_free(c->book);
+    c->book = book;
+    c->loss = LOSS_NONE;
+    return DONE;
 }
 
 status capture_run(struct capture *c, err *e)
@@ -120,13 +134,13 @@ status capture_run(struct capture *c, err *e)
         if (finished || atomic_load(&c->stop))
             break;
         c->observer.connection(c->observer.context, &why);
-        if (!may_heal(c, &why)) {
+        if (!may_heal(&why)) {
             *e = why;
             return FAILED;
         }
         if (c->connected && !io_is_full(&why))
             backoff = BACKOFF_MIN_MS;
-        pause_for(c, jittered(backoff));
+        (void)capture_pause(c, jittered(backoff));
         backoff = backoff * 2 > BACKOFF_MAX_MS ? BACKOFF_MAX_MS : backoff * 2;
     }
     return DONE;

@@ -11,6 +11,7 @@
 #ifndef PGSTRAND_CAPTURE_H
 #define PGSTRAND_CAPTURE_H
 
+#include "agent/capture/loss.h"
 #include "agent/datadir.h"
 #include "proto/relation.h"
 
@@ -41,10 +42,17 @@ OWN_POINTER(capture, capture_free);
 
 /*
  * Runs until capture_stop: then the batch in hand is finished and confirmed. Reconnects with backoff on
- * network errors (server away, restarting). Fails for good when the slot is lost or ahead of the log, the
- * publication is gone, or the log is another's; a full disk is waited out without confirming.
+ * whatever the server says (away, restarting, a password or a certificate that does not do, a privilege taken
+ * away). A full disk is waited out without confirming. Fails when the log is another's or damaged, and when
+ * the incarnation cannot go on: capture_loss says why, and after it was healed capture_renew and capture_run
+ * go on.
  */
 MUST_CHECK status capture_run(struct capture *c, err *e);
+enum capture_loss capture_loss(const struct capture *c);
+MUST_CHECK status capture_renew(struct capture *c, err *e);
+
+/* Waits so long, unless capture_stop ends it; true then. For whoever does something between two runs. */
+bool capture_pause(struct capture *c, int64_t ms);
 void capture_stop(struct capture *c);
 
 /* Any thread: unlink the log's segments up to this seq when the committer comes to it. */

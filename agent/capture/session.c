@@ -117,10 +117,13 @@ status session_run(struct capture *c, err *e)
     OWNED(pgconn) struct pgconn *conn = NULL;
     OWNED(exchange) struct exchange x = {.event = -1};
     c->connected = false;
+    c->loss = LOSS_NONE;
     TRY(log_position_now(c, &position, e));
     /* What an earlier run left unsealed is to be sealed, also when nothing new comes. */
     c->observer.flushed(c->observer.context, position.last_seq, position.end_lsn, c->bytes);
-    TRY(source_check(c->conninfo, &c->data->identity, &position, &facts, e));
+    const status checked = source_check(c->conninfo, &c->data->identity, &position, &facts, e);
+    c->loss = facts.loss;
+    TRY(checked);
     TRY(source_start(c->conninfo, &c->data->identity, &facts, position.end_lsn, &conn, e));
     TRY(exchange_init(&x, position.end_lsn, e));
     struct receiver r = {
@@ -133,7 +136,6 @@ status session_run(struct capture *c, err *e)
         .server_end = &c->server_end,
     };
     c->connected = true;
-    c->connected_once = true;
     c->observer.connection(c->observer.context, NULL);
     if (assemble(c, &x, &r, facts.proto_version, e).ok)
         return DONE;

@@ -28,8 +28,8 @@ struct capture {
     _Atomic lsn received;
     _Atomic lsn server_end;
     uint64_t bytes; /* appended by sessions that ended */
-    bool connected_once;
     bool connected; /* in this session */
+    enum capture_loss loss;
 
     pthread_mutex_t lock;
     struct exchange *exchange; /* of the running session, for capture_trim; under lock */

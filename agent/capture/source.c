@@ -2,66 +2,97 @@
 
 #include "proto/base/buf.h"
 
-static status check_server(struct pgconn *c, const struct identity *identity, struct source_facts *out,
-                           err *e)
+static status lose(struct source_facts *facts, enum capture_loss loss)
 {
-    struct server_facts server;
-    TRY(server_facts_read(c, &server, e));
-    out->version = server.version;
-    out->proto_version = server_proto_version(server.version);
-    out->wal_sender_timeout_ms = server.wal_sender_timeout_ms;
-    if (strcmp(server.system_identifier, identity->system_identifier) != 0)
-        return err_set(e, ERR_REFUSED,
-                       "database %s is on another server than the one that was captured (system identifier "
-                       "%s, not %s): its changes do not belong to this chain; run pgstrand init with a new "
-                       "data directory",
-                       pgconn_database(c), server.system_identifier, identity->system_identifier);
-    if (server.timeline != identity->timeline)
-        return err_set(e, ERR_REFUSED,
-                       "the server is on timeline %u, the captured history on %u: it was promoted or "
-                       "restored, and changes may be missing; run pgstrand init with a new data directory",
-                       server.timeline, identity->timeline);
+    facts->loss = loss;
+    return FAILED;
+}
+
+static status check_server(struct pgconn *c, const struct identity *identity,
+                           const struct server_facts *server, struct source_facts *out, err *e)
+{
     if (strcmp(pgconn_database(c), identity->database) != 0)
         return err_set(e, ERR_REFUSED, "the connection leads to database %s, but %s is what is captured",
                        pgconn_database(c), identity->database);
+    if (strcmp(server->system_identifier, identity->system_identifier) != 0) {
+        (void)err_set(
+            e, ERR_REFUSED,
+            "database %s is on another server than the one that was captured (system identifier %s, "
+            "not %s): its changes do not belong to this incarnation",
+            pgconn_database(c), server->system_identifier, identity->system_identifier);
+        return lose(out, LOSS_SERVER);
+    }
+    if (server->in_recovery)
+        return err_set(
+            e, ERR_TIMEOUT,
+            "the server is a standby in recovery: waiting until it is promoted, or name the primary "
+            "in [source] conninfo");
+    if (server->timeline != identity->timeline) {
+        (void)err_set(
+            e, ERR_REFUSED,
+            "the server is on timeline %u, the captured history on %u: it was promoted or restored, "
+            "and changes may be missing",
+            server->timeline, identity->timeline);
+        return lose(out, LOSS_TIMELINE);
+    }
     return DONE;
 }
 
-static status check_publication(struct pgconn *c, const char *publication, err *e)
+/* Only flushed WAL is sent, and a crash loses none of it. */
+static status check_wal(struct pgconn *c, const struct log_position *position, struct source_facts *out,
+                        err *e)
+{
+    char ours[LSN_TEXT];
+    char theirs[LSN_TEXT];
+    lsn inserted = LSN_NONE, flushed = LSN_NONE;
+    TRY(server_wal(c, &inserted, &flushed, e));
+    if (position->end_lsn <= flushed)
+        return DONE;
+    (void)err_set(e, ERR_REFUSED,
+                  "the server's WAL ends at %s, the log at %s: the server was put back to an older state",
+                  lsn_format(flushed, theirs), lsn_format(position->end_lsn, ours));
+    return lose(out, LOSS_BACK_IN_TIME);
+}
+
+static status check_publication(struct pgconn *c, const char *publication, struct source_facts *out, err *e)
 {
     OWNED(pgrows) struct pgrows *rows = NULL;
     const char *const params[] = {publication};
     TRY(pgconn_query(c, "SELECT 1 FROM pg_catalog.pg_publication WHERE pubname = $1", 1, params, &rows, e));
     if (pgrows_count(rows) == 1)
         return DONE;
-    return err_set(e, ERR_REFUSED,
-                   "publication %s is gone from database %s: changes since then cannot be decoded; run "
-                   "pgstrand uninstall and pgstrand init again",
-                   publication, pgconn_database(c));
+    (void)err_set(e, ERR_REFUSED,
+                  "publication %s is gone from database %s: changes since then cannot be decoded",
+                  publication, pgconn_database(c));
+    return lose(out, LOSS_PUBLICATION);
 }
 
-static status check_slot(const char *name, const struct slot_facts *slot, const struct log_position *position,
+static status check_slot(const char *name, const struct log_position *position, struct source_facts *out,
                          err *e)
 {
+    const struct slot_facts *slot = &out->slot;
     char ours[LSN_TEXT];
     char theirs[LSN_TEXT];
-    if (slot->state == SLOT_ABSENT)
-        return err_set(e, ERR_REFUSED,
-                       "replication slot %s is gone: changes since %s are lost; run pgstrand uninstall and "
-                       "pgstrand init again",
-                       name, lsn_format(position->end_lsn, ours));
-    if (slot->state == SLOT_LOST)
-        return err_set(e, ERR_REFUSED,
-                       "replication slot %s was invalidated because it held too much WAL "
-                       "(max_slot_wal_keep_size): changes since %s are lost; run pgstrand uninstall and "
-                       "pgstrand init again",
-                       name, lsn_format(position->end_lsn, ours));
-    if (slot->confirmed_flush > position->end_lsn)
-        return err_set(e, ERR_REFUSED,
-                       "replication slot %s was confirmed up to %s, but the log ends at %s: somebody else "
-                       "read from the slot or the log was put back, and the changes between are lost; run "
-                       "pgstrand uninstall and pgstrand init again",
-                       name, lsn_format(slot->confirmed_flush, theirs), lsn_format(position->end_lsn, ours));
+    (void)lsn_format(position->end_lsn, ours);
+    if (slot->state == SLOT_ABSENT) {
+        (void)err_set(e, ERR_REFUSED, "replication slot %s is gone: changes since %s are lost", name, ours);
+        return lose(out, LOSS_SLOT_GONE);
+    }
+    if (slot->state == SLOT_LOST) {
+        (void)err_set(e, ERR_REFUSED,
+                      "replication slot %s was invalidated, as a rule because it held too much WAL "
+                      "(max_slot_wal_keep_size): changes since %s are lost",
+                      name, ours);
+        return lose(out, LOSS_SLOT_INVALID);
+    }
+    if (slot->confirmed_flush > position->end_lsn) {
+        (void)err_set(
+            e, ERR_REFUSED,
+            "replication slot %s was confirmed up to %s, but the log ends at %s: somebody else read "
+            "from the slot or the log was put back, and the changes between are lost",
+            name, lsn_format(slot->confirmed_flush, theirs), ours);
+        return lose(out, LOSS_SLOT_AHEAD);
+    }
     if (slot->active)
         return err_set(e, ERR_TIMEOUT, "replication slot %s is in use by server process %d; waiting for it",
                        name, slot->active_pid);
@@ -72,12 +103,18 @@ status source_check(const char *conninfo, const struct identity *identity,
                     const struct log_position *position, struct source_facts *out, err *e)
 {
     OWNED(pgconn) struct pgconn *c = NULL;
+    struct server_facts server;
     *out = (struct source_facts){0};
     TRY(pgconn_open(conninfo, PGCONN_QUERY, &c, e));
-    TRY(check_server(c, identity, out, e));
-    TRY(check_publication(c, identity->publication, e));
+    TRY(server_facts_read(c, &server, e));
+    out->version = server.version;
+    out->proto_version = server_proto_version(server.version);
+    out->wal_sender_timeout_ms = server.wal_sender_timeout_ms;
+    TRY(check_server(c, identity, &server, out, e));
+    TRY(check_wal(c, position, out, e));
+    TRY(check_publication(c, identity->publication, out, e));
     TRY(server_slot(c, identity->slot, &out->slot, e));
-    return check_slot(identity->slot, &out->slot, position, e);
+    return check_slot(identity->slot, position, out, e);
 }
 
 /* Streaming and messages came with 14; 'parallel' (16) is not asked for: it announces nothing we need. */

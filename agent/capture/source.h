@@ -8,6 +8,7 @@
 #ifndef PGSTRAND_SOURCE_H
 #define PGSTRAND_SOURCE_H
 
+#include "agent/capture/loss.h"
 #include "agent/datadir.h"
 #include "agent/pg/pgconn.h"
 #include "agent/pg/server.h"
@@ -18,6 +19,7 @@ struct source_facts {
     unsigned proto_version;
     int64_t wal_sender_timeout_ms; /* 0: none */
     struct slot_facts slot;
+    enum capture_loss loss; /* with ERR_REFUSED: why */
 };
 
 /* Looks, on a connection of its own. `position` is what the log has. */

@@ -208,6 +208,24 @@ bool board_wait(struct board *b, int64_t ms)
     return stopping;
 }
 
+void board_heal(struct board *b, const char *what)
+{
+    (void)pthread_mutex_lock(&b->lock);
+    b->healing = what != NULL;
+    b->facts.connected = false;
+    (void)snprintf(b->facts.problem, sizeof b->facts.problem, "%s", what == NULL ? "" : what);
+    (void)pthread_cond_broadcast(&b->wake);
+    (void)pthread_mutex_unlock(&b->lock);
+}
+
+bool board_is_busy(struct board *b)
+{
+    (void)pthread_mutex_lock(&b->lock);
+    const bool busy = b->stopping || b->healing;
+    (void)pthread_mutex_unlock(&b->lock);
+    return busy;
+}
+
 void board_stop(struct board *b)
 {
     (void)pthread_mutex_lock(&b->lock);

@@ -46,6 +46,7 @@ struct board {
     size_t table_count;
     size_t table_cap;
     bool stopping;
+    bool healing; /* a new incarnation is being begun: a snapshot in progress gives up */
 };
 
 void board_init(struct board *b);
@@ -70,6 +71,9 @@ void board_sealed(struct board *b, uint64_t seq, const char *problem);
 
 /* Waits up to `ms` for news (a break, a table, the end); true when stopping. */
 bool board_wait(struct board *b, int64_t ms);
+/* While healing, `what` is the problem that is shown. NULL: it is over. */
+void board_heal(struct board *b, const char *what);
+bool board_is_busy(struct board *b); /* stopping or healing */
 void board_stop(struct board *b);
 
 #endif

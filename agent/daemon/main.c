@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "agent/breaks.h"
+#include "agent/daemon/healer.h"
 #include "agent/daemon/keeper.h"
 #include "agent/daemon/logkeep.h"
 #include "agent/daemon/notify.h"
@@ -136,6 +137,7 @@ static status find_lost_ddl(struct agent *a, err *e)
 static status run_all(struct agent *a, err *e)
 {
     const struct capture_observer observer = board_observer(&a->board);
+    TRY(healer_settle(a->data, e));
     TRY(capture_new(a->data, a->data->config->conninfo, &observer, &a->capture, e));
     TRY(find_lost_ddl(a, e));
     TRY(start_helpers(a, e));
@@ -143,7 +145,7 @@ static status run_all(struct agent *a, err *e)
     if (asked != 0) /* before `running` was there */
         capture_stop(a->capture);
     notify_send("READY=1\nSTATUS=connecting");
-    const status ran = capture_run(a->capture, e);
+    const status ran = healer_run(a->data, a->capture, &a->board, e);
     notify_send("STOPPING=1\nSTATUS=%s", ran.ok ? "stopping" : e->message);
     return ran;
 }

@@ -57,7 +57,7 @@ status records_agent(struct datadir *d, const struct board_facts *facts,
 }
 
 struct chain_end {
-    const uuid *incarnation;
+    const uuid *node;
     uint64_t seq;
 };
 
@@ -65,12 +65,11 @@ static status look_at_snapshot(void *context, struct bytes key, const ProtobufCM
 {
     struct chain_end *end = context;
     const Pgstrand__SnapshotRecord *r = (const Pgstrand__SnapshotRecord *)record;
-    const ProtobufCBinaryData *incarnation = &r->header->incarnation;
+    const ProtobufCBinaryData *node = &r->header->node;
     (void)key;
     (void)e;
     if (r->complete &&
-        bytes_equal(bytes_of(incarnation->data, incarnation->len),
-                    bytes_of(end->incarnation->b, sizeof end->incarnation->b)) &&
+        bytes_equal(bytes_of(node->data, node->len), bytes_of(end->node->b, sizeof end->node->b)) &&
         r->header->last_seq > end->seq)
         end->seq = r->header->last_seq;
     return DONE;
@@ -78,7 +77,7 @@ static status look_at_snapshot(void *context, struct bytes key, const ProtobufCM
 
 status records_sealed_seq(struct datadir *d, uint64_t *seq, err *e)
 {
-    struct chain_end end = {.incarnation = &d->identity.incarnation};
+    struct chain_end end = {.node = &d->identity.node};
     TRY(catalog_each(d->catalog, CATALOG_SNAPSHOT, look_at_snapshot, &end, e));
     *seq = end.seq;
     return DONE;

@@ -17,7 +17,7 @@ MUST_CHECK status records_breaks(struct datadir *d, const struct board_break *li
 MUST_CHECK status records_agent(struct datadir *d, const struct board_facts *facts,
                                 const struct capture_progress *progress, err *e);
 
-/* The chain's end: last seq of the incarnation's newest complete snapshot, 0 when there is none. */
+/* The chain's end: last seq of the node's newest complete snapshot, 0 when there is none. */
 MUST_CHECK status records_sealed_seq(struct datadir *d, uint64_t *seq, err *e);
 
 #endif

@@ -30,7 +30,7 @@ static void report_result(const struct seal_result *r)
 
 static bool is_stopping(void *board)
 {
-    return board_wait(board, 0);
+    return board_is_busy(board);
 }
 
 enum seal_when { BY_SCHEDULE, AT_STOP, AT_STOP_OFFLINE };

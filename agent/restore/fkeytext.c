@@ -63,7 +63,8 @@ bool fkeytext_parse(struct bytes statement, struct fkeytext *out)
     if (!take_text(&r, "REFERENCES "))
         return false;
     out->parent = take_name(&r);
-    while (out->add.len > 0 && (out->add.data[out->add.len - 1] == ';' || out->add.data[out->add.len - 1] == ' '))
+    while (out->add.len > 0 &&
+           (out->add.data[out->add.len - 1] == ';' || out->add.data[out->add.len - 1] == ' '))
         out->add.len--;
     return out->table.len > 0 && out->parent.len > 0;
 }

@@ -11,7 +11,7 @@
 
 struct lsnspan {
     uint64_t first_seq;
-    uint64_t last_seq;  /* UINT64_MAX: of the newest */
+    uint64_t last_seq; /* UINT64_MAX: of the newest */
     uint64_t first_lsn;
 };
 

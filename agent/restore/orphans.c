@@ -132,9 +132,10 @@ static status refuse(const struct orphansweep *s, err *e)
     }
     if (more > 0)
         buf_printf(&line, "; and %zu more foreign keys", more);
-    return err_set(e, ERR_SCHEMA,
-                   "%s; nothing was changed; restore those tables as well, or choose --orphans report or delete",
-                   buf_cstring(&line));
+    return err_set(
+        e, ERR_SCHEMA,
+        "%s; nothing was changed; restore those tables as well, or choose --orphans report or delete",
+        buf_cstring(&line));
 }
 
 static status enter(struct job *job, const struct foreignkey *k, uint64_t rows, const char *action, err *e)

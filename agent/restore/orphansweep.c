@@ -22,11 +22,12 @@ static status leaves_of(struct pgconn *c, struct bytes table, struct pgrows **ou
     OWNED(buf) struct buf name = {0};
     buf_bytes(&name, table.data, table.len);
     const char *const params[] = {buf_cstring(&name)};
-    return pgconn_query(c,
-                        "WITH leaf AS (SELECT relid FROM pg_catalog.pg_partition_tree($1::text::regclass) WHERE isleaf)"
-                        " SELECT relid::regclass::text FROM leaf UNION ALL"
-                        " SELECT $1::text WHERE NOT EXISTS (SELECT FROM leaf)",
-                        1, params, out, e);
+    return pgconn_query(
+        c,
+        "WITH leaf AS (SELECT relid FROM pg_catalog.pg_partition_tree($1::text::regclass) WHERE isleaf)"
+        " SELECT relid::regclass::text FROM leaf UNION ALL"
+        " SELECT $1::text WHERE NOT EXISTS (SELECT FROM leaf)",
+        1, params, out, e);
 }
 
 static status add_unchecked(struct pgconn *c, struct bytes table, struct bytes add, err *e)

@@ -1,6 +1,6 @@
 /*
- * orphansweep: finds, keeps and deletes rows whose foreign key leads to no row; in one transaction of the target.
- * orphans.h decides which of it.
+ * orphansweep: finds, keeps and deletes rows whose foreign key leads to no row; in one transaction of the
+ * target. orphans.h decides which of it.
  */
 #ifndef PGSTRAND_ORPHANSWEEP_H
 #define PGSTRAND_ORPHANSWEEP_H

@@ -36,7 +36,13 @@ static status open_log(struct sealrun *run, struct log_state *state, err *e)
     if (segments.count == 0)
         return DONE;
     TRY(logreader_open(run->d->log, &run->log, e));
-    return logreader_state(run->log, state, e);
+    TRY(logreader_state(run->log, state, e));
+    if (uuid_equal(&state->incarnation, &run->d->identity.incarnation))
+        return DONE;
+    return err_set(e, ERR_TIMEOUT,
+                   "a new incarnation was being begun when the agent was interrupted: start pgstrand-agent "
+                   "--data %s, which finishes it",
+                   run->d->root);
 }
 
 status seal_snapshot(struct datadir *d, const struct seal_request *request, const struct progress *progress,

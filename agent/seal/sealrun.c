@@ -93,11 +93,11 @@ status sealrun_begin(struct datadir *d, const struct seal_request *request, cons
     OWNED(text) char *lock = io_join(d->root, "seal.lock");
     if (lock == NULL)
         return err_no_memory(e);
-    TRY(datadir_load_identity(d, e));
     out->d = d;
     out->request = request;
     out->progress = progress;
     TRY(io_lock(lock, true, &out->lock, e));
+    TRY(datadir_load_identity(d, e)); /* an incarnation begins under the same lock */
     TRY(io_make_dir(d->chain, e));
     TRY(chain_tidy(d->chain, e));
     return sealrun_reload(out, e);

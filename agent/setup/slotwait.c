@@ -68,6 +68,8 @@ status slotwait_create(struct pgconn *replication, struct pgconn *query, const c
         if (pthread_timedjoin_np(thread, NULL, &until) != ETIMEDOUT)
             break;
         tell(query, progress, &told);
+        if (progress_stopped(progress))
+            pgconn_cancel(replication);
     }
     if (!job.result.ok) {
         *e = job.why;

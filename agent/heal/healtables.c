@@ -1,0 +1,136 @@
+#include "agent/heal/healtables.h"
+
+#include <stdarg.h>
+
+#include "agent/base/tablemsg.h"
+#include "agent/heal/tablediff.h"
+#include "agent/pg/schema.h"
+#include "agent/restore/plantable.h"
+#include "agent/tablebook.h"
+
+__attribute__((format(printf, 2, 3))) static void broken(struct heal_result *out, const char *format, ...)
+{
+    va_list args;
+    if (out->broken)
+        return;
+    va_start(args, format);
+    (void)vsnprintf(out->reason, sizeof out->reason, format, args);
+    va_end(args);
+    out->broken = true;
+}
+
+/* As the stream announces it. */
+static void shape_of(const struct table_info *table, struct column *columns, struct relation *out)
+{
+    *out = (struct relation){.oid = table->oid,
+                             .schema = table->schema,
+                             .name = table->name,
+                             .replica_identity = table->replica_identity,
+                             .tier = table->tier.tier,
+                             .columns = columns};
+    for (uint16_t i = 0; i < table->column_count; i++) {
+        const struct table_column *from = &table->columns[i];
+        if (!from->generated)
+            columns[out->column_count++] = (struct column){
+                .name = from->name, .type = from->type, .typmod = from->typmod, .key = from->key};
+    }
+}
+
+static status compare(struct healtables *h, size_t i, const struct table_info *table,
+                      const struct relation *shape, err *e)
+{
+    const struct tablediff diff = {h->d, h->conn, h->known, h->progress};
+    const struct rowdiff_sink sink = healwriter_sink(h->writer);
+    uint64_t changes = 0;
+    healwriter_table(h->writer, shape);
+    if (!tablediff_run(&diff, i, table, &sink, &changes, e).ok)
+        return err_wrap(e, "comparing %s.%s", table->schema, table->name);
+    h->out->tables++;
+    h->out->differ += changes > 0;
+    h->out->changes += changes;
+    return DONE;
+}
+
+/* The table becomes known under its OID here; `seen` counts those of the plan. */
+static status look_at(struct healtables *h, struct tablebook *book, const struct table_info *table,
+                      bool *seen, err *e)
+{
+    struct column columns[RELATION_COLUMNS_MAX];
+    struct relation shape;
+    char what[200];
+    bool known = false, news = false;
+    shape_of(table, columns, &shape);
+    TRY(tablebook_identify(book, &shape, NULL, &known, &news, e));
+    if (news || h->renumbered)
+        TRY(tablebook_record(h->d->catalog, &shape, table->tier.tier, table->tier.rule,
+                             healwriter_first_seq(h->writer) - 1, e));
+    if (h->known->plan == NULL)
+        return DONE;
+    struct plan_table *from = plantable_find(h->known->plan, &shape.table);
+    if (from == NULL) {
+        broken(h->out, "table %s.%s was made meanwhile", table->schema, table->name);
+        return DONE;
+    }
+    const size_t i = (size_t)(from - h->known->plan->table);
+    seen[i] = true;
+    if (!plantable_fits(from, &shape, what, sizeof what)) {
+        broken(h->out, "table %s.%s: %s", table->schema, table->name, what);
+        return DONE;
+    }
+    return compare(h, i, table, &shape, e);
+}
+
+static status look_at_all(struct healtables *h, struct tablebook *book, const struct table_list *tables,
+                          err *e)
+{
+    const size_t count = h->known->plan == NULL ? 0 : h->known->plan->count;
+    OWNED(memory) bool *seen = calloc(count + 1, sizeof *seen);
+    if (seen == NULL)
+        return err_no_memory(e);
+    for (size_t i = 0; i < tables->count; i++) {
+        h->progress->step(h->progress->context, "compare", i, tables->count);
+        if (tablemsg_has_rows(&tables->table[i]))
+            TRY(look_at(h, book, &tables->table[i], seen, e));
+    }
+    for (size_t i = 0; i < count; i++)
+        if (!seen[i])
+            broken(h->out, "table %s.%s was dropped meanwhile", h->known->plan->table[i].message->schema,
+                   h->known->plan->table[i].message->name);
+    return DONE;
+}
+
+/* Views, functions, constraints: only the fingerprint shows them. */
+static status look_at_schema(struct healtables *h, err *e)
+{
+    uint8_t now[SHA256_LEN];
+    const struct plan *plan = h->known->plan;
+    TRY(schema_fingerprint(h->conn, now, e));
+    if (plan == NULL)
+        broken(h->out, "the last known state cannot be told: %.180s", h->known->why.message);
+    else if (!plan->schema->has_fingerprint ||
+             !bytes_equal(bytes_of(plan->schema->fingerprint.data, plan->schema->fingerprint.len),
+                          bytes_of(now, sizeof now)))
+        broken(h->out, "the schema may have changed while the database was not captured");
+    return DONE;
+}
+
+static status load_book(struct healtables *h, const struct table_list *tables, struct tablebook **out, err *e)
+{
+    TRY(tablebook_load(h->d->catalog, &h->d->identity.dataset, out, e));
+    if (!h->renumbered)
+        return DONE;
+    TRY(tablebook_forget_oids(*out, h->d->catalog, e));
+    for (size_t i = 0; i < tables->count; i++)
+        tablebook_renumber(*out, tables->table[i].schema, tables->table[i].name, tables->table[i].oid);
+    return DONE;
+}
+
+status healtables_run(struct healtables *h, err *e)
+{
+    OWNED(table_list) struct table_list *tables = NULL;
+    OWNED(tablebook) struct tablebook *book = NULL;
+    TRY(table_list_read(h->conn, h->d->config->tiers, &tables, e));
+    TRY(load_book(h, tables, &book, e));
+    TRY(look_at_all(h, book, tables, e));
+    return look_at_schema(h, e);
+}

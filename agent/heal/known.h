@@ -1,0 +1,25 @@
+/*
+ * known: the last known state of the database: the own chain and the log's tail, folded.
+ *
+ * Ownership: known_load -> caller -> known_fini.
+ */
+#ifndef PGSTRAND_KNOWN_H
+#define PGSTRAND_KNOWN_H
+
+#include "agent/restore/fold.h"
+#include "agent/restore/place.h"
+#include "agent/restore/plan.h"
+
+struct known {
+    struct place place;
+    struct plan *plan; /* NULL: it cannot be told, `why` says why */
+    struct fold *fold;
+    err why;
+};
+
+/* Fails only where trying again may help (a full disk, memory). What cannot be folded is in out->why. */
+MUST_CHECK status known_load(struct datadir *d, const struct progress *progress, struct known *out, err *e);
+void known_fini(struct known *k);
+OWN_VALUE(known, known_fini);
+
+#endif
