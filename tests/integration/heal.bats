@@ -190,7 +190,7 @@ slot_is_lost() {
     wait_for 30 healthy
     agent_log "$DATA" | grep -q 'publication .* is gone from database'
     [ "$(shop 'SELECT pubname FROM pg_publication')" = "$publication" ]
-    [ "$(shop "SELECT count(*) FROM pg_event_trigger WHERE evtname LIKE 'pgstrand%' AND evtenabled = 'A'")" -eq 3 ]
+    [ "$(shop "SELECT count(*) > 2 AND bool_and(evtenabled = 'A') FROM pg_event_trigger WHERE evtname LIKE 'pgstrand%'")" = t ]
     assert_as_source
     # The other way to lose changes without a word.
     agent_stop "$DATA"
