@@ -181,7 +181,7 @@ report_section "Build"
 have_programs=yes
 have_units=yes
 # --only also narrows which checks run, but what is to be tested has to be built.
-needed build-release build release pgstrand pgstrand-agent || have_programs=no
+needed build-release build release pgstrand pgstrand-agent test_tools || have_programs=no
 needed build-asan build asan unit_tests || have_units=no
 [ $have_programs = yes ] || report_not_run "integration tests" "the release build failed"
 [ $have_units = yes ] || report_not_run "unit tests" "the asan build failed"

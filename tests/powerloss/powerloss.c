@@ -1,0 +1,154 @@
+/*
+ * powerloss RECORD FOLDER STEP SEED: cuts the power at every STEP-th point of a record (iorecord.c), from a
+ * chance one on, makes in FOLDER what the disk may then hold (diskmodel.h), in several ways, and lets
+ * pgstrand's own code open it (leftover.h). Prints what was wrong and where; exit 0 when nothing was.
+ */
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "store/io.h"
+#include "tests/powerloss/diskmodel.h"
+#include "tests/powerloss/leftover.h"
+
+#define WAYS 4        /* for each cut: nothing kept, everything, and by chance */
+#define COMPLAINTS 10 /* after so many it is clear */
+
+struct event {
+    struct iorecord r;
+    struct bytes path;
+    struct bytes data;
+};
+
+struct run {
+    struct event *event;
+    size_t count;
+    const char *folder;
+    uint64_t seed;
+    struct leftover_reference reference;
+    unsigned tried;
+    unsigned wrong;
+};
+
+static void stop(const char *what, const char *about)
+{
+    (void)fprintf(stderr, "powerloss: %s %s\n", what, about);
+    exit(2);
+}
+
+static void read_record(struct run *run, const char *path)
+{
+    uint8_t *raw = NULL;
+    size_t len = 0;
+    err e = ERR_INIT;
+    if (!io_load(path, SIZE_MAX / 2, &raw, &len, &e).ok)
+        stop(e.message, "");
+    for (size_t at = 0; at + sizeof(struct iorecord) <= len;) {
+        struct event x;
+        memcpy(&x.r, raw + at, sizeof x.r);
+        at += sizeof x.r;
+        if (x.r.path_len > len - at || x.r.data_len > len - at - x.r.path_len)
+            stop("the record ends in the middle:", path);
+        x.path = bytes_of(raw + at, x.r.path_len);
+        x.data = bytes_of(raw + at + x.r.path_len, x.r.data_len);
+        at += x.r.path_len + x.r.data_len;
+        run->event = reallocarray(run->event, run->count + 1, sizeof *run->event);
+        if (run->event == NULL)
+            stop("out of memory", "");
+        run->event[run->count++] = x;
+    }
+    if (run->count == 0)
+        stop("nothing is recorded in", path);
+}
+
+static void make_folder(const struct run *run)
+{
+    err e = ERR_INIT;
+    if (!io_remove_tree(run->folder, &e).ok || mkdir(run->folder, 0700) != 0)
+        stop("cannot make", run->folder);
+}
+
+/* In a child, as the environments of another image may have the same file numbers. */
+static bool judge(struct run *run, size_t cut, const char *way, lsn confirmed)
+{
+    err e = ERR_INIT;
+    int how = 0;
+    const pid_t child = fork();
+    if (child < 0)
+        stop("cannot fork", "");
+    if (child == 0) {
+        if (leftover_check(run->folder, confirmed, &run->reference, &e).ok)
+            _exit(0);
+        (void)fprintf(stderr, "power lost after step %zu, %s (op %u): %s\n", cut, way,
+                      cut == 0 ? 0 : run->event[cut - 1].r.op, e.message);
+        _exit(1);
+    }
+    if (waitpid(child, &how, 0) != child)
+        stop("cannot wait", "");
+    if (WIFSIGNALED(how))
+        (void)fprintf(stderr, "power lost after step %zu, %s: ended by signal %d\n", cut, way, WTERMSIG(how));
+    return WIFEXITED(how) && WEXITSTATUS(how) == 0;
+}
+
+static void try_cut(struct run *run, const struct diskmodel *m, size_t cut)
+{
+    static const char *const name[WAYS] = {"only what was synced is there", "everything is there",
+                                           "some of the rest is there", "some of the rest is there (2)"};
+    for (unsigned way = 0; way < WAYS; way++) {
+        const enum diskmodel_loss loss = way == 0   ? DISKMODEL_WORST
+                                         : way == 1 ? DISKMODEL_NONE
+                                                    : DISKMODEL_SOME;
+        make_folder(run);
+        diskmodel_find(m, loss, run->seed * UINT64_C(1000003) + cut * WAYS + way, run->folder);
+        run->tried++;
+        if (!judge(run, cut, name[way], diskmodel_confirmed(m)))
+            run->wrong++;
+    }
+}
+
+static void read_reference(struct run *run)
+{
+    struct diskmodel *m = diskmodel_new();
+    err e = ERR_INIT;
+    for (size_t i = 0; i < run->count; i++)
+        diskmodel_apply(m, &run->event[i].r, run->event[i].path, run->event[i].data);
+    make_folder(run);
+    diskmodel_find(m, DISKMODEL_NONE, 0, run->folder);
+    diskmodel_free(m);
+    if (!leftover_read(run->folder, &run->reference, &e).ok)
+        stop("the whole run cannot be read:", e.message);
+}
+
+int main(int argc, char **argv)
+{
+    struct run run = {0};
+    if (argc != 5)
+        stop("usage: powerloss RECORD FOLDER STEP SEED", "");
+    const size_t step = strtoul(argv[3], NULL, 10);
+    run.folder = argv[2];
+    run.seed = strtoull(argv[4], NULL, 10);
+    if (step == 0)
+        stop("STEP is a number from 1:", argv[3]);
+    read_record(&run, argv[1]);
+    read_reference(&run);
+    struct diskmodel *m = diskmodel_new();
+    for (size_t i = 0; i <= run.count && run.wrong < COMPLAINTS; i++) {
+        if ((i + run.seed) % step == 0 || i == run.count)
+            try_cut(&run, m, i);
+        if (i < run.count)
+            diskmodel_apply(m, &run.event[i].r, run.event[i].path, run.event[i].data);
+    }
+    char confirmed[LSN_TEXT];
+    const lsn told = diskmodel_confirmed(m);
+    diskmodel_free(m);
+    free(run.reference.action);
+    if (told == 0)
+        stop("the record has nothing that was confirmed to the server:", argv[1]);
+    (void)printf("%zu steps, %u states of the disk, %u wrong; %llu actions, confirmed up to %s\n", run.count,
+                 run.tried, run.wrong, (unsigned long long)run.reference.count, lsn_format(told, confirmed));
+    return run.wrong == 0 ? 0 : 1;
+}
