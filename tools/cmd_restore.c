@@ -11,6 +11,9 @@
 #include "tools/report.h"
 #include "tools/restoreview.h"
 #include "tools/snapview.h"
+#include "tools/waiting.h"
+
+#define LOG_WAIT_SECONDS 10.0
 
 #define MEMORY_LEAST ((uint64_t)16 << 20) /* as the configuration's restore.memory */
 
@@ -19,6 +22,8 @@ struct restore_options {
     struct option_number to_seq;
     const char *to_time, *to_lsn, *to_snapshot, *to_name;
     const char *from, *node, *mode, *as, *tiers, *tables, *on_error, *orphans, *memory;
+    const char *newer, *conflicts, *deleted, *diff;
+    bool again;
     struct option_number jobs;
     bool dry_run;
     bool no_analyze;
@@ -86,6 +91,29 @@ static status refuse_missing(const char *option, const char *value, err *e)
     return err_set(e, ERR_USAGE, "%s %s is not in this version: leave it out", option, value);
 }
 
+/* What the target has and the chain has otherwise: "keep", or the word for taking the chain's. */
+static status parse_choice(const char *option, const char *word, const char *take, enum merge_choice *out,
+                           err *e)
+{
+    const char *const words[] = {"keep", take};
+    size_t choice = 0;
+    TRY(options_choice(option, word, words, 2, &choice, e));
+    *out = choice == 0 ? MERGE_KEEP : MERGE_TAKE;
+    return DONE;
+}
+
+static status parse_merge(const struct restore_options *o, struct restore_request *r, err *e)
+{
+    bool given = o->again || o->newer != NULL || o->conflicts != NULL || o->deleted != NULL;
+    if (r->mode != RESTORE_MERGE && given)
+        return err_set(e, ERR_USAGE, "--newer, --conflicts, --deleted and --again go with --mode merge");
+    TRY(parse_choice("--newer", o->newer != NULL ? o->newer : "keep", "replace", &r->newer, e));
+    TRY(parse_choice("--conflicts", o->conflicts != NULL ? o->conflicts : "keep", "replace", &r->conflicts,
+                     e));
+    r->again = o->again;
+    return parse_choice("--deleted", o->deleted != NULL ? o->deleted : "keep", "delete", &r->deleted, e);
+}
+
 static status parse_modes(const struct restore_options *o, struct restore_request *r, err *e)
 {
     static const char *const modes[] = {"fresh", "replace", "merge"};
@@ -97,14 +125,12 @@ static status parse_modes(const struct restore_options *o, struct restore_reques
     TRY(options_choice("--as", o->as, roles, 3, &role, e));
     TRY(options_choice("--on-error", o->on_error, on_error, 2, &error, e));
     TRY(options_choice("--orphans", o->orphans, orphans, 3, &orphan, e));
-    if (mode == 2)
-        return refuse_missing("--mode", "merge", e);
     if (error == 1)
         return refuse_missing("--on-error", "skip", e);
     r->orphans = orphan == 0 ? ORPHANS_REFUSE : orphan == 1 ? ORPHANS_REPORT : ORPHANS_DELETE;
-    r->mode = mode == 0 ? RESTORE_FRESH : RESTORE_REPLACE;
+    r->mode = mode == 0 ? RESTORE_FRESH : mode == 1 ? RESTORE_REPLACE : RESTORE_MERGE;
     r->as = role == 0 ? RESTORE_AS_AUTO : role == 1 ? RESTORE_AS_SAME : RESTORE_AS_OTHER;
-    return DONE;
+    return parse_merge(o, r, e);
 }
 
 static status parse_memory(const char *text, uint64_t *out, err *e)
@@ -132,6 +158,9 @@ static status parse_request(const struct restore_options *o, struct restore_requ
     r->conninfo = o->target;
     r->tables = o->tables;
     r->dry_run = o->dry_run;
+    if (o->diff != NULL && (!r->dry_run || r->mode == RESTORE_FRESH))
+        return err_set(e, ERR_USAGE, "--diff goes with --dry-run and --mode replace or merge");
+    r->diff = o->diff;
     r->no_analyze = o->no_analyze;
     return DONE;
 }
@@ -167,25 +196,50 @@ static double seconds_now(void)
 static status record_proof(struct datadir *d, const struct restore_request *r,
                            const struct restore_result *result, err *e)
 {
-    bool proven = !r->dry_run && r->tables == NULL && r->tiers == 0 && result->same_device;
+    bool proven =
+        !r->dry_run && result->table_count > 0 && r->tables == NULL && r->tiers == 0 && result->same_device;
     for (size_t i = 0; i < result->table_count; i++)
         proven = proven && result->table[i].proven;
     return proven ? snapview_mark_verified(d->catalog, &result->snapshot, result->seq, e) : DONE;
 }
 
-static status run(struct cli *cli, struct datadir *d, const struct restore_request *r, err *e)
+/* Merging into the database that is captured here asks its log what is newer: it has to be complete. */
+static status complete_log(const struct cli *cli, struct datadir *d, const struct restore_request *r, err *e)
+{
+    OWNED(pgconn) struct pgconn *c = NULL;
+    OWNED(pgrows) struct pgrows *rows = NULL;
+    struct waited waited;
+    err why = ERR_INIT;
+    if (r->mode != RESTORE_MERGE || !d->has_identity)
+        return DONE;
+    const char *const params[] = {d->identity.slot};
+    TRY(pgconn_open(r->conninfo, PGCONN_QUERY, &c, e));
+    TRY(pgconn_query(c,
+                     "SELECT FROM pg_catalog.pg_replication_slots WHERE slot_name = $1 AND database ="
+                     " pg_catalog.current_database()",
+                     1, params, &rows, e));
+    if (pgrows_count(rows) > 0 && !waiting_run(d, c, LSN_NONE, LOG_WAIT_SECONDS, &waited, &why).ok)
+        report_note(cli, "changes that the log does not have yet do not count as newer: %s", why.message);
+    return DONE;
+}
+
+static status run(struct cli *cli, struct datadir *d, struct restore_request *r, err *e)
 {
     OWNED(restore_result) struct restore_result result = {0};
+    OWNED(restoreview) struct restoreview view = {.json = cli->json};
     double began = seconds_now();
 
+    r->diff_row = restoreview_row;
+    r->diff_context = &view;
     TRY(say_whose(cli, d, r, e));
+    TRY(complete_log(cli, d, r, e));
     TRY(restore_run(d, r, &cli->progress, &result, e));
     TRY(record_proof(d, r, &result, e));
     if (cli->json)
-        return restoreview_json(&result, r->dry_run, e);
+        return restoreview_json(&view, &result, r, e);
     if (cli->quiet)
         return DONE;
-    return restoreview_text(&result, r->dry_run, seconds_now() - began, e);
+    return restoreview_text(&result, r, seconds_now() - began, e);
 }
 
 /* A machine that has no data directory yet gets one, but not for looking: then it is one that goes away
@@ -236,7 +290,7 @@ status cmd_restore(struct cli *cli, err *e)
         {"to-name", OPTION_TEXT, &o.to_name, "N", "as the snapshot sealed under this name has it"},
         {"from", OPTION_TEXT, &o.from, "VAULT", "a vault (name or URL) instead of the own chain and log"},
         {"node", OPTION_TEXT, &o.node, "NODE", "which node, when the vault holds several"},
-        {"mode", OPTION_TEXT, &o.mode, "MODE", "fresh (default: an empty database) or replace"},
+        {"mode", OPTION_TEXT, &o.mode, "MODE", "fresh (default: an empty database), replace or merge"},
         {"as", OPTION_TEXT, &o.as, "WHO", "same, other or auto (default): as which device"},
         {"tiers", OPTION_TEXT, &o.tiers, "LIST", "only these tiers (default: by device)"},
         {"tables", OPTION_TEXT, &o.tables, "PATTERN", "only these tables: names or globs"},
@@ -247,8 +301,16 @@ status cmd_restore(struct cli *cli, err *e)
         {"on-error", OPTION_TEXT, &o.on_error, "WHAT", "stop"},
         {"orphans", OPTION_TEXT, &o.orphans, "WHAT",
          "rows whose foreign key leads to no row: refuse (default), report or delete"},
+        {"newer", OPTION_TEXT, &o.newer, "WHAT",
+         "merge: rows changed on the target later: keep (default) or replace"},
+        {"conflicts", OPTION_TEXT, &o.conflicts, "WHAT",
+         "merge: rows that both devices made under one key: keep the target's (default) or replace"},
+        {"deleted", OPTION_TEXT, &o.deleted, "WHAT",
+         "merge: rows deleted on the source: keep (default) or delete"},
+        {"again", OPTION_FLAG, &o.again, NULL, "merge: also what the target remembers as merged"},
         {"no-analyze", OPTION_FLAG, &o.no_analyze, NULL, "leave the tables' statistics to autovacuum"},
-        {"dry-run", OPTION_FLAG, &o.dry_run, NULL, "the plan only: nothing is changed"},
+        {"dry-run", OPTION_FLAG, &o.dry_run, NULL, "the plan and what would change: nothing is changed"},
+        {"diff", OPTION_TEXT, &o.diff, "TABLE", "with --dry-run: the rows of these tables that would change"},
     };
     OWNED(text) char *scratch = NULL;
     struct restore_request request = {0};

@@ -127,7 +127,7 @@ static status run_and_keep(struct pgconn *c, struct buf *query, struct buf *agai
     return buf_done(again, e);
 }
 
-status emptied_drop_foreign_keys(const struct emptied *t, struct pgconn *c, struct buf *again, err *e)
+status emptied_drop_foreign_keys_of(struct pgconn *c, const char *oids, struct buf *again, err *e)
 {
     OWNED(buf) struct buf sql = {0};
     buf_printf(
@@ -137,8 +137,13 @@ status emptied_drop_foreign_keys(const struct emptied *t, struct pgconn *c, stru
         "  pg_catalog.pg_get_constraintdef(k.oid))"
         " FROM pg_catalog.pg_constraint k WHERE k.contype = 'f' AND k.conparentid = 0"
         "  AND (k.conrelid IN (%s) OR k.confrelid IN (%s)) ORDER BY k.oid",
-        emptied_oids(t), emptied_oids(t));
+        oids, oids);
     return run_and_keep(c, &sql, again, e);
+}
+
+status emptied_drop_foreign_keys(const struct emptied *t, struct pgconn *c, struct buf *again, err *e)
+{
+    return emptied_drop_foreign_keys_of(c, emptied_oids(t), again, e);
 }
 
 status emptied_silence_triggers_of(struct pgconn *c, const char *oids, struct buf *again, err *e)

@@ -38,6 +38,7 @@ MUST_CHECK status emptied_drop_foreign_keys(const struct emptied *t, struct pgco
 MUST_CHECK status emptied_silence_triggers(const struct emptied *t, struct pgconn *c, struct buf *again,
                                            err *e);
 /* The same of the tables with these OIDs, "1,2". */
+MUST_CHECK status emptied_drop_foreign_keys_of(struct pgconn *c, const char *oids, struct buf *again, err *e);
 MUST_CHECK status emptied_silence_triggers_of(struct pgconn *c, const char *oids, struct buf *again, err *e);
 
 #endif

@@ -3,6 +3,7 @@
 #include "agent/restore/analyze.h"
 #include "agent/restore/loadtable.h"
 #include "agent/restore/orphans.h"
+#include "agent/restore/replayed.h"
 #include "agent/restore/schemasql.h"
 #include "agent/restore/setsequences.h"
 #include "agent/restore/targetdb.h"
@@ -23,6 +24,7 @@ static status build(struct job *job, struct pgconn *c, const struct targetdb *t,
     const Pgstrand__Schema *schema = job->plan->schema;
     OWNED(orphans) struct orphans orphans;
     orphans_init(&orphans, job, t);
+    TRY(replayed_mark(job, c, t, e));
     TRY(targetdb_check_empty(c, e)); /* again: inside the transaction */
     TRY(schemasql_run(job, c, schema->pre_data, "schema", e));
     TRY(loadtable_all(job, c, e));
@@ -34,6 +36,7 @@ static status build(struct job *job, struct pgconn *c, const struct targetdb *t,
     TRY(schemasql_run_phase(job, c, SCHEMASQL_REST, "schema", e));
     TRY(setsequences_pass_columns(c, e));
     TRY(schemasql_refresh(job, c, e));
+    TRY(replayed_write(job, c, e)); /* before there are event triggers */
     return schemasql_run_phase(job, c, SCHEMASQL_LAST, "schema", e);
 }
 

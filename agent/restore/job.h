@@ -11,6 +11,8 @@
 struct table_proof {
     struct table_digest expected; /* made while its rows were loaded */
     bool proven;
+    bool compared; /* with what the target held before */
+    struct row_changes changes;
 };
 
 struct job {

@@ -61,14 +61,18 @@ static status pass(struct job *job, struct pgconn *c, size_t i, unsigned part, u
     }
 }
 
-/* parts 0: through the fold. */
-static status copy_in(struct job *job, struct pgconn *c, size_t i, unsigned part, unsigned parts, err *e)
+/* Into the table itself, or another one of its columns. parts 0: through the fold. */
+static status copy_in(struct job *job, struct pgconn *c, size_t i, const char *into, unsigned part,
+                      unsigned parts, err *e)
 {
     const Pgstrand__Table *t = job->plan->table[i].message;
     OWNED(buf) struct buf sql = {0};
     uint64_t loaded = 0;
     buf_text(&sql, "COPY ");
-    loadtable_name(&sql, t);
+    if (into != NULL)
+        buf_text(&sql, into);
+    else
+        loadtable_name(&sql, t);
     loadtable_columns(&sql, t);
     buf_text(&sql, " FROM STDIN");
     TRY(buf_done(&sql, e));
@@ -80,20 +84,27 @@ static status copy_in(struct job *job, struct pgconn *c, size_t i, unsigned part
     return pgconn_copy_finish(c, &loaded, e);
 }
 
-static status load(struct job *job, struct pgconn *c, size_t i, unsigned part, unsigned parts, err *e)
+static status load(struct job *job, struct pgconn *c, size_t i, const char *into, unsigned part,
+                   unsigned parts, err *e)
 {
     const Pgstrand__Table *t = job->plan->table[i].message;
-    return copy_in(job, c, i, part, parts, e).ok ? DONE : err_wrap(e, "loading %s.%s", t->schema, t->name);
+    return copy_in(job, c, i, into, part, parts, e).ok ? DONE
+                                                       : err_wrap(e, "loading %s.%s", t->schema, t->name);
 }
 
 status loadtable_load(struct job *job, struct pgconn *c, size_t i, err *e)
 {
-    return load(job, c, i, 0, 0, e);
+    return load(job, c, i, NULL, 0, 0, e);
+}
+
+status loadtable_load_as(struct job *job, struct pgconn *c, size_t i, const char *into, err *e)
+{
+    return load(job, c, i, into, 0, 0, e);
 }
 
 status loadtable_load_part(struct job *job, struct pgconn *c, size_t i, unsigned part, unsigned parts, err *e)
 {
-    return load(job, c, i, part, parts, e);
+    return load(job, c, i, NULL, part, parts, e);
 }
 
 static status read_rows(struct pgconn *c, const char *sql, struct table_digest *found, err *e)

@@ -14,6 +14,8 @@ void loadtable_columns(struct buf *out, const Pgstrand__Table *t);
 
 /* Emits table `i` of the plan into the target; the expected digest goes to the job's proof. */
 MUST_CHECK status loadtable_load(struct job *job, struct pgconn *c, size_t i, err *e);
+/* The same into another table, a quoted name, that has its columns. */
+MUST_CHECK status loadtable_load_as(struct job *job, struct pgconn *c, size_t i, const char *into, err *e);
 
 /* Reads it back and compares: ERR_STORAGE when anything differs. */
 MUST_CHECK status loadtable_prove(struct job *job, struct pgconn *c, size_t i, err *e);

@@ -165,7 +165,7 @@ status orphansweep_look(struct orphansweep *s, const char *oids, bool *any, err 
 /* The proof stands for what was loaded; what the table holds is told anew. */
 static status follow(struct orphansweep *s, const char *schema, const char *name, uint64_t gone, err *e)
 {
-    for (size_t i = 0; i < s->job->plan->count; i++) {
+    for (size_t i = 0; i < s->job->plan->count && s->job->request->mode != RESTORE_MERGE; i++) {
         const Pgstrand__Table *t = s->job->plan->table[i].message;
         struct table_digest *expected = &s->job->proof[i].expected;
         struct table_digest found = {0};

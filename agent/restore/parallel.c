@@ -4,6 +4,7 @@
 #include "agent/restore/newdb.h"
 #include "agent/restore/orphans.h"
 #include "agent/restore/pieces.h"
+#include "agent/restore/replayed.h"
 #include "agent/restore/schemasql.h"
 #include "agent/restore/setsequences.h"
 #include "agent/restore/targetdb.h"
@@ -175,6 +176,7 @@ static status end(struct parallel *p, struct pgconn *c, err *e)
     TRY(setsequences_captured(job, c, e));
     TRY(setsequences_pass_columns(c, e));
     TRY(schemasql_refresh(job, c, e));
+    TRY(replayed_write(job, c, e));
     TRY(run_in_order(p, c, SCHEMASQL_LAST, e));
     return pgconn_exec(c, "COMMIT", e);
 }

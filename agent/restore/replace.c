@@ -4,6 +4,7 @@
 #include "agent/restore/emptied.h"
 #include "agent/restore/loadtable.h"
 #include "agent/restore/orphans.h"
+#include "agent/restore/replayed.h"
 #include "agent/restore/setsequences.h"
 #include "agent/restore/targetdb.h"
 
@@ -178,9 +179,13 @@ status replace_run(struct job *job, struct pgconn *c, err *e)
     orphans_init(&orphans, job, &target);
     TRY(targetdb_read(c, &target, e));
     TRY(targetdb_begin(c, &target, e));
-    status done = emptied_find(job, c, &t, e);
+    status done = replayed_mark(job, c, &target, e);
+    if (done.ok)
+        done = emptied_find(job, c, &t, e);
     if (done.ok)
         done = target.replica ? as_replica(job, &t, &orphans, c, e) : as_owner(job, &t, &orphans, c, e);
+    if (done.ok)
+        done = replayed_write(job, c, e);
     if (!done.ok) {
         targetdb_rollback(c);
         return FAILED;

@@ -2,15 +2,18 @@
 
 #include <inttypes.h>
 
+#include "agent/restore/dryrun.h"
 #include "agent/restore/emptied.h"
 #include "agent/restore/fresh.h"
 #include "agent/restore/gather.h"
 #include "agent/restore/inherit.h"
 #include "agent/restore/job.h"
+#include "agent/restore/merge.h"
 #include "agent/restore/orphans.h"
 #include "agent/restore/parallel.h"
 #include "agent/restore/place.h"
 #include "agent/restore/replace.h"
+#include "agent/restore/replayed.h"
 #include "proto/pbmem.h"
 #include "store/io.h"
 #include "store/snapreader.h"
@@ -98,6 +101,8 @@ static status report_tables(struct job *job, err *e)
         to->proven = job->proof[i].proven;
         to->base_rows = from->base_digest.rows;
         to->actions = from->actions;
+        to->compared = job->proof[i].compared;
+        to->changes = job->proof[i].changes;
         out->rows += to->rows;
     }
     return DONE;
@@ -177,6 +182,8 @@ static status check_target(const struct job *job, struct pgconn *c, err *e)
 {
     if (job->request->mode == RESTORE_REPLACE)
         return replace_check(job->plan, c, e);
+    if (job->request->mode == RESTORE_MERGE)
+        return merge_check(job->plan, c, e);
     TRY(fresh_check(job->plan, c, e));
     return job->request->jobs > 1 ? parallel_check(c, e) : DONE;
 }
@@ -185,6 +192,8 @@ static status load(struct job *job, struct pgconn **c, err *e)
 {
     if (job->request->mode == RESTORE_REPLACE)
         return replace_run(job, *c, e);
+    if (job->request->mode == RESTORE_MERGE)
+        return merge_run(job, *c, e);
     if (job->request->jobs > 1)
         return parallel_run(job, c, e);
     return fresh_run(job, *c, e);
@@ -210,11 +219,43 @@ static status gather(struct job *job, bool own, err *e)
     return report_skipped(job, e);
 }
 
+static status dry_run(struct job *job, struct pgconn *c, const err *unfit, err *e)
+{
+    if (unfit->class != ERR_NONE)
+        TRY(job_warn(job, e, "the target would be refused: %s", unfit->message));
+    else if (job->request->mode == RESTORE_REPLACE)
+        TRY(dryrun_replace(job, c, e));
+    else if (job->request->mode == RESTORE_MERGE && !job->out->before)
+        TRY(merge_run(job, c, e));
+    else if (job->request->mode == RESTORE_FRESH)
+        TRY(dryrun_fresh(job, e));
+    return report_tables(job, e);
+}
+
+/* Merged before, and nothing else asked for: then there is nothing to do. */
+static status look_back(struct job *job, struct pgconn *c, err *e)
+{
+    struct replayed replayed;
+    char name[UUID_TEXT];
+    if (job->request->mode != RESTORE_MERGE || job->request->again)
+        return DONE;
+    TRY(replayed_read(job, c, &replayed, e));
+    job->out->before = replayed.before;
+    if (!replayed.before)
+        return DONE;
+    return job_warn(job, e,
+                    "the target has merged seq %" PRIu64 " of snapshot %s already: nothing to do (--again "
+                    "compares once more)",
+                    job->out->seq, uuid_format(&job->out->snapshot, name));
+}
+
 static status run(struct job *job, const struct place *place, err *e)
 {
     const struct restore_request *request = job->request;
     OWNED(pgconn) struct pgconn *c = NULL;
     TRY(pgconn_open(request->conninfo, PGCONN_QUERY, &c, e));
+    if (!request->dry_run)
+        TRY(replayed_lock(c, e));
     err unfit = ERR_INIT;
     bool fits = check_target(job, c, &unfit).ok;
     if (!fits && !request->dry_run) {
@@ -225,12 +266,12 @@ static status run(struct job *job, const struct place *place, err *e)
     TRY(orphans_foresee(job, e));
     if (fits && request->mode == RESTORE_REPLACE)
         TRY(emptied_say_lost(job, c, e));
-    if (request->dry_run) {
-        if (!fits)
-            TRY(job_warn(job, e, "the target would be refused: %s", unfit.message));
-        return report_tables(job, e);
-    }
-    TRY(load(job, &c, e));
+    if (fits)
+        TRY(look_back(job, c, e));
+    if (request->dry_run)
+        return dry_run(job, c, &unfit, e);
+    if (!job->out->before)
+        TRY(load(job, &c, e));
     if (!place->same_device && !job->d->has_identity)
         TRY(inherit_identity(job, place, e));
     return report_tables(job, e);

@@ -26,7 +26,9 @@ struct restore_target {
     const char *snapshot; /* UUID or name */
 };
 
-enum restore_mode { RESTORE_FRESH, RESTORE_REPLACE };
+enum restore_mode { RESTORE_FRESH, RESTORE_REPLACE, RESTORE_MERGE };
+/* Merge: what the target has stays, or gives way. */
+enum merge_choice { MERGE_KEEP, MERGE_TAKE };
 /* Rows whose foreign key leads to no row: nothing happens; they stay, and the foreign key is NOT VALID; they
  * go. */
 enum restore_orphans { ORPHANS_REFUSE, ORPHANS_REPORT, ORPHANS_DELETE };
@@ -41,12 +43,30 @@ struct restore_request {
     enum restore_mode mode;
     enum restore_as as;
     enum restore_orphans orphans;
-    unsigned tiers;     /* bits 1 << enum tier; 0: by device */
-    const char *tables; /* glob list; NULL: all */
-    int jobs;           /* 1: one transaction; more: a new database, then names are swapped */
-    uint64_t memory;    /* bytes before it spills; 0: the configuration's restore.memory */
+    enum merge_choice newer;     /* merge: rows that changed on the target later than on the source */
+    enum merge_choice conflicts; /* merge: rows of one key that both devices made */
+    enum merge_choice deleted;   /* merge: rows that the source deleted; taken: deleted here as well */
+    bool again;                  /* merge: also what the target remembers as merged */
+    unsigned tiers;              /* bits 1 << enum tier; 0: by device */
+    const char *tables;          /* glob list; NULL: all */
+    int jobs;                    /* 1: one transaction; more: a new database, then names are swapped */
+    uint64_t memory;             /* bytes before it spills; 0: the configuration's restore.memory */
     bool dry_run;
+    /* dry_run: each row of the tables that match `diff` (a glob list, NULL: none) that would be "added",
+     * "changed" or "removed", as JSON objects; old or new is NULL where there is none. */
+    const char *diff;
+    status (*diff_row)(void *context, const char *table, const char *kind, const char *old, const char *new,
+                       err *e);
+    void *diff_context;
     bool no_analyze; /* statistics are left to autovacuum, as pg_restore does */
+};
+
+/* What a merge did, or what a dry run would do: rows of a table. */
+struct row_changes {
+    uint64_t added, changed, removed;
+    uint64_t newer;     /* on the target: kept, or among those changed, as was asked for */
+    uint64_t conflicts; /* made on both devices: likewise */
+    uint64_t left;      /* deleted on the source, still in the target */
 };
 
 struct restored_table {
@@ -58,6 +78,9 @@ struct restored_table {
     bool proven;
     uint64_t base_rows; /* plan: rows in the base */
     uint64_t actions;   /* plan: actions folded */
+
+    bool compared; /* merge, and dry runs */
+    struct row_changes changes;
 };
 
 /* Rows whose foreign key leads to no row, and what became of them. */
@@ -81,6 +104,7 @@ struct restore_result {
     uint64_t seq;  /* what the target was rounded down to */
     bool rounded;
     bool same_device;
+    bool before; /* merge: the target has it already: nothing was done */
     uint64_t rows;
     uint64_t actions;
     struct restored_link *link; /* the FULL, a DIFFERENTIAL when there is one, INCREMENTALs */

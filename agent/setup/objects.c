@@ -7,6 +7,8 @@
 
 /* The comment on the schema says whose it is. */
 #define MARK "pgstrand node "
+/* Made by a restore: no node captures this database. */
+#define MARK_OF_NONE MARK "00000000-0000-0000-0000-000000000000"
 
 static const char triggers_away[] = "DROP EVENT TRIGGER IF EXISTS pgstrand_command_start;\n"
                                     "DROP EVENT TRIGGER IF EXISTS pgstrand_command_end;\n"
@@ -84,6 +86,21 @@ static status refuse_foreign_schema(struct pgconn *c, err *e)
         pgconn_database(c), pgrows_text(rows, 0, 0), pgrows_text(rows, 0, 1));
 }
 
+/* What a restore made under another role becomes ours, before somebody asks whose it is. */
+static status take_over(struct pgconn *c, err *e)
+{
+    OWNED(text) char *sql = NULL;
+    TRY(pgconn_value(
+        c,
+        "SELECT 'ALTER SCHEMA pgstrand OWNER TO CURRENT_USER; ALTER TABLE IF EXISTS pgstrand.replay OWNER"
+        " TO CURRENT_USER; ALTER TABLE IF EXISTS pgstrand.conflict OWNER TO CURRENT_USER' FROM"
+        " pg_catalog.pg_namespace n, pg_catalog.pg_roles r WHERE n.nspname = 'pgstrand' AND r.rolname ="
+        " current_user AND r.rolsuper AND n.nspowner <> r.oid AND"
+        " pg_catalog.obj_description(n.oid, 'pg_namespace') = '" MARK_OF_NONE "'",
+        &sql, e));
+    return sql == NULL ? DONE : pgconn_exec(c, sql, e);
+}
+
 static status install(struct pgconn *c, const char *node, enum objects_mode mode, err *e)
 {
     OWNED(buf) struct buf sql = {0};
@@ -93,8 +110,10 @@ static status install(struct pgconn *c, const char *node, enum objects_mode mode
     if (mode == OBJECTS_FULL)
         TRY(pgconn_exec(c, triggers_away, e));
     TRY(pgconn_exec(c, "CREATE SCHEMA IF NOT EXISTS pgstrand", e));
+    TRY(take_over(c, e));
     TRY(refuse_foreign_schema(c, e));
     buf_text(&sql, objects_common_sql);
+    buf_text(&sql, objects_replay_sql);
     buf_printf(&sql, "COMMENT ON SCHEMA pgstrand IS '" MARK "%s';\n", node);
     if (mode == OBJECTS_FULL)
         buf_text(&sql, objects_triggers_sql);
@@ -112,6 +131,26 @@ status objects_install(struct pgconn *c, const char *node, enum objects_mode mod
     if (!pgconn_exec(c, "ROLLBACK", &rolled).ok || e->class == ERR_REFUSED)
         return FAILED;
     return err_wrap(e, "cannot make schema pgstrand");
+}
+
+status objects_install_replay(struct pgconn *c, err *e)
+{
+    OWNED(pgrows) struct pgrows *rows = NULL;
+    TRY(pgconn_query(c,
+                     "SELECT pg_catalog.to_regclass('pgstrand.replay') IS NULL OR"
+                     "  pg_catalog.to_regclass('pgstrand.conflict') IS NULL,"
+                     " pg_catalog.to_regnamespace('pgstrand') IS NULL,"
+                     " coalesce(pg_catalog.obj_description(pg_catalog.to_regnamespace('pgstrand')::oid,"
+                     "  'pg_namespace') LIKE '" MARK "%', false)",
+                     0, NULL, &rows, e));
+    if (!pgrows_bool(rows, 0, 0))
+        return DONE;
+    if (pgrows_bool(rows, 0, 1))
+        TRY(pgconn_exec(c, "CREATE SCHEMA pgstrand; COMMENT ON SCHEMA pgstrand IS '" MARK_OF_NONE "'", e));
+    else if (!pgrows_bool(rows, 0, 2))
+        return err_set(e, ERR_REFUSED, "its schema pgstrand is not pgstrand's");
+    TRY(pgconn_exec(c, "SET LOCAL client_min_messages = warning", e));
+    return pgconn_exec(c, objects_replay_sql, e);
 }
 
 static status exists(struct pgconn *c, const char *publication, bool *out, err *e)

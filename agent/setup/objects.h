@@ -10,6 +10,7 @@
 
 /* The SQL files; made from them by CMake. */
 extern const char objects_common_sql[];
+extern const char objects_replay_sql[];
 extern const char objects_triggers_sql[];
 
 enum objects_mode { OBJECTS_FULL, OBJECTS_REDUCED };
@@ -20,6 +21,10 @@ enum objects_mode { OBJECTS_FULL, OBJECTS_REDUCED };
  * to another role that is no superuser. In one transaction.
  */
 MUST_CHECK status objects_install(struct pgconn *c, const char *node, enum objects_mode mode, err *e);
+
+/* What restores remember (replay.sql), also in a database that nobody captures: inside the caller's
+ * transaction. ERR_REFUSED when there is a schema pgstrand of somebody else's. */
+MUST_CHECK status objects_install_replay(struct pgconn *c, err *e);
 
 /* The publication: FOR ALL TABLES in full mode, otherwise the tables the role owns. Existing: nothing is
  * done. */

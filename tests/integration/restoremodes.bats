@@ -163,3 +163,200 @@ tables_of() {
     expect_exit 2 'node' restore --node nonsense
     expect_exit 2 'tiers' restore --tiers nonsense
 }
+
+# ---- merge ----
+
+# A source of its own, so that its changes are no other test's: DATA of the test and database $source.
+source_begin() {
+    src=$BATS_TEST_TMPDIR/data
+    source=src$BATS_TEST_NUMBER
+    database_new "$source"
+    sql "$source" "CREATE TABLE people (id int PRIMARY KEY, email text UNIQUE, note text);
+        CREATE TABLE pets (id int PRIMARY KEY, person int REFERENCES people, name text CHECK (name <> 'spoiled'));
+        CREATE TABLE words (word text, doc json);
+        CREATE TABLE numbered (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, up int GENERATED ALWAYS AS (1) STORED, word text);
+        INSERT INTO people SELECT i, i || '@x', 'old' FROM generate_series(1, 10) i;
+        INSERT INTO pets SELECT i, i, 'pet ' || i FROM generate_series(1, 10) i;
+        INSERT INTO words SELECT 'same', '{\"a\": 1}' FROM generate_series(1, 3);
+        INSERT INTO numbered (word) VALUES ('one'), ('two')"
+    pgstrand init --data "$src" --source "$(conninfo "$source")" >/dev/null
+    agent_start "$src"
+}
+
+source_end() {
+    agent_stop "$src"
+    pgstrand uninstall --data "$src" --yes >/dev/null
+    database_drop "$source"
+}
+
+merge() {
+    pgstrand wait --data "$src" --timeout 60 >/dev/null
+    pgstrand restore --data "$src" --target "$(conninfo "$target")" --mode merge "$@"
+}
+
+# added, changed, removed, newer, conflicts, left of a table
+changes_of() {
+    jq -c --arg table "public.$1" '.tables[] | select(.table == $table) | [.added, .changed, .removed, .newer, .conflicts, .left]' "$2"
+}
+
+assert_changes() {
+    local got
+    got=$(changes_of "$1" "$2")
+    [ "$got" = "$3" ] || complain "$1: got $got, wanted $3"
+}
+
+@test "preserve-ids-upsert: merge adds and changes, keeps what only the target has, and twice is once" {
+    source_begin
+    pgstrand restore --data "$src" --target "$(conninfo "$target")" >/dev/null
+    sql "$target" "INSERT INTO people VALUES (50, '50@x', 'of the target'); INSERT INTO words VALUES ('mine', NULL)"
+    sql "$source" "BEGIN; UPDATE pets SET person = NULL WHERE person = 10; UPDATE people SET id = 900 WHERE id = 10; COMMIT;
+        UPDATE people SET note = 'new' WHERE id < 4; INSERT INTO people VALUES (11, '11@x', 'made'); INSERT INTO pets VALUES (11, 11, 'cat');
+        DELETE FROM pets WHERE id = 9; INSERT INTO words VALUES ('same', '{\"a\": 1}'), ('more', NULL);
+        INSERT INTO numbered (word) VALUES ('three'); UPDATE numbered SET word = 'zwei' WHERE id = 2"
+    merge --dry-run --json 2>/dev/null >"$HARNESS/plan"
+    assert_changes people "$HARNESS/plan" '[2,3,1,0,0,0]'
+    target_has "SELECT count(*) FROM people WHERE note = 'new'" 0
+    merge --json 2>"$HARNESS/said" >"$HARNESS/merged"
+    assert_changes people "$HARNESS/merged" '[2,3,1,0,0,0]'
+    assert_changes pets "$HARNESS/merged" '[1,1,0,0,0,1]'
+    assert_changes words "$HARNESS/merged" '[2,0,0,0,0,0]'
+    assert_changes numbered "$HARNESS/merged" '[1,1,0,0,0,0]'
+    jq -e '.tables | all(.proven == false and .digest == null)' "$HARNESS/merged"
+    grep -q 'rows that the source deleted, still there: 1' "$HARNESS/said"
+    target_has 'SELECT count(*), count(DISTINCT id), max(id), min(note) FROM people' '12|12|900|made'
+    target_has "SELECT word, count(*) FROM words GROUP BY 1 ORDER BY 1" $'mine|1\nmore|1\nsame|4'
+    target_has "SELECT string_agg(word || up, ',' ORDER BY id) FROM numbered" 'one1,zwei1,three1'
+    target_has "INSERT INTO numbered (word) VALUES ('four') RETURNING id" 4
+    dump_tables "$(conninfo "$target")" "$HARNESS/once"
+    # What the target remembers is not merged again; compared again it is equal.
+    merge --json 2>"$HARNESS/said" | jq -e '.already_there and (.tables | all(.added == null))'
+    grep -q 'already: nothing to do' "$HARNESS/said"
+    merge --again --json 2>/dev/null | jq -e '[.tables[] | .added + .changed + .removed] | add == 0'
+    dump_tables "$(conninfo "$target")" "$HARNESS/twice"
+    assert_same_dumps "$HARNESS/once" "$HARNESS/twice"
+    merge --deleted delete --json 2>/dev/null >"$HARNESS/merged"
+    target_has 'SELECT count(*) FROM pets WHERE id = 9' 0
+    target_has "SELECT count(*), min(times) FROM pgstrand.replay" '1|4'
+    source_end
+}
+
+@test "merge: unique values change places; what violates a constraint changes nothing" {
+    source_begin
+    pgstrand restore --data "$src" --target "$(conninfo "$target")" >/dev/null
+    sql "$source" "BEGIN; UPDATE people SET email = 'tmp' WHERE id = 1; UPDATE people SET email = '1@x' WHERE id = 2;
+        UPDATE people SET email = '2@x' WHERE id = 1; COMMIT"
+    merge >/dev/null 2>&1
+    target_has "SELECT string_agg(email, ',' ORDER BY id) FROM people WHERE id < 3" '2@x,1@x'
+    sql "$target" "INSERT INTO people VALUES (60, 'taken@x')"
+    sql "$source" "INSERT INTO pets VALUES (70, 1, 'fine'); INSERT INTO people VALUES (61, 'taken@x')"
+    merge --quiet 2>"$HARNESS/said" && return 1
+    grep -q 'nothing was changed: merging public.people.*people_email_key' "$HARNESS/said"
+    [ "$(grep -c . "$HARNESS/said")" = 1 ]
+    target_has 'SELECT count(*) FROM pets WHERE id = 70' 0
+    # The target's foreign keys hold.
+    sql "$target" 'DELETE FROM people WHERE id = 60; DELETE FROM pets WHERE id = 4; DELETE FROM people WHERE id = 4'
+    sql "$source" "DELETE FROM pets WHERE id = 3; DELETE FROM people WHERE id = 3"
+    sql "$target" "CREATE TABLE leans (person int REFERENCES people); INSERT INTO leans VALUES (3)"
+    expect_exit 11 'leans_person_fkey' merge --deleted delete --quiet --tables people,pets
+    target_has 'SELECT count(*) FROM people WHERE id IN (3, 61)' 1
+    source_end
+}
+
+@test "merge of another device: newer rows stay or give way, rows made on both are reported and never overwritten silently" {
+    source_begin
+    pgstrand vault add --data "$src" shelf "file://$BATS_TEST_TMPDIR/shelf" >/dev/null
+    pgstrand wait --data "$src" --timeout 60 >/dev/null
+    pgstrand ship --data "$src" shelf >/dev/null
+    local other=$BATS_TEST_TMPDIR/other
+    pgstrand restore --data "$other" --from "file://$BATS_TEST_TMPDIR/shelf" --target "$(conninfo "$target")" >/dev/null 2>&1
+    pgstrand init --data "$other" --source "$(conninfo "$target")" >/dev/null
+    agent_start "$other"
+    sql "$source" "UPDATE people SET note = 'source, early' WHERE id IN (1, 2); INSERT INTO people VALUES (101, '101@s', 'made on the source')"
+    sql "$target" "UPDATE people SET note = 'target, late' WHERE id = 1; INSERT INTO people VALUES (101, '101@t', 'made on the target')"
+    sql "$source" "UPDATE people SET note = 'source, late' WHERE id = 3"
+    merge_other() {
+        pgstrand wait --data "$src" --timeout 60 >/dev/null
+        pgstrand seal --data "$src" --quiet >/dev/null
+        pgstrand ship --data "$src" shelf >/dev/null
+        pgstrand restore --data "$other" --from "file://$BATS_TEST_TMPDIR/shelf" --target "$(conninfo "$target")" --mode merge --json "$@"
+    }
+    merge_other 2>"$HARNESS/said" >"$HARNESS/merged"
+    assert_changes people "$HARNESS/merged" '[0,2,0,1,1,0]'
+    grep -q 'both devices made under one key: 1, .*(101)' "$HARNESS/said"
+    target_has "SELECT string_agg(note, '; ' ORDER BY id) FROM people WHERE id IN (1, 2, 3, 101)" \
+        'target, late; source, early; source, late; made on the target'
+    # The merge's own writes carry its origin, and are not newer than what comes after.
+    pgstrand wait --data "$other" --timeout 60 >/dev/null
+    sql "$source" "UPDATE people SET note = 'source, later' WHERE id IN (3, 101)"
+    merge_other 2>/dev/null >"$HARNESS/merged"
+    assert_changes people "$HARNESS/merged" '[0,1,0,1,1,0]'
+    target_has "SELECT note FROM people WHERE id = 101" 'made on the target'
+    merge_other --newer replace --conflicts replace 2>/dev/null >"$HARNESS/merged"
+    assert_changes people "$HARNESS/merged" '[0,2,0,1,1,0]'
+    target_has "SELECT string_agg(note, '; ' ORDER BY id) FROM people WHERE id IN (1, 101)" 'source, early; source, later'
+    target_has "SELECT count(*) FROM pgstrand.conflict" 0
+    agent_stop "$other"
+    pgstrand uninstall --data "$other" --yes >/dev/null
+    source_end
+}
+
+@test "merge without superuser: triggers do not fire, foreign keys are there again" {
+    source_begin
+    pgstrand restore --data "$src" --target "$(conninfo "$target")" >/dev/null
+    sql "$target" "DROP SCHEMA pgstrand CASCADE; CREATE ROLE keeper LOGIN; ALTER DATABASE $target OWNER TO keeper;
+        CREATE FUNCTION spoil() RETURNS trigger LANGUAGE plpgsql AS \$\$ BEGIN RAISE 'fired'; END \$\$;
+        CREATE TRIGGER spoil BEFORE DELETE OR INSERT ON pets FOR EACH ROW EXECUTE FUNCTION spoil();
+        DO \$\$ DECLARE t record; BEGIN FOR t IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' LOOP
+            EXECUTE format('ALTER TABLE public.%I OWNER TO keeper', t.tablename); END LOOP; END \$\$"
+    sql "$source" "UPDATE people SET note = 'new' WHERE id = 1; INSERT INTO people VALUES (12, '12@x'); INSERT INTO pets VALUES (12, 12, 'dog')"
+    pgstrand wait --data "$src" --timeout 60 >/dev/null
+    pgstrand restore --data "$src" --target "$(conninfo_tcp "$target" keeper)" --mode merge --json >"$HARNESS/merged" 2>/dev/null
+    assert_changes people "$HARNESS/merged" '[1,1,0,0,0,0]'
+    target_has "SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND convalidated" 1
+    target_has "SELECT tgenabled FROM pg_trigger WHERE tgname = 'spoil'" O
+    # The schema that keeper's restore made is no stranger's to init.
+    target_has "SELECT nspowner::regrole FROM pg_namespace WHERE nspname = 'pgstrand'" keeper
+    pgstrand init --data "$BATS_TEST_TMPDIR/there" --source "$(conninfo "$target")" >/dev/null
+    target_has "SELECT nspowner::regrole FROM pg_namespace WHERE nspname = 'pgstrand'" postgres
+    pgstrand uninstall --data "$BATS_TEST_TMPDIR/there" --yes >/dev/null
+    sql "$target" "REASSIGN OWNED BY keeper TO postgres"
+    sql postgres "ALTER DATABASE $target OWNER TO postgres; DROP ROLE keeper"
+    source_end
+}
+
+# ---- what would change ----
+
+@test "a dry run says what would change, table by table and row by row, and changes nothing" {
+    restore --dry-run --json 2>/dev/null | jq -e '.tables[] | select(.table == "public.orders") | [.added, .changed, .removed] == [20, 0, 0]'
+    restore >/dev/null
+    sql "$target" "UPDATE customers SET note = 'mine' WHERE id = 2; INSERT INTO customers VALUES (77, '77@x', 'mine');
+        DELETE FROM notes WHERE id < 4; INSERT INTO loose VALUES ('other', 1); DELETE FROM loose WHERE n = 0"
+    dump_tables "$(conninfo "$target")" "$HARNESS/before"
+    restore --mode replace --dry-run --json --diff 'customers,loose' >"$HARNESS/plan" 2>/dev/null
+    local got
+    got=$(jq -c '[.tables[] | select(.added + .changed + .removed > 0) | {(.table): [.added, .changed, .removed]}] | add' "$HARNESS/plan")
+    [ "$got" = '{"public.customers":[0,1,1],"public.notes":[3,0,0],"public.loose":[3,0,1]}' ] || complain "$got"
+    jq -e '[.diff[] | select(.table == "public.customers")] ==
+        [{"table": "public.customers", "kind": "changed", "old": {"id": "2", "email": "2@example.com", "note": "mine"},
+          "new": {"id": "2", "email": "2@example.com", "note": "old"}},
+         {"table": "public.customers", "kind": "removed", "old": {"id": "77", "email": "77@x", "note": "mine"}, "new": null}]' "$HARNESS/plan"
+    [ "$(jq '[.diff[] | select(.table == "public.loose")] | length' "$HARNESS/plan")" = 4 ]
+    restore --mode replace --dry-run --diff customers 2>/dev/null | grep -q '^- public.customers {"id":"77","email":"77@x","note":"mine"}'
+    dump_tables "$(conninfo "$target")" "$HARNESS/after"
+    assert_same_dumps "$HARNESS/before" "$HARNESS/after"
+    expect_exit 2 '--diff goes with --dry-run' restore --mode replace --diff customers
+}
+
+# ---- what the target remembers ----
+
+@test "idempotent-replay: restores are recorded in the target, and two at once are refused" {
+    restore >/dev/null
+    target_has "SELECT count(*), min(seq) = min(whole_seq), min(scope) FROM pgstrand.replay" "1|t|fresh as=same"
+    target_has "SELECT count(*) > 0 FROM pg_replication_origin WHERE roname LIKE 'pgstrand\\_%'" t
+    sql "$target" "SELECT pg_advisory_lock(8099569398821514852), pg_sleep(20)" >/dev/null 2>&1 3>&- &
+    local holder=$!
+    wait_for 5 eval "[ \"\$(sql postgres \"SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'\")\" -gt 0 ]"
+    expect_exit 15 'another restore' restore --mode replace
+    sql postgres "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'" >/dev/null
+    wait "$holder" || true
+}

@@ -61,7 +61,8 @@ static void test_other_statements(void **state)
     assert_false(parse("CREATE INDEX x ON public.orders USING btree (id);", &k));
     assert_false(parse("ALTER TABLE ONLY public.orders\n    ADD CONSTRAINT o PRIMARY KEY (id);", &k));
     assert_false(parse("ALTER TABLE ONLY public.orders\n    ADD CONSTRAINT o FOREIGN KEY (id", &k));
-    assert_false(parse("ALTER TABLE ONLY public.orders\n    ADD CONSTRAINT o FOREIGN KEY (id) REFERENCES ", &k));
+    assert_false(
+        parse("ALTER TABLE ONLY public.orders\n    ADD CONSTRAINT o FOREIGN KEY (id) REFERENCES ", &k));
     assert_false(parse("", &k));
 }
 
