@@ -193,7 +193,7 @@ nth_seq() {
 
 @test "replace exchanges every row, backwards and forwards, and leaves pgstrand's own schema alone" {
     restore --to-seq "$(nth_seq 9)"
-    sql "$target" "CREATE SCHEMA pgstrand; CREATE TABLE pgstrand.mine (n int); INSERT INTO pgstrand.mine VALUES (1);
+    sql "$target" "CREATE SCHEMA IF NOT EXISTS pgstrand; CREATE TABLE pgstrand.mine (n int); INSERT INTO pgstrand.mine VALUES (1);
         INSERT INTO \"sessions\" SELECT * FROM \"sessions\""
     restore --mode replace --to-seq "$(nth_seq 3)"
     assert_state "$(nth_seq 3)" business audit device
