@@ -26,6 +26,7 @@ status assembler_new(const struct assembler_options *options, struct assembler *
         return err_no_memory(e);
     transaction_init(&a->txn, options->log, options->book, options->rules, options->events,
                      options->ddl_rows);
+    a->txn.generated = options->generated;
     a->version = options->version;
     a->last_commit = position->commit_lsn;
     a->last_time = position->commit_time;

@@ -22,9 +22,10 @@ struct assembler_options {
     const struct tier_rules *rules;
     const struct capture_events *events;
     const char *spool_dir;
-    uint64_t spool_limit; /* bytes; 0: none */
-    unsigned version;     /* the proto_version that was asked for */
-    bool ddl_rows;        /* the event trigger records DDL in pgstrand.ddl */
+    uint64_t spool_limit;        /* bytes; 0: none */
+    unsigned version;            /* the proto_version that was asked for */
+    bool ddl_rows;               /* the event trigger records DDL in pgstrand.ddl */
+    struct generated *generated; /* NULL: the server sends no generated columns */
 };
 
 MUST_CHECK status assembler_new(const struct assembler_options *options, struct assembler **out, err *e);

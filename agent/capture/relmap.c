@@ -5,11 +5,18 @@
 #define OWN_SCHEMA "pgstrand"
 #define OWN_DDL_TABLE "ddl"
 
+static void release(struct rel_entry *entry)
+{
+    relation_free(entry->shape);
+    relation_free(entry->sent);
+    free(entry->computed);
+}
+
 void relmap_fini(struct relmap *m)
 {
     for (size_t i = 0; i < m->cap; i++) {
         if (m->slot[i] != NULL) {
-            relation_free(m->slot[i]->shape);
+            release(m->slot[i]);
             free(m->slot[i]);
         }
     }
@@ -109,12 +116,13 @@ status relmap_announce(struct relmap *m, const struct pgoutput_message *relation
     struct rel_entry *entry = NULL;
     TRY(entry_for(m, relation->relation.oid, &entry, e));
     TRY(shape_of(relation, &shape, e));
-    if (entry->shape != NULL && same_relation(entry->shape, shape)) { /* its versions in the log stay */
+    const struct relation *before = entry->sent != NULL ? entry->sent : entry->shape;
+    if (before != NULL && same_relation(before, shape)) { /* its versions in the log stay */
         relation_free(shape);
         *out = entry;
         return DONE;
     }
-    relation_free(entry->shape);
+    release(entry);
     *entry = (struct rel_entry){.oid = shape->oid, .shape = shape};
     TRY(tier_rules_match(rules, shape->schema, shape->name, &entry->tier, e));
     entry->use = use_of(shape, &entry->tier);

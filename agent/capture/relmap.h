@@ -28,6 +28,10 @@ struct rel_entry {
     bool held;                        /* of a stream: its announcement is kept until the commit, */
     size_t held_at;                   /* since so many subtransactions were known */
     uint32_t version[TIER_TRANSIENT]; /* in the log, or number in the draft, by tier; 0: not asked for yet */
+    bool looked;                      /* for generated columns (generated.h), */
+    uint64_t looked_at;               /* after so many changes of the schema */
+    bool *computed;                   /* by column as sent: left out of the shape; NULL: none are */
+    struct relation *sent;            /* the shape with them; NULL: none are */
 };
 
 struct relmap {

@@ -70,13 +70,17 @@ static status stream(struct capture *c, struct committer *committer, struct rece
 
 /* The log and the assembler are closed before a full disk is waited out: what they hold is lost anyway, and
  * the spools' room is given back. */
-static status assemble(struct capture *c, struct exchange *x, struct receiver *r, unsigned version, err *e)
+static status assemble(struct capture *c, struct exchange *x, struct receiver *r,
+                       const struct source_facts *facts, err *e)
 {
     OWNED(logwriter) struct logwriter *log = NULL;
+    OWNED(generated) struct generated *generated = NULL;
     OWNED(assembler) struct assembler *assembler = NULL;
     const struct capture_events events = {
         .context = c->observer.context, .table_seen = c->observer.table_seen, .notice = c->observer.notice};
     TRY(open_log(c, &log, e));
+    if (facts->version >= GENERATED_SINCE)
+        TRY(generated_new(c->conninfo, &generated, e));
     const struct assembler_options options = {
         .log = log,
         .book = c->book,
@@ -84,7 +88,8 @@ static status assemble(struct capture *c, struct exchange *x, struct receiver *r
         .events = &events,
         .spool_dir = c->data->spool,
         .spool_limit = c->data->config->spool_bytes,
-        .version = version,
+        .version = facts->proto_version,
+        .generated = generated,
         .ddl_rows = c->ddl_rows,
     };
     TRY(assembler_new(&options, &assembler, e));
@@ -137,7 +142,7 @@ status session_run(struct capture *c, err *e)
     };
     c->connected = true;
     c->observer.connection(c->observer.context, NULL);
-    if (assemble(c, &x, &r, facts.proto_version, e).ok)
+    if (assemble(c, &x, &r, &facts, e).ok)
         return DONE;
     if (io_is_full(e) && !atomic_load(&c->stop)) {
         err lost = ERR_INIT; /* of the connection while waiting: the next session finds out */

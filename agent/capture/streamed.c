@@ -22,6 +22,7 @@ status streamed_new(const char *dir, uint32_t xid, const struct transaction *lik
     s->xid = xid;
     s->last_xid = xid;
     transaction_init(&s->txn, like->log, like->book, like->rules, like->events, like->ddl_rows);
+    s->txn.generated = like->generated;
     s->txn.draft = &s->draft;
     TRY(bulkfile_new(path, &s->draft.file, e));
     *out = s;
@@ -77,6 +78,7 @@ static status announce(struct streamed *s, struct bytes raw, const struct pgoutp
 {
     struct rel_entry *rel = NULL;
     TRY(relmap_announce(&s->txn.relations, msg, s->txn.rules, &rel, e));
+    TRY(transaction_look(&s->txn, rel, e));
     if (rel->held)
         return DONE;
     TRY(hold(s, raw, e));

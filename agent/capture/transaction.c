@@ -24,6 +24,8 @@ void transaction_fini(struct transaction *t)
     buf_fini(&t->session);
     buf_fini(&t->merged);
     buf_fini(&t->list);
+    buf_fini(&t->old);
+    buf_fini(&t->new);
 }
 
 void transaction_begin(struct transaction *t, const struct commit *head)
@@ -104,7 +106,17 @@ status transaction_version(struct transaction *t, struct rel_entry *rel, enum ti
 status transaction_relation(struct transaction *t, const struct pgoutput_message *msg, err *e)
 {
     struct rel_entry *rel = NULL;
-    return relmap_announce(&t->relations, msg, t->rules, &rel, e);
+    TRY(relmap_announce(&t->relations, msg, t->rules, &rel, e));
+    return transaction_look(t, rel, e);
+}
+
+status transaction_look(struct transaction *t, struct rel_entry *rel, err *e)
+{
+    if (t->generated == NULL || rel->use != REL_ROWS)
+        return DONE;
+    if (!t->ddl_rows) /* nobody tells of changes */
+        generated_may_change(t->generated);
+    return generated_look(t->generated, rel, e);
 }
 
 static status find(struct transaction *t, uint32_t oid, struct rel_entry **out, err *e)
@@ -115,14 +127,25 @@ static status find(struct transaction *t, uint32_t oid, struct rel_entry **out, 
                                   "the server sent a change of table %u without having announced it", oid);
 }
 
+static status change_stripped(struct transaction *t, struct rel_entry *rel,
+                              const struct pgoutput_message *msg, err *e)
+{
+    struct pgoutput_message less = *msg;
+    TRY(generated_strip(rel, &less.change.old, &t->old, e));
+    TRY(generated_strip(rel, &less.change.new, &t->new, e));
+    return rowchange_apply(t, rel, &less, e);
+}
+
 static status change_row(struct transaction *t, const struct pgoutput_message *msg, err *e)
 {
     struct rel_entry *rel = NULL;
     TRY(find(t, msg->change.relation, &rel, e));
     switch (rel->use) {
     case REL_ROWS:
-        return rowchange_apply(t, rel, msg, e);
+        return rel->computed != NULL ? change_stripped(t, rel, msg, e) : rowchange_apply(t, rel, msg, e);
     case REL_DDL:
+        if (t->generated != NULL)
+            generated_may_change(t->generated);
         return msg->kind == PGOUTPUT_INSERT ? ddlrow_apply(t, rel->shape, msg->change.new, e) : DONE;
     case REL_DROPPED:
         break;

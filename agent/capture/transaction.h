@@ -12,7 +12,7 @@
 #define PGSTRAND_TRANSACTION_H
 
 #include "agent/capture/draft.h"
-#include "agent/capture/relmap.h"
+#include "agent/capture/generated.h"
 #include "agent/tablebook.h"
 #include "store/actionlog.h"
 
@@ -40,7 +40,8 @@ struct transaction {
     struct tablebook *book;
     const struct tier_rules *rules;
     const struct capture_events *events;
-    bool ddl_rows; /* the event trigger records DDL; else it is inferred from relations */
+    struct generated *generated; /* NULL: the server sends no generated columns */
+    bool ddl_rows;               /* the event trigger records DDL; else it is inferred from relations */
 
     struct relmap relations;
     struct commit commit; /* of the transaction in progress */
@@ -51,6 +52,8 @@ struct transaction {
     struct buf session;
     struct buf merged; /* a new row with the values that were not sent */
     struct buf list;   /* relation versions of a TRUNCATE */
+    struct buf old;    /* rows without generated columns */
+    struct buf new;
 
     struct schema_mark mark[SCHEMA_MARKS];
     size_t mark_count;
@@ -67,6 +70,8 @@ void transaction_begin(struct transaction *t, const struct commit *head);
 
 /* R, also outside of transactions. */
 MUST_CHECK status transaction_relation(struct transaction *t, const struct pgoutput_message *msg, err *e);
+/* Part of it: a relation that was just announced loses its generated columns. */
+MUST_CHECK status transaction_look(struct transaction *t, struct rel_entry *rel, err *e);
 /* I, U, D, T, M, O; Y is nothing to us. */
 MUST_CHECK status transaction_change(struct transaction *t, const struct pgoutput_message *msg, err *e);
 

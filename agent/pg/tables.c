@@ -34,7 +34,7 @@ static const char tables_query[] =
     "  t.size / pg_catalog.current_setting('block_size')::int, t.estimate, t.size,"
     "  a.attnum, a.attname, a.atttypid, a.atttypmod,"
     "  a.attnum = ANY ((SELECT i.indkey FROM pg_catalog.pg_index i WHERE i.indexrelid = t.index)::int2[]),"
-    "  a.attgenerated <> '', a.attidentity <> ''"
+    "  a.attgenerated <> '', a.attidentity <> '', a.attgenerated = 'v'"
     " FROM t LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT "
     "a.attisdropped"
     " ORDER BY t.nspname COLLATE \"C\", t.relname COLLATE \"C\", t.oid, a.attnum";
@@ -57,7 +57,8 @@ enum {
     COL_TYPMOD,
     COL_KEY,
     COL_GENERATED,
-    COL_IDENTITY
+    COL_IDENTITY,
+    COL_VIRTUAL
 };
 
 static const char *keep(struct arena *a, const char *text)
@@ -92,6 +93,7 @@ static status fill_columns(struct owned_list *o, struct table_info *t, const str
             .attnum = (uint16_t)pgrows_int(rows, row, COL_ATTNUM),
             .generated = pgrows_bool(rows, row, COL_GENERATED),
             .identity = pgrows_bool(rows, row, COL_IDENTITY),
+            .virtual_column = pgrows_bool(rows, row, COL_VIRTUAL),
             /* As pgoutput says it: with FULL every column is part of the identity. */
             .key = t->replica_identity == 'f' || pgrows_bool(rows, row, COL_KEY),
         };

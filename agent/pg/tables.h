@@ -16,8 +16,9 @@ struct table_column {
     uint32_t type;
     int32_t typmod;
     uint16_t attnum;
-    bool key;       /* part of the replica identity */
-    bool generated; /* stored generated: not copied, not streamed before 18 */
+    bool key;            /* part of the replica identity */
+    bool virtual_column; /* generated when read: never streamed */
+    bool generated;      /* stored generated: not copied, not streamed before 18 */
     bool identity;
 };
 

@@ -10,6 +10,8 @@
 /* Made by a restore: no node captures this database. */
 #define MARK_OF_NONE MARK "00000000-0000-0000-0000-000000000000"
 
+#define VERSION_SENDING_GENERATED 180000
+
 static const char triggers_away[] = "DROP EVENT TRIGGER IF EXISTS pgstrand_command_start;\n"
                                     "DROP EVENT TRIGGER IF EXISTS pgstrand_command_end;\n"
                                     "DROP EVENT TRIGGER IF EXISTS pgstrand_sql_drop;\n"
@@ -205,8 +207,11 @@ status objects_publish(struct pgconn *c, const char *publication, enum objects_m
         buf_text(&sql, " FOR ALL TABLES");
     else
         TRY(append_own_tables(c, &sql, e));
-    buf_text(&sql,
-             " WITH (publish = 'insert, update, delete, truncate', publish_via_partition_root = false)");
+    buf_text(&sql, " WITH (publish = 'insert, update, delete, truncate', publish_via_partition_root = false");
+    /* Or the application could not update a table of REPLICA IDENTITY FULL that has such a column. */
+    if (pgconn_server_version(c) >= VERSION_SENDING_GENERATED)
+        buf_text(&sql, ", publish_generated_columns = stored");
+    buf_text(&sql, ")");
     if (!pgconn_exec(c, buf_cstring(&sql), e).ok)
         return err_wrap(e, "cannot make publication %s", publication);
     return mode == OBJECTS_FULL ? remember_publication(c, publication, e) : DONE;

@@ -133,14 +133,34 @@ static status look_at_rights(struct preflight *p, struct pgconn *c, err *e)
     return DONE;
 }
 
+/* The first virtual generated column. PostgreSQL 18 refuses UPDATE and DELETE of a published table with one
+ * when its replica identity is FULL, and without an identity anyway. */
+static const char *virtual_column(const struct table_info *t)
+{
+    for (uint16_t i = 0; i < t->column_count; i++)
+        if (t->columns[i].virtual_column)
+            return t->columns[i].name;
+    return NULL;
+}
+
 static status look_at_table(struct preflight *p, const struct table_info *t, err *e)
 {
+    const char *computed = virtual_column(t);
     if (t->kind != 'r')
         return DONE;
     if (t->persistence == 'u') {
         ADD(FINDING_WARNING, ERR_NONE,
             "table %s.%s is unlogged: PostgreSQL does not decode its changes, so it is left out", t->schema,
             t->name);
+        return DONE;
+    }
+    if (computed != NULL && (!t->has_identity || t->tier.column != NULL || t->replica_identity == 'f')) {
+        ADD(FINDING_ERROR, ERR_SCHEMA,
+            "the application could not UPDATE or DELETE rows of table %s.%s while it is captured: it needs "
+            "REPLICA IDENTITY FULL, which PostgreSQL does not allow with the virtual generated column %s; "
+            "give "
+            "the table a primary key, or make the column STORED",
+            t->schema, t->name, computed);
         return DONE;
     }
     if (!t->has_identity)
