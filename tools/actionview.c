@@ -113,6 +113,9 @@ static status add_tables(json_t **object, struct logreader *log, const struct lo
         jsonout_set(object, "table", json_incref(json_array_get(tables, 0)));
     jsonout_set(object, "tables", tables);
     tables = NULL;
+    jsonout_set(object, "cascade", json_boolean((entry->action.flags & ACTION_TRUNCATE_CASCADE) != 0));
+    jsonout_set(object, "restart_identity",
+                json_boolean((entry->action.flags & ACTION_TRUNCATE_RESTART) != 0));
     return DONE;
 }
 
@@ -149,6 +152,7 @@ status actionview_json(struct logreader *log, const struct log_entry *entry, con
     jsonout_set(&object, "time", jsonout_time(c->time));
     jsonout_set(&object, "user", text_or_null(c->user));
     jsonout_set(&object, "session", text_or_null(c->session));
+    jsonout_set(&object, "origin", text_or_null(c->origin));
     *out = object;
     object = NULL;
     return *out != NULL ? DONE : err_no_memory(e);

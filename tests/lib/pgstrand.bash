@@ -14,7 +14,7 @@
 #   assert_same_schema SOURCE TARGET
 #
 # Table names are qualified and quoted as PostgreSQL would print them: public."menuItems". One may go on with a condition,
-# public."printJobs" WHERE status = $$COMPLETED$$ (not in single quotes: it passes through psql's \\copy).
+# public."printJobs" WHERE status = 'COMPLETED'.
 
 PGSTRAND_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 PGSTRAND_BUILD=${PGSTRAND_BUILD:-$PGSTRAND_ROOT/build/release}
@@ -154,8 +154,8 @@ dump_tables() {
         echo "SET bytea_output = hex; SET lc_monetary = 'C'; SET client_encoding = 'UTF8';"
         echo "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"
         for table in "${tables[@]}"; do
-            file=$folder/${table%% WHERE *}
-            echo "\\copy (SELECT * FROM ONLY $table) TO PROGRAM 'LC_ALL=C sort > \"${file//\"/}\"'"
+            file=${table%% WHERE *}
+            echo "COPY (SELECT * FROM ONLY $table) TO STDOUT \\g |LC_ALL=C sort > '$folder/${file//[\"\'\\\/]/}'"
         done
         echo "COMMIT;"
     } | "$PSQL" -X -q -v ON_ERROR_STOP=1 -d "$source"

@@ -105,6 +105,7 @@ static void json(void **state)
         whole, "\"old\":{\"id\":\"7\"},\"new\":{\"id\":\"8\",\"status\":null},\"unchanged\":[\"document\"]"));
     assert_non_null(strstr(
         whole, "\"lsn\":\"0/1000\",\"xid\":700,\"time\":\"2000-01-01T00:00:00.000000Z\",\"user\":null"));
+    assert_non_null(strstr(whole, "\"session\":null,\"origin\":null"));
 
     uuid now, before;
     char words[UUID_TEXT];
