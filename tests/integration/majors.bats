@@ -96,7 +96,9 @@ main_job() {
     assert_same_schema "$(conninfo shop)" "$(conninfo target)"
     sql shop "ALTER TABLE item ADD note text DEFAULT 'none', DROP tags; CREATE TABLE later (id int PRIMARY KEY, v text);
         CREATE TABLE later_keyless (n int, g int GENERATED ALWAYS AS (n + 1) STORED)"
-    wait_for 60 schema_followed
+    pgstrand wait --data "$DATA" --timeout 60 >/dev/null
+    sleep 1
+    wait_for 60 healthy
     sql shop "INSERT INTO item (name) VALUES ('after'); INSERT INTO later VALUES (1, 'x');
         INSERT INTO later_keyless VALUES (1), (1), (2); UPDATE later_keyless SET n = 5 WHERE n = 2; UPDATE keyless SET t = 'late'"
     pgstrand wait --data "$DATA" --timeout 60 >/dev/null
@@ -109,7 +111,7 @@ main_job() {
     [ "$(sql shop 'SELECT sum(stream_txns) > 0 FROM pg_stat_replication_slots')" = t ]
 }
 
-schema_followed() {
+healthy() {
     pgstrand status --data "$DATA" --json | jq -e '.healthy'
 }
 

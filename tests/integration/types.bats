@@ -15,6 +15,13 @@ keep_state() {
     echo "$seq" >>"$HARNESS/seqs"
 }
 
+# The agent has seen the change, and what it does about it is done.
+schema_followed() {
+    pgstrand wait --data "$DATA" --timeout 60 >/dev/null
+    sleep 1
+    wait_for 60 healthy
+}
+
 healthy() {
     pgstrand status --data "$DATA" --json | jq -e '.healthy'
 }
@@ -146,7 +153,7 @@ logged() {
         ALTER TABLE part ATTACH PARTITION part_late FOR VALUES FROM ('2027-01-01') TO ('2028-01-01');
         ALTER TABLE part ATTACH PARTITION part_other DEFAULT;
         ALTER TABLE part DETACH PARTITION part_old"
-    wait_for 60 healthy
+    schema_followed
     sql shop "UPDATE part SET day = '2027-08-08' WHERE id % 3 = 0; UPDATE part_late SET v = 'moved' WHERE id = 1;
         INSERT INTO part_old VALUES (9999, '2020-01-01', 'n', 'on its own'); UPDATE part SET day = '2030-01-01', id = 77777 WHERE id = 9999 OR v = 'moved'"
     keep_state
