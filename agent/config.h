@@ -16,6 +16,7 @@ struct config {
     /* [source] */
     char *conninfo;
     /* [seal] */
+    uint64_t schema_check;  /* seconds between two comparisons of the schema; 0: never */
     uint64_t seal_interval; /* seconds; 0: never by time */
     uint64_t seal_actions;  /* after so many actions; 0: never */
     uint64_t seal_bytes;    /* after so many bytes in the log; 0: never */

@@ -47,6 +47,11 @@ const struct setting config_settings[CONFIG_SETTINGS] = {
      "Longest time between two reports of the position to the server.", TIER_NONE},
     {"capture", "spool_bytes", SETTING_BYTES, AT(spool_bytes), 0, ANY, "0",
      "Largest spool of transactions that the server streams before they commit; 0: no limit.", TIER_NONE},
+    {"capture", "schema_check", SETTING_SECONDS, AT(schema_check), 0, 31536000, "1h",
+     "Dump the schema and compare it with what was recorded, because some changes are seen by no event "
+     "trigger\n"
+     "(CLUSTER ... USING, a renamed role); 0: never.",
+     TIER_NONE},
     {"restore", "memory", SETTING_BYTES, AT(restore_memory), 16 << 20, ANY, "128 MiB",
      "Memory a restore may use before it spills to DATA/spool.", TIER_NONE},
     {"slot", "wal_limit_mb", SETTING_COUNT, AT(slot_wal_limit_mb), 64, INT_MAX, "8192",

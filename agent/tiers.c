@@ -210,6 +210,21 @@ const char *tier_rules_list(const struct tier_rules *r, enum tier tier)
     return r->of[tier].text.data != NULL ? (const char *)r->of[tier].text.data : "";
 }
 
+status tier_rules_each_column(const struct tier_rules *r,
+                              status (*rule)(void *context, const char *schema, const char *table,
+                                             const char *column, err *e),
+                              void *context, err *e)
+{
+    for (enum tier t = TIER_BUSINESS; t <= TIER_TRANSIENT; t++) {
+        for (size_t i = 0; i < r->of[t].count; i++) {
+            const struct rule *one = &r->of[t].rule[i];
+            if (one->column != NULL)
+                TRY(rule(context, one->schema, one->table, one->column, e));
+        }
+    }
+    return DONE;
+}
+
 enum tier tier_rules_default(const struct tier_rules *r)
 {
     return r->fallback;

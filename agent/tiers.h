@@ -30,6 +30,12 @@ OWN_POINTER(tier_rules, tier_rules_free);
 MUST_CHECK status tier_rules_add(struct tier_rules *r, enum tier tier, const char *list, err *e);
 /* "business" -> TIER_BUSINESS; ERR_VALIDATION naming the nearest otherwise. */
 MUST_CHECK status tier_parse(const char *word, enum tier *out, err *e);
+/* Calls `rule` for every rule that looks at a column; `schema` NULL: any. Names are globs. Stops at a
+ * failure. */
+MUST_CHECK status tier_rules_each_column(const struct tier_rules *r,
+                                         status (*rule)(void *context, const char *schema, const char *table,
+                                                        const char *column, err *e),
+                                         void *context, err *e);
 /* The lists as text, for the configuration file; borrowed. */
 const char *tier_rules_list(const struct tier_rules *r, enum tier tier);
 enum tier tier_rules_default(const struct tier_rules *r);

@@ -18,6 +18,7 @@ struct base_request {
     const char *snapshot; /* exported; stays valid until base_copy returns */
     lsn lsn;              /* rows are exact just before this commit LSN */
     int jobs;             /* connections */
+    struct gate *gate;    /* closed for the schema's dump, opened after it; NULL: none */
 };
 
 /*

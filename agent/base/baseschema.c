@@ -1,5 +1,6 @@
 #include "agent/base/baseschema.h"
 
+#include "agent/pg/gate.h"
 #include "agent/pg/schema.h"
 #include "store/io.h"
 
@@ -69,6 +70,8 @@ status baseschema_stage(struct datadir *d, const struct base_request *request, e
         return err_no_memory(e);
     TRY(baseschema_connect(request, &conn, e));
     TRY(schema_dump(conn, request->conninfo, request->snapshot, &text, e));
+    if (request->gate != NULL)
+        gate_open(request->gate);
     if (io_exists(path)) {
         PB_OWNED(Pgstrand__Schema) *staged = NULL;
         TRY(baseschema_load(d, &staged, e));

@@ -58,8 +58,8 @@ void transaction_mark(struct transaction *t, const char *format, ...)
 }
 
 /* Without the event trigger a change of the schema shows only in what the stream announces. */
-static void infer_schema_change(struct transaction *t, const struct relation *shape,
-                                const struct relation *logged, bool known)
+static void mark_inferred(struct transaction *t, const struct relation *shape, const struct relation *logged,
+                          bool known)
 {
     if (logged == NULL) {
         if (!known)
@@ -73,6 +73,17 @@ static void infer_schema_change(struct transaction *t, const struct relation *sh
         transaction_mark(t, "the columns or keys of %s.%s changed", shape->schema, shape->name);
 }
 
+/* It becomes an action as well: a kill before the catalogue has it must not lose it. */
+static status infer_schema_change(struct transaction *t, const struct relation *shape,
+                                  const struct relation *logged, bool known, err *e)
+{
+    const struct action a = {
+        .kind = ACTION_DDL, .prefix = bytes_text("INFERRED"), .content = bytes_text("[]")};
+    const bool marked = t->changes_schema;
+    mark_inferred(t, shape, logged, known);
+    return t->changes_schema && !marked ? transaction_put(t, &a, e) : DONE;
+}
+
 static status identify(struct transaction *t, struct rel_entry *rel, err *e)
 {
     const struct relation *logged = logwriter_relation_latest(t->log, rel->oid);
@@ -81,7 +92,7 @@ static status identify(struct transaction *t, struct rel_entry *rel, err *e)
     TRY(tablebook_identify(t->book, rel->shape, logged, &known, &news, e));
     rel->identified = true;
     if (!t->ddl_rows)
-        infer_schema_change(t, rel->shape, logged, known);
+        TRY(infer_schema_change(t, rel->shape, logged, known, e));
     if (news)
         t->events->table_seen(t->events->context, rel->shape, &rel->tier,
                               logwriter_position(t->log)->last_seq);

@@ -56,7 +56,8 @@ static bool changed(const struct said *said, const struct board_facts *facts,
 {
     return said->facts.connected != facts->connected || strcmp(said->facts.problem, facts->problem) != 0 ||
            strcmp(said->facts.seal_problem, facts->seal_problem) != 0 ||
-           said->progress.received != progress->received || said->progress.server_end != progress->server_end;
+           strcmp(said->facts.lacks, facts->lacks) != 0 || said->progress.received != progress->received ||
+           said->progress.server_end != progress->server_end;
 }
 
 static status say_state(struct keeper *k, struct said *said, int64_t now, err *e)

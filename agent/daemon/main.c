@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "agent/breaks.h"
+#include "agent/daemon/caretaker.h"
 #include "agent/daemon/healer.h"
 #include "agent/daemon/keeper.h"
 #include "agent/daemon/logkeep.h"
@@ -109,6 +110,7 @@ struct agent {
     struct capture *capture;
     struct keeper keeper;
     struct sealer sealer;
+    struct caretaker caretaker;
 };
 
 static status start_helpers(struct agent *a, err *e)
@@ -116,11 +118,14 @@ static status start_helpers(struct agent *a, err *e)
     const char *root = a->data->root;
     TRY(datadir_open(root, a->options->config, DATADIR_EXISTING, &a->keeper.data, e));
     TRY(datadir_open(root, a->options->config, DATADIR_EXISTING, &a->sealer.data, e));
+    TRY(datadir_open(root, a->options->config, DATADIR_EXISTING, &a->caretaker.data, e));
     a->keeper.board = &a->board;
     a->keeper.capture = a->capture;
     a->sealer.board = &a->board;
+    a->caretaker.board = &a->board;
     TRY(keeper_start(&a->keeper, e));
-    return sealer_start(&a->sealer, e);
+    TRY(sealer_start(&a->sealer, e));
+    return caretaker_start(&a->caretaker, e);
 }
 
 static status find_lost_ddl(struct agent *a, err *e)
@@ -155,7 +160,7 @@ static status run_all(struct agent *a, err *e)
 static bool stop_sealer(struct agent *a)
 {
     for (int waited = 0; waited < SEALER_PATIENCE_S; waited++) {
-        if (sealer_join(&a->sealer, 1))
+        if (caretaker_join(&a->caretaker, 0) && sealer_join(&a->sealer, 1))
             return true;
         pgconn_cancel_all();
     }
@@ -177,6 +182,7 @@ static void stop_all(struct agent *a, bool clean)
     capture_free(a->capture);
     datadir_close(a->keeper.data);
     datadir_close(a->sealer.data);
+    datadir_close(a->caretaker.data);
     board_fini(&a->board);
 }
 

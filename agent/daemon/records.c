@@ -34,7 +34,7 @@ status records_agent(struct datadir *d, const struct board_facts *facts,
 {
     Pgstrand__AgentState r = PGSTRAND__AGENT_STATE__INIT;
     struct board_facts copy = {0};
-    char *problems[2];
+    char *problems[3];
     r.has_updated = true;
     r.updated = pgtime_now();
     r.has_connected = true;
@@ -53,6 +53,8 @@ status records_agent(struct datadir *d, const struct board_facts *facts,
         problems[r.n_problem++] = copy.problem;
     if (copy.seal_problem[0] != '\0')
         problems[r.n_problem++] = copy.seal_problem;
+    if (copy.lacks[0] != '\0')
+        problems[r.n_problem++] = copy.lacks;
     return catalog_put(d->catalog, CATALOG_AGENT, (struct bytes){0}, &r.base, e);
 }
 

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "agent/pg/program.h"
-#include "proto/base/uuid.h"
+#include "agent/pg/scratch.h"
 #include "store/io.h"
 
 /* Milliseconds that pg_dump waits for a table someone holds exclusively. */
@@ -175,23 +175,18 @@ void pgdump_filter_list(struct bytes list, const char *excluded, struct buf *out
 }
 
 struct job {
-    char *folder;   /* of the programs */
-    char *work;     /* private folder */
-    char *archive;  /* in it */
-    char *list;     /* in it */
+    char *folder; /* of the programs */
+    struct scratch archive;
+    struct scratch list;
     char *conninfo; /* without password */
     char *password; /* "PGPASSWORD=...", or NULL */
 };
 
 static void job_fini(struct job *j)
 {
-    err ignored = ERR_INIT; /* what stays behind in a temporary folder is no reason to fail */
-    if (j->work != NULL && !io_remove_tree(j->work, &ignored).ok)
-        ignored = ERR_INIT;
+    scratch_close(&j->archive);
+    scratch_close(&j->list);
     free(j->folder);
-    free(j->work);
-    free(j->archive);
-    free(j->list);
     free(j->conninfo);
     free(j->password);
 }
@@ -216,22 +211,10 @@ static status job_start(struct job *j, const struct pgconn *c, const char *conni
     if (password != NULL && asprintf(&j->password, "PGPASSWORD=%s", password) < 0)
         j->password = NULL;
 
-    uuid name;
-    char name_text[UUID_TEXT];
-    TRY(uuid_random(&name, e));
-    const char *tmp = getenv("TMPDIR");
-    if (asprintf(&j->work, "%s/pgstrand-%s", tmp != NULL && tmp[0] == '/' ? tmp : "/tmp",
-                 uuid_format(&name, name_text)) < 0)
-        j->work = NULL;
-    if (j->work == NULL)
+    if (j->conninfo == NULL || (password != NULL && j->password == NULL))
         return err_no_memory(e);
-    TRY(io_make_dir(j->work, e));
-    j->archive = io_join(j->work, "schema.dump");
-    j->list = io_join(j->work, "schema.list");
-    if (j->conninfo == NULL || j->archive == NULL || j->list == NULL ||
-        (password != NULL && j->password == NULL))
-        return err_no_memory(e);
-    return DONE;
+    TRY(scratch_open("schema.dump", &j->archive, e));
+    return scratch_open("schema.list", &j->list, e);
 }
 
 static status dump(const struct job *j, const char *snapshot, err *e)
@@ -241,9 +224,15 @@ static status dump(const struct job *j, const char *snapshot, err *e)
     OWNED(buf) struct buf said = {0};
     if (program == NULL || asprintf(&with, "--snapshot=%s", snapshot) < 0)
         return err_no_memory(e);
-    const char *argv[] = {program, "-Fc",      "-s",       "-Z0",       "-w",      "-E",
-                          "UTF8",  "-N",       "pgstrand", with,        LOCK_WAIT, "--no-subscriptions",
-                          "-f",    j->archive, "-d",       j->conninfo, NULL};
+    const char *argv[] = {program,    "-Fc",
+                          "-s",       "-Z0",
+                          "-w",       "-E",
+                          "UTF8",     "-N",
+                          "pgstrand", with,
+                          LOCK_WAIT,  "--no-subscriptions",
+                          "-f",       j->archive.path,
+                          "-d",       j->conninfo,
+                          NULL};
     return program_run(argv, j->password, &said, e);
 }
 
@@ -254,11 +243,11 @@ static status make_list(const struct job *j, const char *excluded, err *e)
     OWNED(buf) struct buf kept = {0};
     if (program == NULL)
         return err_no_memory(e);
-    const char *argv[] = {program, "-l", j->archive, NULL};
+    const char *argv[] = {program, "-l", j->archive.path, NULL};
     TRY(program_run(argv, NULL, &all, e));
     pgdump_filter_list(buf_view(&all), excluded, &kept);
     TRY(buf_done(&kept, e));
-    return io_store(j->list, buf_view(&kept), e);
+    return scratch_fill(&j->list, buf_view(&kept), e);
 }
 
 static status extract(const struct job *j, const char *section, struct buf *out, err *e)
@@ -267,7 +256,7 @@ static status extract(const struct job *j, const char *section, struct buf *out,
     OWNED(buf) struct buf text = {0};
     if (program == NULL)
         return err_no_memory(e);
-    const char *argv[] = {program, "-L", j->list, section, "-f", "-", j->archive, NULL};
+    const char *argv[] = {program, "-L", j->list.path, section, "-f", "-", j->archive.path, NULL};
     TRY(program_run(argv, NULL, &text, e));
     pgdump_strip_meta(&text);
     buf_bytes(out, text.data, text.len);

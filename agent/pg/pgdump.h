@@ -3,8 +3,7 @@
  * text in two sections.
  *
  * Left out: the schema pgstrand, publications and event triggers named pgstrand_*, and what can hold a
- * password: subscriptions and user mappings. Temporary files lie in a private folder below TMPDIR (/tmp) that
- * is removed again.
+ * password: subscriptions and user mappings. What the programs exchange lies in memory (scratch.h).
  */
 #ifndef PGSTRAND_PGDUMP_H
 #define PGSTRAND_PGDUMP_H

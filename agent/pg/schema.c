@@ -6,9 +6,11 @@
 #include <string.h>
 #include <time.h>
 
+#include "agent/pg/gate.h"
 #include "agent/pg/pgdump.h"
 
 #define TRIES 5
+#define OPEN_TRIES 3       /* after so many torn dumps the gate is closed */
 #define FIRST_PAUSE_MS 100 /* doubled at each further try */
 
 /* Count and sum over the keys of the visible rows; the sum does not depend on the order, so it can be
@@ -169,9 +171,12 @@ status schema_dump(struct pgconn *c, const char *conninfo, const char *snapshot,
     int tries = snapshot != NULL ? 1 : TRIES;
     for (int i = 0; i < tries; i++, wait *= 2) {
         OWNED(schema_text) struct schema_text s = {.server_version = pgconn_server_version(own)};
+        OWNED(gate) struct gate gate = {0};
         bool torn = false;
         if (i > 0)
             pause_ms(wait);
+        if (i >= OPEN_TRIES)
+            TRY(gate_close(conninfo, pgconn_database(c), &gate, e));
         if (!dump_once(own, conninfo, snapshot, &s, &torn, e).ok)
             return err_wrap(e, "cannot dump the schema");
         if (torn)

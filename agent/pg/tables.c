@@ -227,6 +227,13 @@ void table_list_free(struct table_list *l)
     free(o);
 }
 
+bool table_wants_full(const struct table_info *t)
+{
+    if (t->kind != 'r' || t->persistence != 'p' || t->replica_identity == 'f')
+        return false;
+    return !t->has_identity || t->tier.column != NULL;
+}
+
 void table_quote(struct buf *out, const char *schema, const char *name)
 {
     pgconn_quote_name(out, schema);

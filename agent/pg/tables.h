@@ -58,6 +58,9 @@ MUST_CHECK status table_list_read(struct pgconn *c, const struct tier_rules *rul
 void table_list_free(struct table_list *l);
 OWN_POINTER(table_list, table_list_free);
 
+/* Must its replica identity become FULL? No usable key, or a tier that depends on a column. */
+bool table_wants_full(const struct table_info *t);
+
 /* "schema"."name", appended. */
 void table_quote(struct buf *out, const char *schema, const char *name);
 /* The quoted names of the columns that are copied, comma-separated; empty for a table without any. */

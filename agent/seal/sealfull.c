@@ -3,12 +3,14 @@
 #include "agent/base/base.h"
 #include "agent/base/baseschema.h"
 #include "agent/breaks.h"
+#include "agent/pg/gate.h"
 #include "agent/pg/slot.h"
 #include "agent/seal/sealrun.h"
 #include "proto/base/arena.h"
 
 #define CATCH_UP_SECONDS 120 /* how long a FULL waits for the log to reach the base's LSN */
 #define POLL_MS 20
+#define SLOT_PATIENCE "5s" /* for the slot's snapshot while the gate is closed */
 
 /* The tables of a FULL, gathered from the records of the staged bases. */
 struct staged {
@@ -187,9 +189,18 @@ static status wait_for_log(struct sealrun *run, lsn target, err *e)
         lsn_format(target, text), CATCH_UP_SECONDS);
 }
 
-/* Fresh bases of all tables; the snapshot lives as long as the replication connection. */
-static status stage_bases(struct sealrun *run, struct slot_export *point, err *e)
+/* A FULL is wanted most after DDL: the gate keeps more of it out until the schema is dumped. */
+static status close_gate(struct sealrun *run, const char *conninfo, struct pgconn *replication,
+                         struct gate *gate, err *e)
 {
+    TRY(gate_close(conninfo, run->d->identity.database, gate, e));
+    return gate->conn == NULL ? DONE : pgconn_exec(replication, "SET lock_timeout = '" SLOT_PATIENCE "'", e);
+}
+
+/* Fresh bases of all tables; the snapshot lives as long as the replication connection. */
+static status stage_once(struct sealrun *run, bool gated, struct slot_export *point, err *e)
+{
+    OWNED(gate) struct gate gate = {0};
     OWNED(pgconn) struct pgconn *replication = NULL;
     OWNED(pgconn) struct pgconn *reading = NULL;
     char name[64];
@@ -197,14 +208,29 @@ static status stage_bases(struct sealrun *run, struct slot_export *point, err *e
     (void)snprintf(name, sizeof name, "pgstrand_base_%.8s_%lld",
                    run->d->identity.slot + sizeof "pgstrand_" - 1, (long long)time(NULL));
     TRY(pgconn_open(conninfo, PGCONN_REPLICATION, &replication, e));
+    if (gated)
+        TRY(close_gate(run, conninfo, replication, &gate, e));
     TRY(slot_create(replication, name, SLOT_TEMPORARY, point, e));
-    const struct base_request request = {conninfo, point->snapshot, point->lsn, run->d->config->base_jobs};
+    const struct base_request request = {conninfo, point->snapshot, point->lsn, run->d->config->base_jobs,
+                                         &gate};
     TRY(baseschema_connect(&request, &reading, e));
     table_list_free(run->tables);
     run->tables = NULL;
     TRY(table_list_read(reading, run->d->config->tiers, &run->tables, e));
     TRY(base_clear(run->d, e));
     return base_copy(run->d, &request, run->tables, run->progress, e);
+}
+
+/* When DDL came between the snapshot and the schema's dump: once more, behind the gate. */
+static status stage_bases(struct sealrun *run, struct slot_export *point, err *e)
+{
+    err first = ERR_INIT;
+    if (stage_once(run, false, point, &first).ok)
+        return DONE;
+    if (first.class == ERR_TIMEOUT && !progress_stopped(run->progress))
+        return stage_once(run, true, point, e);
+    *e = first;
+    return FAILED;
 }
 
 status sealfull_run(struct sealrun *run, struct seal_result *out, err *e)

@@ -1,5 +1,6 @@
 #include "agent/setup/initrun.h"
 #include "agent/setup/replident.h"
+#include "agent/setup/tend.h"
 #include "agent/setup/wallimit.h"
 #include "store/io.h"
 
@@ -27,6 +28,7 @@ static status raise_identities(struct init_run *run, err *e)
  * running then are found by the second look. */
 static status publish(struct init_run *run, err *e)
 {
+    TRY(tend_rules(run->conn, run->d->config->tiers, e));
     TRY(raise_identities(run, e));
     TRY(objects_publish(run->conn, run->d->identity.publication, run->mode, e));
     run->record->has_publication_made = 1;

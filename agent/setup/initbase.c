@@ -6,13 +6,16 @@
 
 #include "agent/base/base.h"
 #include "agent/base/baseschema.h"
+#include "agent/pg/gate.h"
 #include "agent/seal/seal.h"
 #include "agent/setup/initrun.h"
 #include "agent/setup/slotwait.h"
 
-#define TRIES 5          /* bases that DDL got into */
-#define PAUSE_S 2        /* between them */
-#define RELEASE_TURNS 50 /* of 100 ms: until a slot's former holder is gone */
+#define TRIES 5            /* bases that DDL got into */
+#define OPEN_TRIES 2       /* so many of them before the gate keeps DDL out */
+#define PAUSE_S 2          /* between them */
+#define SLOT_PATIENCE "5s" /* for a slot's snapshot while the gate is closed */
+#define RELEASE_TURNS 50   /* of 100 ms: until a slot's former holder is gone */
 
 static void pause_ms(long ms)
 {
@@ -80,11 +83,11 @@ static status take_point(struct init_run *run, struct pgconn *replication, struc
     return slotwait_create(replication, run->conn, temporary, SLOT_TEMPORARY, run->progress, point, e);
 }
 
-static status copy_and_seal(struct init_run *run, const struct slot_export *point, struct seal_result *sealed,
-                            err *e)
+static status copy_and_seal(struct init_run *run, const struct slot_export *point, struct gate *gate,
+                            struct seal_result *sealed, err *e)
 {
     const int jobs = run->options->jobs > 0 ? run->options->jobs : run->d->config->base_jobs;
-    const struct base_request request = {run->options->conninfo, point->snapshot, point->lsn, jobs};
+    const struct base_request request = {run->options->conninfo, point->snapshot, point->lsn, jobs, gate};
     OWNED(pgconn) struct pgconn *reading = NULL;
     OWNED(table_list) struct table_list *tables = NULL;
     TRY(baseschema_connect(&request, &reading, e));
@@ -94,13 +97,18 @@ static status copy_and_seal(struct init_run *run, const struct slot_export *poin
     return seal_first_full(run->d, run->conn, run->options->conninfo, tables, sealed, e);
 }
 
-static status attempt(struct init_run *run, struct seal_result *sealed, err *e)
+static status attempt(struct init_run *run, bool close_gate, struct seal_result *sealed, err *e)
 {
+    OWNED(gate) struct gate gate = {0};
     OWNED(pgconn) struct pgconn *replication = NULL; /* its exported snapshot lives as long as it is idle */
     struct slot_export point;
     TRY(pgconn_open(run->options->conninfo, PGCONN_REPLICATION, &replication, e));
+    if (close_gate)
+        TRY(gate_close(run->options->conninfo, pgconn_database(run->conn), &gate, e));
+    if (gate.conn != NULL) /* older transactions must not hold the slot up, and it all DDL */
+        TRY(pgconn_exec(replication, "SET lock_timeout = '" SLOT_PATIENCE "'", e));
     TRY(take_point(run, replication, &point, e));
-    return copy_and_seal(run, &point, sealed, e);
+    return copy_and_seal(run, &point, &gate, sealed, e);
 }
 
 /* Was the FULL published before an interruption that kept it from being recorded? */
@@ -138,14 +146,15 @@ status initbase_run(struct init_run *run, struct init_result *out, err *e)
     }
     for (int try = 1;; try++) {
         OWNED(seal_result) struct seal_result sealed = {0};
-        if (attempt(run, &sealed, e).ok) {
+        if (attempt(run, try > OPEN_TRIES, &sealed, e).ok) {
             out->snapshot = sealed.snapshot;
             out->rows = sealed.rows;
             return record_sealed(run, e);
         }
         /* DDL committed while the schema was dumped: what is copied is kept, the rest comes under a new
          * snapshot. */
-        if (e->class != ERR_TIMEOUT || e->sqlstate[0] != '\0' || try == TRIES)
+        const bool torn = e->class == ERR_TIMEOUT && (e->sqlstate[0] == '\0' || try > OPEN_TRIES);
+        if (!torn || try == TRIES)
             return err_wrap(e, "the base is not complete (run init again to go on)");
         run->progress->say(run->progress->context,
                            "DDL came between the snapshot and the schema's dump: taking both again");

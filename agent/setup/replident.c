@@ -71,20 +71,13 @@ static status raise_one(struct pgconn *c, const struct table_info *t, Pgstrand__
     return DONE;
 }
 
-static bool wants_full(const struct table_info *t)
-{
-    if (t->kind != 'r' || t->persistence != 'p' || t->replica_identity == 'f')
-        return false;
-    return !t->has_identity || t->tier.column != NULL;
-}
-
 status replident_raise(struct pgconn *c, const struct tier_rules *rules, Pgstrand__SetupRecord *record,
                        const struct progress *progress, err *e)
 {
     OWNED(table_list) struct table_list *tables = NULL;
     TRY(table_list_read(c, rules, &tables, e));
     for (size_t i = 0; i < tables->count; i++)
-        if (wants_full(&tables->table[i]))
+        if (table_wants_full(&tables->table[i]))
             TRY(raise_one(c, &tables->table[i], record, progress, e));
     return DONE;
 }

@@ -317,7 +317,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     FOR turn IN 1..150 LOOP
-        EXIT WHEN pg_try_advisory_xact_lock_shared(1885828974, 1735484517);
+        EXIT WHEN pg_try_advisory_xact_lock_shared(1885827956, 1734440037);
         PERFORM pg_sleep(0.02);
     END LOOP;
 END;

@@ -247,3 +247,97 @@ SQL_END
     shop "ALTER SUBSCRIPTION sub SET (slot_name = NONE); DROP SUBSCRIPTION sub"
     sql postgres 'DROP ROLE r1, r2'
 }
+
+# One line of the configuration file a second argument; the agent reads it from the data directory.
+init_with() {
+    printf '[source]\nconninfo = %s\n%s\n' "$(conninfo "$DB")" "$1" >"$HARNESS/conf"
+    init --config "$HARNESS/conf"
+}
+
+has_identity() {
+    [ "$(identity_of "$1")" = "$2" ]
+}
+
+@test "a table that a column rule looks at is made after init: whole old rows from its first change on" {
+    app_database
+    init_with $'[tiers]\ntransient = jobs*\naudit = jobs* where state = \'DONE\''
+    app "CREATE TABLE jobs1 (id int PRIMARY KEY, state text)"
+    has_identity app.jobs1 f
+    app "CREATE TABLE jobs2 (id int PRIMARY KEY); CREATE TABLE kept (id int PRIMARY KEY, state text)"
+    has_identity app.jobs2 d
+    has_identity app.kept d
+    app "BEGIN ISOLATION LEVEL REPEATABLE READ; ALTER TABLE jobs2 ADD COLUMN state text; COMMIT"
+    has_identity app.jobs2 f
+}
+
+@test "the agent does what the triggers may not: lower in REPEATABLE READ, raise what was locked, say what is missing" {
+    app_database
+    init_with $'[capture]\nschema_check = 2s'
+    agent_start "$DATA"
+    app "CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE u (id int PRIMARY KEY)"
+    app "BEGIN ISOLATION LEVEL REPEATABLE READ; ALTER TABLE t DROP CONSTRAINT t_pkey; COMMIT"
+    app "BEGIN ISOLATION LEVEL REPEATABLE READ; ALTER TABLE t ADD PRIMARY KEY (id); COMMIT"
+    has_identity app.t f
+    wait_for 20 has_identity app.t d
+    # Changes that no event trigger sees, found by comparing.
+    found() {
+        [ "$(shop "SELECT count(*) FROM pgstrand.ddl WHERE event = 'compare'")" -ge "$1" ]
+    }
+    wait_for 20 test -e "$DATA/schema.seen"
+    sql postgres 'CREATE ROLE clerk'
+    app 'GRANT SELECT ON t TO clerk'
+    sleep 6
+    [ "$(shop "SELECT count(*) FROM pgstrand.ddl WHERE event = 'compare'")" -eq 0 ]
+    sql postgres 'ALTER ROLE clerk RENAME TO cashier'
+    wait_for 20 found 1
+    # Without a trigger a key can go unseen; and it is said.
+    shop 'ALTER EVENT TRIGGER pgstrand_command_end DISABLE; ALTER EVENT TRIGGER pgstrand_sql_drop DISABLE'
+    app 'ALTER TABLE u DROP CONSTRAINT u_pkey'
+    wait_for 20 has_identity app.u f
+    said() {
+        pgstrand status --data "$DATA" --json | jq -e '.problems | any(contains("event triggers"))'
+    }
+    wait_for 20 said
+    agent_stop "$DATA"
+    sql "$DB" 'DROP OWNED BY cashier; DROP ROLE cashier'
+}
+
+@test "constant DDL: a FULL is made behind the gate, and no statement waits long" {
+    app_database
+    init
+    agent_start "$DATA"
+    local worker workers=() stop=$HARNESS/stop
+    rm -f "$stop"
+    for worker in 1 2 3; do
+        (
+            while [ ! -e "$stop" ]; do
+                app "SET statement_timeout = '6s'; CREATE TABLE w$worker (id int PRIMARY KEY); ALTER TABLE w$worker ADD v text; DROP TABLE w$worker" ||
+                    echo failed >>"$HARNESS/ddl-failed"
+            done
+        ) 3>&- >/dev/null 2>&1 &
+        workers+=($!)
+    done
+    sleep 1
+    local begun ended
+    begun=$(shop 'SELECT count(*) FROM pgstrand.ddl')
+    pgstrand seal --data "$DATA" --type full >/dev/null 2>"$HARNESS/seal.log" || complain "no FULL: $(<"$HARNESS/seal.log")"
+    ended=$(shop 'SELECT count(*) FROM pgstrand.ddl')
+    touch "$stop"
+    wait "${workers[@]}"
+    echo "$begun to $ended rows of DDL" >&2
+    [ "$ended" -gt "$begun" ]
+    [ ! -e "$HARNESS/ddl-failed" ]
+    agent_stop "$DATA"
+}
+
+@test "the gate stays closed: DDL waits three seconds at most and goes on" {
+    app_database
+    init
+    "$PSQL" -X -q -d "$(conninfo "$DB")" -c 'SELECT pg_advisory_lock(1885827956, 1734440037); SELECT pg_sleep(8)' >/dev/null 3>&- &
+    local holder=$! began
+    sleep 0.5
+    began=$SECONDS
+    app 'CREATE TABLE t (id int PRIMARY KEY)'
+    [ $((SECONDS - began)) -ge 2 ] && [ $((SECONDS - began)) -le 5 ]
+    wait "$holder"
+}
