@@ -88,7 +88,8 @@ bool io_is_full(const err *e);
  * io_fault_from_env, which the two mains call: the N-th (from 1) mutating call on a path that contains
  * PATTERN does ACTION: "fail" (EIO), "full" (ENOSPC, and all later ones), "short" (half of the write, then
  * EIO), "kill" (SIGKILL before the call), "killafter" (after it). When it is armed the program says so on
- * stderr. Mutating calls are write, fsync, rename, ftruncate, unlink, mkdir, and commits of LMDB.
+ * stderr. "slow:MS[:PATTERN]" makes every such call take MS milliseconds more. Mutating calls are write,
+ * fsync, rename, ftruncate, unlink, mkdir, and commits of LMDB.
  */
 enum io_fault {
     IO_FAULT_NONE,
@@ -96,7 +97,8 @@ enum io_fault {
     IO_FAULT_FULL,
     IO_FAULT_SHORT,
     IO_FAULT_KILL,
-    IO_FAULT_KILL_AFTER
+    IO_FAULT_KILL_AFTER,
+    IO_FAULT_SLOW /* nth: milliseconds */
 };
 void io_fault_arm(enum io_fault action, uint64_t nth, const char *pattern);
 MUST_CHECK status io_fault_from_env(bool *armed, err *e);

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define PATTERN_MAX 256 /* bytes of a pattern, NUL included */
@@ -52,6 +53,13 @@ static void die(void)
         pause();
 }
 
+/* A slow disk. */
+static void linger(void)
+{
+    const struct timespec t = {(time_t)(plan.nth / 1000), (long)(plan.nth % 1000) * 1000000};
+    (void)nanosleep(&t, NULL);
+}
+
 /* What this call shall do; the lock is held. */
 static enum io_fault decide(enum io_call call, const char *path, const char *other)
 {
@@ -60,6 +68,8 @@ static enum io_fault decide(enum io_call call, const char *path, const char *oth
     plan.matched++;
     if (plan.action == IO_FAULT_FULL) /* a full disk stays full, but one can still delete on it */
         return plan.matched >= plan.nth && call != IO_CALL_UNLINK ? IO_FAULT_FULL : IO_FAULT_NONE;
+    if (plan.action == IO_FAULT_SLOW)
+        return IO_FAULT_SLOW;
     return plan.matched == plan.nth ? plan.action : IO_FAULT_NONE;
 }
 
@@ -91,6 +101,9 @@ struct io_gate io_fault_enter(enum io_call call, const char *path, const char *o
     case IO_FAULT_KILL_AFTER:
         gate.after = true;
         break;
+    case IO_FAULT_SLOW:
+        linger();
+        break;
     }
     return gate;
 }
@@ -110,6 +123,7 @@ static const struct {
     {"short", IO_FAULT_SHORT},
     {"kill", IO_FAULT_KILL},
     {"killafter", IO_FAULT_KILL_AFTER},
+    {"slow", IO_FAULT_SLOW},
 };
 
 status io_fault_from_env(bool *armed, err *e)
@@ -135,6 +149,6 @@ status io_fault_from_env(bool *armed, err *e)
     return err_set(
         e, ERR_USAGE,
         "PGSTRAND_IO_FAULT=%s is not ACTION:N[:PATTERN] with ACTION one of fail, full, short, kill, "
-        "killafter and N from 1; it is for tests, unset it",
+        "killafter, slow and N from 1; it is for tests, unset it",
         text);
 }

@@ -115,6 +115,22 @@ static status log_position_now(struct capture *c, struct log_position *out, err 
     return DONE;
 }
 
+/* The slot goes on beyond a promotion. */
+static status follow_timeline(struct capture *c, uint32_t timeline, err *e)
+{
+    PB_OWNED(Pgstrand__IdentityRecord) *record = NULL;
+    TRY(catalog_get(c->data->catalog, CATALOG_IDENTITY, (struct bytes){0},
+                    (ProtobufCMessage **)(void *)&record, e));
+    if (record == NULL)
+        return err_set(e, ERR_STORAGE, "the catalogue in %s has lost its identity", c->data->root);
+    record->has_timeline = true;
+    record->timeline = timeline;
+    TRY(datadir_set_identity(c->data, record, e));
+    c->observer.notice(c->observer.context,
+                       "the server was promoted, and its slot goes on: so does the capture");
+    return DONE;
+}
+
 status session_run(struct capture *c, err *e)
 {
     struct log_position position;
@@ -129,6 +145,8 @@ status session_run(struct capture *c, err *e)
     const status checked = source_check(c->conninfo, &c->data->identity, &position, &facts, e);
     c->loss = facts.loss;
     TRY(checked);
+    if (facts.timeline != c->data->identity.timeline)
+        TRY(follow_timeline(c, facts.timeline, e));
     TRY(source_start(c->conninfo, &c->data->identity, &facts, position.end_lsn, &conn, e));
     TRY(exchange_init(&x, position.end_lsn, e));
     struct receiver r = {

@@ -1,5 +1,6 @@
 #include "agent/capture/source.h"
 
+#include "agent/capture/timeline.h"
 #include "proto/base/buf.h"
 
 static status lose(struct source_facts *facts, enum capture_loss loss)
@@ -27,15 +28,26 @@ static status check_server(struct pgconn *c, const struct identity *identity,
             e, ERR_TIMEOUT,
             "the server is a standby in recovery: waiting until it is promoted, or name the primary "
             "in [source] conninfo");
-    if (server->timeline != identity->timeline) {
-        (void)err_set(
-            e, ERR_REFUSED,
-            "the server is on timeline %u, the captured history on %u: it was promoted or restored, "
-            "and changes may be missing",
-            server->timeline, identity->timeline);
-        return lose(out, LOSS_TIMELINE);
-    }
     return DONE;
+}
+
+/* A slot that the promoted standby had synchronized goes on. */
+static status check_timeline(const char *conninfo, const struct identity *identity,
+                             const struct log_position *position, struct source_facts *out, err *e)
+{
+    bool goes_on = false;
+    if (out->timeline == identity->timeline)
+        return DONE;
+    if (out->slot.failover && out->slot.state != SLOT_LOST)
+        TRY(timeline_reaches(conninfo, out->timeline, identity->timeline, position->end_lsn, &goes_on, e));
+    if (goes_on)
+        return DONE;
+    (void)err_set(
+        e, ERR_REFUSED,
+        "the server is on timeline %u, the captured history on %u: it was promoted or restored, and "
+        "changes may be missing",
+        out->timeline, identity->timeline);
+    return lose(out, LOSS_TIMELINE);
 }
 
 /* Only flushed WAL is sent, and a crash loses none of it. */
@@ -110,10 +122,12 @@ status source_check(const char *conninfo, const struct identity *identity,
     out->version = server.version;
     out->proto_version = server_proto_version(server.version);
     out->wal_sender_timeout_ms = server.wal_sender_timeout_ms;
+    out->timeline = server.timeline;
     TRY(check_server(c, identity, &server, out, e));
+    TRY(server_slot(c, identity->slot, &out->slot, e));
+    TRY(check_timeline(conninfo, identity, position, out, e));
     TRY(check_wal(c, position, out, e));
     TRY(check_publication(c, identity->publication, out, e));
-    TRY(server_slot(c, identity->slot, &out->slot, e));
     return check_slot(identity->slot, position, out, e);
 }
 

@@ -19,6 +19,7 @@ struct source_facts {
     unsigned proto_version;
     int64_t wal_sender_timeout_ms; /* 0: none */
     struct slot_facts slot;
+    uint32_t timeline;
     enum capture_loss loss; /* with ERR_REFUSED: why */
 };
 

@@ -93,11 +93,12 @@ status server_slot(struct pgconn *c, const char *slot, struct slot_facts *out, e
                      "SELECT wal_status, active, active_pid, restart_lsn, confirmed_flush_lsn, safe_wal_size,"
                      " pg_catalog.pg_wal_lsn_diff(CASE WHEN pg_catalog.pg_is_in_recovery()"
                      " THEN pg_catalog.pg_last_wal_replay_lsn() ELSE pg_catalog.pg_current_wal_lsn() END,"
-                     " restart_lsn)::bigint"
-                     " FROM pg_catalog.pg_replication_slots WHERE slot_name = $1",
+                     " restart_lsn)::bigint, (pg_catalog.to_jsonb(s) ->> 'failover')::bool"
+                     " FROM pg_catalog.pg_replication_slots s WHERE slot_name = $1",
                      1, params, &rows, e));
     if (pgrows_count(rows) == 0)
         return DONE;
+    out->failover = pgrows_bool(rows, 0, 7);
     out->state = state_of(pgrows_text(rows, 0, 0));
     out->active = pgrows_bool(rows, 0, 1);
     out->active_pid = (int)pgrows_int(rows, 0, 2);

@@ -35,6 +35,7 @@ struct slot_facts {
     lsn confirmed_flush;
     int64_t safe_wal_size;  /* bytes left until it is lost; -1: unlimited or unknown */
     int64_t retained_bytes; /* WAL it holds */
+    bool failover;          /* 17 and later: standbys synchronize it */
 };
 MUST_CHECK status server_slot(struct pgconn *c, const char *slot, struct slot_facts *out, err *e);
 const char *slot_state_name(enum slot_state state);

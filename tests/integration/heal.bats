@@ -15,6 +15,7 @@ teardown_file() {
 setup() {
     load ../lib/cluster
     load ../lib/pgstrand
+    load ../lib/heal
     DB=shop$BATS_TEST_NUMBER
     DATA=$HARNESS/data$BATS_TEST_NUMBER
 }
@@ -28,82 +29,6 @@ teardown() {
     done
     # A slot that nobody reads would hold the WAL of the tests that follow.
     sql postgres "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE NOT active" >/dev/null || true
-}
-
-shop() {
-    sql "$DB" "$1"
-}
-
-# Tables of all kinds: with a key, without one, with values that lie beside the row, with a key of two columns.
-shop_new() {
-    database_new "$DB"
-    shop "CREATE TABLE item (id int PRIMARY KEY, name text, note text);
-          CREATE TABLE visit (place text, at int);
-          CREATE TABLE stock (shop int, item int, count numeric, PRIMARY KEY (shop, item));
-          CREATE TABLE quiet (id int PRIMARY KEY, v text);
-          ALTER TABLE item ALTER note SET STORAGE EXTERNAL;
-          INSERT INTO item SELECT g, 'item ' || g, repeat(md5(g::text), 100) FROM generate_series(1, 200) g;
-          INSERT INTO visit SELECT 'p' || g % 5, g % 3 FROM generate_series(1, 300) g;
-          INSERT INTO stock SELECT g % 7, g, g * 1.5 FROM generate_series(1, 100) g;
-          INSERT INTO quiet SELECT g, E'tab\t\\ and ''' || g FROM generate_series(1, 50) g"
-    pgstrand init --source "$(conninfo "$DB")" --data "$DATA" --quiet "$@" >/dev/null
-    agent_start "$DATA"
-    shop "UPDATE item SET name = 'captured' WHERE id <= 20; DELETE FROM visit WHERE ctid IN (SELECT ctid FROM visit LIMIT 10);
-          INSERT INTO stock VALUES (99, 1, NULL)"
-    caught_up
-}
-
-caught_up() {
-    pgstrand wait --data "$DATA" --timeout 60 >/dev/null
-}
-
-# 6 changes of item (of one only the short column), 4 of visit, 2 of stock.
-change_unseen() {
-    shop "UPDATE item SET name = 'unseen' WHERE id = 3; INSERT INTO item VALUES (1001, NULL, ''), (1002, E'a\nb\\\\', 'x');
-          DELETE FROM item WHERE id IN (7, 8); UPDATE item SET id = 2000 WHERE id = 9;
-          UPDATE item SET id = 9 WHERE id = 2000;
-          UPDATE item SET note = repeat('n', 3000) WHERE id = 11;
-          INSERT INTO visit VALUES ('p1', 1), ('p1', 1), (NULL, NULL);
-          DELETE FROM visit WHERE ctid = (SELECT min(ctid) FROM visit WHERE place = 'p2');
-          UPDATE stock SET count = -1 WHERE shop = 99; DELETE FROM stock WHERE item = 50"
-}
-
-slot_name() {
-    pgstrand status --data "$DATA" --json | jq -r .slot_name
-}
-
-slot_drop() {
-    sql postgres "SELECT pg_drop_replication_slot('$(slot_name)')" >/dev/null
-}
-
-incarnation() {
-    pgstrand identity --data "$DATA" --json | jq -r .incarnation
-}
-
-healthy() {
-    pgstrand status --data "$DATA" --json | jq -e .healthy
-}
-
-full_count() {
-    pgstrand snapshots --data "$DATA" --json | jq '[.[] | select(.type == "full")] | length'
-}
-
-# Restores what the chain says now, and at an older seq when a dump of that state is given.
-assert_restores() {
-    database_new "back_$DB"
-    pgstrand restore --data "$DATA" --quiet --target "$(conninfo "back_$DB")" "$@" >/dev/null
-}
-
-assert_as_source() {
-    assert_restores
-    assert_same_tables "$(conninfo "$DB")" "$(conninfo "back_$DB")"
-    database_drop "back_$DB"
-}
-
-# The actions of the newest incarnation's first commit, without the message that begins it.
-difference() {
-    pgstrand log --data "$DATA" --json | jq -s '(map(select(.kind == "MESSAGE" and .prefix == "pgstrand.incarnation")) | last.lsn) as $at
-        | [.[] | select(.lsn == $at and .kind != "MESSAGE")]'
 }
 
 @test "a dropped slot: the chain goes on with what differs, and nothing else" {
@@ -143,10 +68,6 @@ difference() {
     assert_same_tables "$(conninfo "$DB")" "$(conninfo "back_$DB")"
 }
 
-slot_state() {
-    sql postgres "SELECT wal_status FROM pg_replication_slots WHERE slot_name = '$(slot_name)'"
-}
-
 slot_is_lost() {
     sql postgres 'SELECT pg_switch_wal(); CHECKPOINT' >/dev/null
     [ "$(slot_state)" = lost ]
@@ -183,10 +104,7 @@ slot_is_lost() {
     shop "ALTER EVENT TRIGGER pgstrand_command_end DISABLE; ALTER EVENT TRIGGER pgstrand_sql_drop DISABLE;
           DROP PUBLICATION $publication"
     change_unseen
-    renewed() {
-        [ "$(incarnation)" != "$old" ]
-    }
-    wait_for 30 renewed
+    wait_for 30 renewed "$old"
     wait_for 30 healthy
     agent_log "$DATA" | grep -q 'publication .* is gone from database'
     [ "$(shop 'SELECT pubname FROM pg_publication')" = "$publication" ]
@@ -198,7 +116,7 @@ slot_is_lost() {
     shop "UPDATE item SET name = 'skipped' WHERE id BETWEEN 30 AND 40"
     sql "$DB" "SELECT pg_replication_slot_advance('$(slot_name)', pg_current_wal_lsn())" >/dev/null
     agent_start "$DATA"
-    renewed
+    renewed "$old"
     [ "$(difference | jq 'length')" -eq 11 ]
     assert_as_source
 }
@@ -218,4 +136,100 @@ slot_is_lost() {
     shop "INSERT INTO made VALUES (2)"
     caught_up
     assert_as_source
+}
+
+@test "a copied data directory waits while its original lives, and begins a new incarnation when it does not" {
+    shop_new
+    local old copy=$HARNESS/copy
+    old=$(incarnation)
+    agent_stop "$DATA"
+    cp -a "$DATA" "$copy"
+    agent_start "$DATA"
+    DATA=$copy agent_start --no-wait "$copy"
+    waits() {
+        DATA=$copy problem 'is a copy of another one'
+    }
+    wait_for 20 waits
+    DATA=$copy problem 'in use by server process'
+    [ "$(DATA=$copy incarnation)" = "$old" ]
+    change_unseen
+    caught_up
+    agent_stop "$DATA"
+    # What the original captured meanwhile is not known to the copy: it is part of the difference.
+    DATA=$copy
+    wait_for 60 renewed "$old"
+    wait_for 30 healthy
+    [ "$(difference | jq 'length')" -eq 12 ]
+    [ "$(pgstrand snapshots --data "$DATA" --json | jq '[.[] | .number] | max')" -ge 1 ]
+    assert_as_source
+    old=$(incarnation)
+    agent_stop "$DATA"
+    agent_start "$DATA" # it is no copy any more
+    [ "$(incarnation)" = "$old" ]
+    agent_stop "$DATA"
+}
+
+@test "a password, a privilege and the server taken away: named, waited out, the incarnation stays" {
+    local old user hba
+    database_new "$DB"
+    user=till$BATS_TEST_NUMBER
+    sql postgres "CREATE ROLE $user SUPERUSER REPLICATION LOGIN PASSWORD 'one'"
+    shop 'CREATE TABLE t (id int PRIMARY KEY)'
+    hba=$(cluster_folder)/data/pg_hba.conf
+    as_postgres sed -i "1i host all $user 127.0.0.1/32 scram-sha-256\nhost replication $user 127.0.0.1/32 scram-sha-256" "$hba"
+    sql postgres 'SELECT pg_reload_conf()' >/dev/null
+    export PGPASSFILE=$HARNESS/pass
+    echo "*:*:*:$user:one" >"$PGPASSFILE"
+    chmod 600 "$PGPASSFILE"
+    pgstrand init --source "$(conninfo_tcp "$DB" "$user")" --data "$DATA" --quiet >/dev/null
+    agent_start "$DATA"
+    old=$(incarnation)
+    kick() {
+        sql postgres "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '$user'" >/dev/null
+    }
+    sql postgres "ALTER ROLE $user PASSWORD 'two'"
+    kick
+    shop 'INSERT INTO t VALUES (1)'
+    wait_for 20 problem 'password authentication failed'
+    agent_running "$DATA"
+    echo "*:*:*:$user:two" >"$PGPASSFILE"
+    wait_for 40 healthy
+    sql postgres "ALTER ROLE $user NOSUPERUSER NOREPLICATION"
+    kick
+    shop 'INSERT INTO t VALUES (2)'
+    wait_for 20 problem 'replication'
+    agent_running "$DATA"
+    sql postgres "ALTER ROLE $user SUPERUSER REPLICATION"
+    wait_for 40 healthy
+    cluster_stop fast
+    wait_for 20 problem 'cannot connect'
+    cluster_start
+    wait_for 40 healthy
+    # An agent that is started meanwhile waits as well.
+    agent_stop "$DATA"
+    sql postgres "ALTER ROLE $user PASSWORD 'three'"
+    agent_start --no-wait "$DATA"
+    wait_for 20 problem 'password authentication failed'
+    echo "*:*:*:$user:three" >"$PGPASSFILE"
+    wait_for 40 healthy
+    [ "$(incarnation)" = "$old" ]
+    [ "$(pgstrand log --data "$DATA" --json | jq -s 'length')" -eq 2 ]
+    agent_stop "$DATA"
+}
+
+@test "a slow disk and a short wal_sender_timeout: one connection" {
+    cluster_set wal_sender_timeout 1s
+    database_new "$DB"
+    shop 'CREATE TABLE t (id int PRIMARY KEY, v text)'
+    pgstrand init --source "$(conninfo "$DB")" --data "$DATA" --quiet >/dev/null
+    PGSTRAND_IO_FAULT=slow:1500:/log/ agent_start --no-wait "$DATA"
+    for part in 1 2 3 4; do
+        shop "INSERT INTO t SELECT $part * 10000 + g, repeat('x', 500) FROM generate_series(1, 3000) g"
+        sleep 0.7
+    done
+    wait_for 60 pgstrand wait --data "$DATA" --timeout 2
+    [ "$(agent_log "$DATA" | grep -c 'connected, capturing')" -eq 1 ]
+    cluster_set wal_sender_timeout 2s
+    [ "$(pgstrand log --data "$DATA" --json | jq -s 'length')" -eq 12000 ]
+    agent_kill9 "$DATA"
 }

@@ -1,0 +1,230 @@
+# The long ones of staying alive: promoted standbys, another server, a server put back, kills at every step of a healing.
+
+setup_file() {
+    load ../lib/cluster
+    load ../lib/pgstrand
+    harness_begin
+}
+
+teardown_file() {
+    load ../lib/cluster
+    harness_end
+}
+
+setup() {
+    load ../lib/cluster
+    load ../lib/pgstrand
+    load ../lib/heal
+    DB=shop
+    DATA=$HARNESS/data$BATS_TEST_NUMBER
+}
+
+teardown() {
+    if [ -d "$DATA" ] && agent_running "$DATA"; then
+        agent_kill9 "$DATA"
+    fi
+}
+
+# standby_new NAME PRIMARY [GUC=VALUE...]: streams from the primary, and is the current cluster afterwards.
+standby_new() {
+    local name=$1 primary=$2 folder setting
+    shift 2
+    folder=$(cluster_folder "$name")
+    mkdir "$folder"
+    [ "$(id -u)" -ne 0 ] || chown postgres "$folder"
+    chmod 711 "$folder"
+    if [ -x "$PG_BIN/pg_basebackup" ]; then
+        as_postgres "$PG_BIN/pg_basebackup" -X stream -c fast -R -D "$folder/data" -d "$(on "$primary" conninfo postgres)"
+    else # a server without it is copied while it is stopped; a copy has no slots
+        on "$primary" cluster_stop fast
+        as_postgres cp -a "$(cluster_folder "$primary")/data" "$folder/data"
+        as_postgres find "$folder/data/pg_replslot" -mindepth 1 -delete
+        as_postgres touch "$folder/data/standby.signal"
+        on "$primary" cluster_start
+    fi
+    {
+        echo "unix_socket_directories = '$folder'"
+        for setting in "$@"; do
+            echo "${setting%%=*} = '${setting#*=}'"
+        done
+    } | as_postgres tee -a "$folder/data/postgresql.auto.conf" >/dev/null
+    export CLUSTER=$name
+    cluster_start
+}
+
+standby_has_all() {
+    local at
+    at=$(on "$1" sql postgres 'SELECT pg_current_wal_lsn()')
+    [ "$(sql postgres "SELECT pg_last_wal_replay_lsn() >= '$at'")" = t ]
+}
+
+promote() {
+    as_postgres "$PG_BIN/pg_ctl" promote -s -w -D "$(cluster_folder)/data"
+}
+
+# The agent's data directory now leads to the current cluster.
+lead_here() {
+    sed -i "s|^conninfo.*|conninfo = $(conninfo "$DB")|" "$DATA/pgstrand.conf"
+}
+
+@test "a promoted standby: a new incarnation with what it has that was not captured, and without what it has not" {
+    cluster_new first
+    shop_new
+    local old
+    old=$(incarnation)
+    standby_new second first
+    wait_for 30 standby_has_all first
+    # The standby misses the last that was captured, and gets changes of its own.
+    sql postgres 'SELECT pg_wal_replay_pause()' >/dev/null
+    on first sql "$DB" "INSERT INTO item SELECT g, 'only there', '' FROM generate_series(5000, 5009) g"
+    caught_up
+    agent_stop "$DATA"
+    on first cluster_crash
+    sql postgres 'SELECT pg_wal_replay_resume()' >/dev/null || true
+    lead_here
+    agent_start --no-wait "$DATA"
+    wait_for 20 problem 'standby in recovery'
+    promote
+    change_unseen
+    wait_for 60 renewed "$old"
+    wait_for 30 healthy
+    shop "INSERT INTO item VALUES (6000, 'after', '')"
+    caught_up
+    assert_as_source
+    pgstrand verify --data "$DATA" >/dev/null
+    agent_stop "$DATA"
+    cluster_remove second
+}
+
+@test "17 and later: a standby that has the slot is promoted, and the incarnation goes on" {
+    PG_BIN=$("$PGSTRAND_ROOT/deploy/get-majors.sh" --bin 17) || skip 'no PostgreSQL 17'
+    export PG_BIN
+    PSQL=$(pg_client psql)
+    PG_DUMP=$(pg_client pg_dump)
+    export PSQL PG_DUMP
+    PATH=$PG_BIN:$PATH
+    cluster_new third
+    shop_new
+    local old
+    old=$(incarnation)
+    [ "$(sql postgres "SELECT failover FROM pg_replication_slots")" = t ]
+    sql postgres "SELECT pg_create_physical_replication_slot('standby')" >/dev/null
+    standby_new fourth third sync_replication_slots=on hot_standby_feedback=on primary_slot_name=standby \
+        "primary_conninfo=$(conninfo postgres)"
+    synced() {
+        [ "$(sql postgres 'SELECT synced AND NOT temporary FROM pg_replication_slots')" = t ]
+    }
+    wait_for 40 synced
+    on third sql "$DB" "UPDATE item SET name = 'before the failover' WHERE id < 10"
+    caught_up
+    wait_for 30 standby_has_all third
+    agent_stop "$DATA"
+    on third cluster_crash
+    promote
+    lead_here
+    shop "UPDATE item SET name = 'after the failover' WHERE id < 5"
+    agent_start "$DATA"
+    [ "$(incarnation)" = "$old" ]
+    healthy
+    assert_as_source
+    [ "$(pgstrand log --data "$DATA" --json | jq -s '[.[] | select(.kind == "MESSAGE")] | length')" -eq 0 ]
+    agent_stop "$DATA"
+    agent_start "$DATA"
+    [ "$(incarnation)" = "$old" ]
+    agent_stop "$DATA"
+    cluster_remove fourth
+    cluster_remove third
+}
+
+@test "another server with the database restored by other means, and the old one put back" {
+    cluster_new fifth
+    shop_new
+    local old
+    old=$(incarnation)
+    agent_stop "$DATA"
+    fifth=$(cluster_folder)
+    cluster_stop fast
+    as_postgres cp -a "$fifth/data" "$fifth/kept"
+    cluster_start
+    "$PG_DUMP" -Fc -d "$(conninfo "$DB")" -f "$HARNESS/shop.dump"
+    cluster_new sixth
+    # Other OIDs than there, some of them the same for other tables.
+    sql postgres 'CREATE TABLE x (); CREATE TABLE y (); DROP TABLE x, y'
+    database_new "$DB"
+    "$(pg_client pg_restore)" -d "$(conninfo "$DB")" "$HARNESS/shop.dump"
+    change_unseen
+    lead_here
+    agent_start "$DATA"
+    wait_for 60 renewed "$old"
+    wait_for 60 healthy
+    shop "INSERT INTO item VALUES (6000, 'after', '')"
+    caught_up
+    assert_as_source
+    agent_stop "$DATA"
+    # Back to the first server, as it was before: the difference leads there.
+    old=$(incarnation)
+    CLUSTER=fifth
+    cluster_stop fast
+    as_postgres rm -rf "$fifth/data"
+    as_postgres mv "$fifth/kept" "$fifth/data"
+    cluster_start
+    lead_here
+    agent_start "$DATA"
+    wait_for 60 renewed "$old"
+    wait_for 60 healthy
+    assert_as_source
+    # And the same server put back once more, which only its WAL's end tells.
+    old=$(incarnation)
+    agent_stop "$DATA"
+    cluster_stop fast
+    as_postgres cp -a "$fifth/data" "$fifth/kept"
+    cluster_start
+    agent_start "$DATA"
+    shop "INSERT INTO item VALUES (7000, 'forgotten', '')"
+    caught_up
+    agent_stop "$DATA"
+    cluster_stop fast
+    as_postgres rm -rf "$fifth/data"
+    as_postgres mv "$fifth/kept" "$fifth/data"
+    cluster_start
+    agent_start "$DATA"
+    wait_for 60 renewed "$old"
+    wait_for 60 healthy
+    assert_as_source
+    pgstrand verify --data "$DATA" >/dev/null
+    agent_stop "$DATA"
+}
+
+@test "killed at every seventh crash point of a healing: it ends the same" {
+    cluster_new seventh
+    shop_new
+    agent_stop "$DATA"
+    local n killed=0 id=0
+    for ((n = 1; n < 400; n += 7)); do
+        slot_drop 2>/dev/null || true
+        id=$((n + 10000))
+        shop "INSERT INTO item VALUES ($id, 'round $n', ''); DELETE FROM visit WHERE ctid = (SELECT max(ctid) FROM visit)"
+        PGSTRAND_IO_FAULT=kill:$n agent_start --no-wait "$DATA"
+        ended() {
+            ! agent_running "$DATA" || healthy
+        }
+        wait_for 60 ended
+        if agent_running "$DATA"; then
+            agent_stop "$DATA"
+            break
+        fi
+        killed=$((killed + 1))
+        agent_start "$DATA"
+        caught_up
+        wait_for 30 healthy
+        [ $((n % 5)) -ne 0 ] || assert_as_source
+        pgstrand verify --data "$DATA" >/dev/null
+        agent_stop "$DATA"
+    done
+    echo "killed $killed times" >&2
+    [ "$killed" -gt 5 ]
+    agent_start "$DATA"
+    assert_as_source
+    [ "$(full_count)" -eq 1 ]
+    agent_stop "$DATA"
+}
