@@ -76,6 +76,10 @@ const struct log_position *logwriter_position(const struct logwriter *w);
  * logwriter_relation. */
 const struct relation *logwriter_relation_latest(const struct logwriter *w, uint32_t oid);
 
+/* Grows when a new segment left out relations that had not been used for long (it takes over 10,000 at most):
+ * versions from before a commit may be gone then with the older segments; ask for them again. */
+uint64_t logwriter_forgotten(const struct logwriter *w);
+
 /* Stores `r` as a new version unless the latest of its oid and tier has the same shape, name and table UUID;
  * *version is the one to use. */
 MUST_CHECK status logwriter_relation(struct logwriter *w, const struct relation *r, uint32_t *version,

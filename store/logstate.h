@@ -30,7 +30,8 @@ struct logwriter {
     bool garbage;           /* what lies behind the position was given up, and is to be removed first */
 
     struct relcache *relations;
-    uint64_t clock; /* of the uses of relations */
+    uint64_t clock;     /* of the uses of relations */
+    uint64_t forgotten; /* rotations that left some out */
     struct hasher *hasher;
     struct buf scratch;
 };

@@ -355,7 +355,11 @@ status logwriter_adopt(struct logwriter *w, struct bulkfile *file, const uint32_
 static status rotate(struct logwriter *w, err *e)
 {
     OWNED(logsegment) struct logsegment next = {0};
+    size_t carried = 0;
     TRY(relcache_trim(w->relations, RELATIONS_MAX, e));
+    (void)relcache_entries(w->relations, &carried);
+    if (carried == RELATIONS_MAX)
+        w->forgotten++;
     TRY(logsegment_create(w->dir, w->next_seq, &w->flushed, w->relations, e));
     TRY(logsegment_open(w->dir, w->next_seq, LMDBENV_EXISTING, &next, e));
     logsegment_close(&w->segment);
@@ -363,6 +367,11 @@ static status rotate(struct logwriter *w, err *e)
     w->bulk_bytes = 0;
     next = (struct logsegment){0};
     return DONE;
+}
+
+uint64_t logwriter_forgotten(const struct logwriter *w)
+{
+    return w->forgotten;
 }
 
 static status put_commit(struct logwriter *w, const struct commit *c, err *e)

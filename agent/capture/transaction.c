@@ -35,6 +35,10 @@ void transaction_begin(struct transaction *t, const struct commit *head)
     buf_reset(&t->origin);
     buf_reset(&t->user);
     buf_reset(&t->session);
+    if (t->draft == NULL && t->forgotten != logwriter_forgotten(t->log)) {
+        t->forgotten = logwriter_forgotten(t->log);
+        relmap_cut(&t->relations, SIZE_MAX, 0);
+    }
 }
 
 status transaction_put(struct transaction *t, const struct action *a, err *e)

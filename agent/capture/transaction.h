@@ -44,6 +44,7 @@ struct transaction {
     bool ddl_rows;               /* the event trigger records DDL; else it is inferred from relations */
 
     struct relmap relations;
+    uint64_t forgotten;   /* by the log (logwriter_forgotten), as of the versions in it */
     struct commit commit; /* of the transaction in progress */
     bool changes_schema;
     char what[160];

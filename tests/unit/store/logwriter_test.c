@@ -166,6 +166,34 @@ static void every_segment_holds_the_relations_of_its_actions(void **state)
     assert_int_equal(fixture_check(fresh, now.first_seq, 200), 2000);
 }
 
+/* More relations than a new segment takes over: those that were idle go, and the caller can tell. */
+static void forgotten_relations_are_asked_for_again(void **state)
+{
+    (void)state;
+    OWNED(scratch) struct scratch s = scratch_make();
+    OWNED(logwriter) struct logwriter *w = fixture_writer(s.dir, 1); /* a segment for each commit */
+    err e = ERR_INIT;
+    const uint32_t first = fixture_relation(w, 1, 0);
+    for (uint32_t oid = 2; oid <= 10001; oid++)
+        assert_done(fixture_put(w, fixture_relation(w, oid, 0), 1000, oid - 2, 20, &e), &e);
+    struct commit c = {.lsn = 1000, .end_lsn = 1005};
+    assert_int_equal(logwriter_forgotten(w), 0);
+    assert_done(logwriter_commit(w, &c, &e), &e);
+    assert_int_equal(logwriter_forgotten(w), 1);
+    assert_done(fixture_transaction(w, fixture_relation(w, 2, 0), 2000, 1, 20, &e), &e);
+    assert_done(logwriter_trim(w, logwriter_position(w)->last_seq, &e), &e);
+    assert_fails(fixture_put(w, first, 3000, 0, 20, &e), &e, ERR_VALIDATION);
+    assert_null(logwriter_relation_latest(w, 1));
+    const uint32_t again = fixture_relation(w, 1, 0);
+    assert_true(again > first);
+    assert_done(fixture_transaction(w, again, 3000, 1, 20, &e), &e);
+    assert_done(logwriter_flush(w, &e), &e);
+    OWNED(logreader) struct logreader *r = fixture_reader(s.dir);
+    struct log_state state_now;
+    assert_done(logreader_state(r, &state_now, &e), &e);
+    assert_int_equal(fixture_check(r, state_now.first_seq, 20), 10002);
+}
+
 static void rotates_and_trims(void **state)
 {
     (void)state;
@@ -349,6 +377,7 @@ int main(void)
         cmocka_unit_test(refuses_what_is_out_of_order),
         cmocka_unit_test(a_relation_gets_a_version_when_it_changes),
         cmocka_unit_test(every_segment_holds_the_relations_of_its_actions),
+        cmocka_unit_test(forgotten_relations_are_asked_for_again),
         cmocka_unit_test(rotates_and_trims),
         cmocka_unit_test(a_log_may_begin_late),
         cmocka_unit_test(refuses_another_ones_log),
