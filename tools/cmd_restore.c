@@ -5,6 +5,7 @@
 #include "agent/config_setting.h"
 #include "agent/restore/place.h"
 #include "agent/restore/restore.h"
+#include "agent/restore/rolemap.h"
 #include "store/io.h"
 #include "tools/chains.h"
 #include "tools/options.h"
@@ -24,6 +25,7 @@ struct restore_options {
     const char *from, *node, *mode, *as, *tiers, *tables, *on_error, *orphans, *memory;
     const char *newer, *conflicts, *deleted, *diff;
     bool again;
+    struct option_texts role;
     struct option_number jobs;
     bool dry_run;
     bool no_analyze;
@@ -165,6 +167,31 @@ static status parse_request(const struct restore_options *o, struct restore_requ
     return DONE;
 }
 
+/* The pairs, and the texts that they are made of. */
+struct roles {
+    struct role_pair pair[OPTION_TEXTS_MAX];
+    char *text[2 * OPTION_TEXTS_MAX];
+};
+
+static void roles_fini(struct roles *r)
+{
+    for (size_t i = 0; i < 2 * OPTION_TEXTS_MAX; i++)
+        free(r->text[i]);
+}
+OWN_VALUE(roles, roles_fini);
+
+static status parse_roles(const struct option_texts *given, struct roles *out, struct restore_request *r,
+                          err *e)
+{
+    for (size_t i = 0; i < given->count; i++) {
+        TRY(rolemap_parse(given->text[i], &out->text[2 * i], &out->text[2 * i + 1], e));
+        out->pair[i] = (struct role_pair){out->text[2 * i], out->text[2 * i + 1]};
+    }
+    r->role = out->pair;
+    r->role_count = given->count;
+    return DONE;
+}
+
 /* ---- whose rows these are ---- */
 
 /* Before anything happens: rows of another device are about to become this one's. */
@@ -294,6 +321,8 @@ status cmd_restore(struct cli *cli, err *e)
         {"as", OPTION_TEXT, &o.as, "WHO", "same, other or auto (default): as which device"},
         {"tiers", OPTION_TEXT, &o.tiers, "LIST", "only these tiers (default: by device)"},
         {"tables", OPTION_TEXT, &o.tables, "PATTERN", "only these tables: names or globs"},
+        {"role", OPTION_TEXTS, &o.role, "OLD=NEW",
+         "a role of the schema is another one on the target; may be repeated"},
         {"jobs", OPTION_NUMBER, &o.jobs, "N",
          "1 (default): one transaction; more: a new database, then names swap"},
         {"memory", OPTION_TEXT, &o.memory, "SIZE",
@@ -313,6 +342,7 @@ status cmd_restore(struct cli *cli, err *e)
         {"diff", OPTION_TEXT, &o.diff, "TABLE", "with --dry-run: the rows of these tables that would change"},
     };
     OWNED(text) char *scratch = NULL;
+    OWNED(roles) struct roles roles = {0};
     struct restore_request request = {0};
     uuid node;
 
@@ -322,6 +352,7 @@ status cmd_restore(struct cli *cli, err *e)
     if (o.target == NULL)
         return err_set(e, ERR_USAGE, "restore where to? --target CONNINFO");
     TRY(parse_request(&o, &request, &node, e));
+    TRY(parse_roles(&o.role, &roles, &request, e));
     status done = restore_with(cli, &o, &request, &scratch, e);
     err left = ERR_INIT;
     if (scratch != NULL && !io_remove_tree(scratch, &left).ok)

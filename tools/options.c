@@ -69,6 +69,15 @@ static status parse_seconds(const struct option_spec *spec, const char *text, er
     return DONE;
 }
 
+static status add_text(const struct option_spec *spec, const char *text, err *e)
+{
+    struct option_texts *all = spec->value;
+    if (all->count == OPTION_TEXTS_MAX)
+        return err_set(e, ERR_USAGE, "--%s can be given %d times", spec->name, OPTION_TEXTS_MAX);
+    all->text[all->count++] = text;
+    return DONE;
+}
+
 static status set_value(const struct option_spec *spec, const char *text, err *e)
 {
     switch (spec->kind) {
@@ -78,6 +87,8 @@ static status set_value(const struct option_spec *spec, const char *text, err *e
     case OPTION_TEXT:
         *(const char **)spec->value = text;
         return DONE;
+    case OPTION_TEXTS:
+        return add_text(spec, text, e);
     case OPTION_NUMBER:
         return parse_number(spec, text, e);
     case OPTION_SECONDS:

@@ -12,8 +12,15 @@
 enum option_kind {
     OPTION_FLAG,   /* bool * */
     OPTION_TEXT,   /* const char ** */
+    OPTION_TEXTS,  /* struct option_texts *: may be given several times */
     OPTION_NUMBER, /* struct option_number * */
     OPTION_SECONDS /* double *, fractions allowed */
+};
+
+#define OPTION_TEXTS_MAX 64
+struct option_texts {
+    const char *text[OPTION_TEXTS_MAX];
+    size_t count;
 };
 
 struct option_number {

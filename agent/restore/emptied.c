@@ -154,8 +154,11 @@ status emptied_silence_triggers_of(struct pgconn *c, const char *oids, struct bu
         "SELECT pg_catalog.format('ALTER TABLE ONLY %%s DISABLE TRIGGER %%I', tgrelid::regclass, tgname),"
         " pg_catalog.format('ALTER TABLE ONLY %%s ENABLE TRIGGER %%I; ', tgrelid::regclass, tgname)"
         " FROM pg_catalog.pg_trigger WHERE NOT tgisinternal AND tgenabled = 'O' AND tgrelid IN (%s)"
-        " ORDER BY oid",
-        oids);
+        " UNION ALL SELECT pg_catalog.format('ALTER TABLE ONLY %%s NO FORCE ROW LEVEL SECURITY', "
+        "oid::regclass),"
+        " pg_catalog.format('ALTER TABLE ONLY %%s FORCE ROW LEVEL SECURITY; ', oid::regclass)"
+        " FROM pg_catalog.pg_class WHERE relforcerowsecurity AND oid IN (%s)",
+        oids, oids);
     return run_and_keep(c, &sql, again, e);
 }
 

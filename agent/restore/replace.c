@@ -2,6 +2,7 @@
 
 #include "agent/restore/analyze.h"
 #include "agent/restore/emptied.h"
+#include "agent/restore/enumlabels.h"
 #include "agent/restore/loadtable.h"
 #include "agent/restore/orphans.h"
 #include "agent/restore/replayed.h"
@@ -100,6 +101,7 @@ status replace_check(const struct plan *p, struct pgconn *c, err *e)
     TRY(tier_rules_new(TIER_BUSINESS, &rules, e));
     TRY(table_list_read(c, rules, &there, e));
     TRY(check_tables(p, there, e));
+    TRY(enumlabels_check(p->schema, c, e));
     TRY(check_triggers(c, e));
     TRY(targetdb_read(c, &t, e));
     /* Without the right to switch triggers off there will be ALTER TABLE commands. */

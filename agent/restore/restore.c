@@ -14,6 +14,7 @@
 #include "agent/restore/place.h"
 #include "agent/restore/replace.h"
 #include "agent/restore/replayed.h"
+#include "agent/restore/rolemap.h"
 #include "proto/pbmem.h"
 #include "store/io.h"
 #include "store/snapreader.h"
@@ -74,6 +75,20 @@ static status choose_tiers(const struct place *place, const struct restore_reque
                        "nothing is left to restore: rows of the device tier return only to their own device, "
                        "transient ones are kept nowhere");
     return (*tiers & TIER_BIT(TIER_DEVICE)) != 0 ? check_device_files(place->chain, e) : DONE;
+}
+
+/* Rows of another business have no place among ours. */
+static status check_dataset(const struct datadir *d, const struct place *place, err *e)
+{
+    char theirs[UUID_TEXT], ours[UUID_TEXT];
+    if (!d->has_identity || uuid_equal(&d->identity.dataset, &place->dataset))
+        return DONE;
+    return err_set(
+        e, ERR_VALIDATION,
+        "%s has a chain of dataset %s, and %s belongs to dataset %s: restore it with a data directory of its "
+        "own (--data)",
+        place->chain->dir, uuid_format(&place->dataset, theirs), d->root,
+        uuid_format(&d->identity.dataset, ours));
 }
 
 /* ---- the report ---- */
@@ -288,9 +303,11 @@ status restore_run(struct datadir *d, const struct restore_request *request, con
     if (request->jobs > 1 && request->mode != RESTORE_FRESH)
         return err_set(e, ERR_USAGE, "several jobs can only restore into an empty database (--mode fresh)");
     TRY(place_find(d, request, &place, e));
+    TRY(check_dataset(d, &place, e));
     TRY(choose_tiers(&place, request, &tiers, e));
     const struct plan_options options = {place.chain, place.log, &request->target, tiers, request->tables};
     TRY(plan_make(&options, &plan, e));
+    TRY(rolemap_apply(plan->schema, request->role, request->role_count, e));
     const struct fold_options memory = fold_options_of(d, request);
     TRY(io_make_dir(d->spool, e));
     TRY(fold_new(&memory, &fold, e));

@@ -34,6 +34,8 @@ enum merge_choice { MERGE_KEEP, MERGE_TAKE };
 enum restore_orphans { ORPHANS_REFUSE, ORPHANS_REPORT, ORPHANS_DELETE };
 enum restore_as { RESTORE_AS_AUTO, RESTORE_AS_SAME, RESTORE_AS_OTHER };
 
+struct role_pair; /* restore/rolemap.h */
+
 struct restore_request {
     const char *conninfo;    /* the target database */
     const char *from;        /* vault URL or path; NULL: the own chain and the local log's tail */
@@ -43,6 +45,8 @@ struct restore_request {
     enum restore_mode mode;
     enum restore_as as;
     enum restore_orphans orphans;
+    const struct role_pair *role; /* the schema's roles that are others on the target */
+    size_t role_count;
     enum merge_choice newer;     /* merge: rows that changed on the target later than on the source */
     enum merge_choice conflicts; /* merge: rows of one key that both devices made */
     enum merge_choice deleted;   /* merge: rows that the source deleted; taken: deleted here as well */

@@ -90,7 +90,7 @@ status targetdb_check_roles(struct pgconn *c, const Pgstrand__Schema *schema, er
     list_names(rows, &names);
     return err_set(e, ERR_SCHEMA,
                    "the schema names roles that the target server does not have: %s; make them first (CREATE "
-                   "ROLE)",
+                   "ROLE), or name others for them with --role OLD=NEW",
                    buf_cstring(&names));
 }
 

@@ -360,3 +360,119 @@ assert_changes() {
     sql postgres "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'" >/dev/null
     wait "$holder" || true
 }
+
+# ---- what the target must have ----
+
+@test "roles are mapped by --role, and those that are missing are named in one line" {
+    source_begin
+    cluster_new two
+    on two database_new elsewhere
+    on one sql "$source" "CREATE ROLE cashier; CREATE ROLE \"Big Boss\"; ALTER TABLE people OWNER TO cashier; GRANT SELECT ON pets TO \"Big Boss\";
+        ALTER TABLE pets ENABLE ROW LEVEL SECURITY; CREATE POLICY mine ON pets TO cashier USING (name <> 'TO cashier')"
+    on one pgstrand seal --data "$src" --type full --quiet >/dev/null
+    local there
+    there=$(on two conninfo elsewhere)
+    expect_exit 11 'roles that the target server does not have: Big Boss, cashier; make them first.*--role' \
+        pgstrand restore --data "$src" --target "$there"
+    expect_exit 2 '--role wants OLD=NEW' pgstrand restore --data "$src" --target "$there" --role cashier
+    [ "$(on two sql elsewhere "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")" = 0 ]
+    on two sql elsewhere 'CREATE ROLE till'
+    pgstrand restore --data "$src" --target "$there" --role cashier=till --role 'Big Boss=postgres' >/dev/null
+    [ "$(on two sql elsewhere "SELECT tableowner FROM pg_tables WHERE tablename = 'people'")" = till ]
+    [ "$(on two sql elsewhere "SELECT roles::text || qual FROM pg_policies")" = "{till}(name <> 'TO cashier'::text)" ]
+    cluster_remove two
+    export CLUSTER=one
+    sql "$source" 'REASSIGN OWNED BY cashier TO postgres; DROP OWNED BY cashier, "Big Boss"; DROP ROLE cashier, "Big Boss"'
+    source_end
+}
+
+@test "replace and merge into what does not fit are refused before anything changes" {
+    source_begin
+    sql "$source" "CREATE TYPE mood AS ENUM ('glad', 'sad'); CREATE TABLE moods (id int PRIMARY KEY, mood mood); INSERT INTO moods VALUES (1, 'sad')"
+    pgstrand seal --data "$src" --type full --quiet >/dev/null
+    pgstrand restore --data "$src" --target "$(conninfo "$target")" >/dev/null
+    sql "$target" "CREATE TYPE less AS ENUM ('glad'); ALTER TABLE moods ALTER mood TYPE less USING 'glad'; DROP TYPE mood; ALTER TYPE less RENAME TO mood"
+    local mode
+    for mode in replace merge; do
+        expect_exit 11 "type public.mood lacks 1 label .*run first ALTER TYPE public.mood ADD VALUE 'sad'" \
+            pgstrand restore --data "$src" --target "$(conninfo "$target")" --mode "$mode"
+    done
+    sql "$target" "ALTER TYPE mood ADD VALUE 'sad'"
+    pgstrand restore --data "$src" --target "$(conninfo "$target")" --mode merge >/dev/null 2>&1
+    target_has 'SELECT mood FROM moods' sad
+    sql "$target" 'ALTER TABLE moods DROP CONSTRAINT moods_pkey'
+    expect_exit 11 'public.moods has no unique index' pgstrand restore --data "$src" --target "$(conninfo "$target")" --mode merge --again
+    # A chain of another business.
+    pgstrand vault add --data "$DATA" elsewhere "file://$BATS_TEST_TMPDIR/elsewhere" >/dev/null
+    pgstrand ship --data "$DATA" elsewhere >/dev/null
+    pgstrand vault remove --data "$DATA" elsewhere >/dev/null
+    expect_exit 10 'belongs to dataset' pgstrand restore --data "$src" --from "file://$BATS_TEST_TMPDIR/elsewhere" --target "$(conninfo "$target")" --mode merge --quiet
+    source_end
+}
+
+@test "row security that holds for the owner does not hide rows from replace, and holds again" {
+    restore >/dev/null
+    sql "$target" "CREATE ROLE keeper LOGIN; ALTER DATABASE $target OWNER TO keeper;
+        DO \$\$ DECLARE t record; BEGIN FOR t IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' LOOP
+            EXECUTE format('ALTER TABLE public.%I OWNER TO keeper', t.tablename); END LOOP; END \$\$;
+        ALTER TABLE notes ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY; CREATE POLICY few ON notes USING (id < 5);
+        INSERT INTO notes VALUES (1000)"
+    pgstrand restore --data "$DATA" --target "$(conninfo_tcp "$target" keeper)" --mode replace >/dev/null 2>&1
+    target_has 'SELECT count(*), max(id) FROM notes' '40|40'
+    target_has "SELECT relforcerowsecurity FROM pg_class WHERE relname = 'notes'" t
+    sql "$target" 'REASSIGN OWNED BY keeper TO postgres'
+    sql postgres "ALTER DATABASE $target OWNER TO postgres; DROP ROLE keeper"
+}
+
+# ---- what goes wrong in the middle ----
+
+@test "rollback: the target's server goes away in the middle: one line, nothing changed" {
+    restore >/dev/null
+    sql "$target" "DELETE FROM notes WHERE id > 3"
+    sql "$target" "BEGIN; LOCK TABLE notes; SELECT pg_sleep(30)" >/dev/null 2>&1 3>&- &
+    local holder=$! mode
+    wait_for 5 eval "[ \"\$(sql '$target' \"SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND relation = 'notes'::regclass\")\" = 1 ]"
+    for mode in replace merge; do
+        restore --mode "$mode" --quiet >/dev/null 2>"$HARNESS/lost.$mode" 3>&- &
+        local restoring=$!
+        wait_for 10 eval "[ -n \"\$(sql postgres \"SELECT pid FROM pg_stat_activity WHERE application_name = 'pgstrand' AND datname = '$target' AND wait_event_type = 'Lock'\")\" ]"
+        sql postgres "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'pgstrand' AND datname = '$target'" >/dev/null
+        local code=0
+        wait "$restoring" || code=$?
+        [ "$code" = 13 ] || complain "exit $code: $(<"$HARNESS/lost.$mode")"
+        [ "$(wc -l <"$HARNESS/lost.$mode")" = 1 ]
+    done
+    sql postgres "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(30)%' AND pid <> pg_backend_pid()" >/dev/null
+    wait "$holder" || true
+    target_has 'SELECT count(*) FROM notes' 3
+    restore --mode replace >/dev/null
+    target_has 'SELECT count(*) FROM notes' 40
+}
+
+@test "rollback: the target's disk is full: one line, nothing changed" {
+    local small=$HARNESS/small
+    mkdir "$small"
+    mount -t tmpfs -o size=12m none "$small" 2>/dev/null || skip "no right to mount a small disk"
+    mkdir "$small/space"
+    chown postgres "$small/space"
+    source_begin
+    sql "$source" "CREATE TABLE large (id int PRIMARY KEY, t text); INSERT INTO large SELECT i, repeat(md5(i::text), 40) FROM generate_series(1, 9000) i"
+    pgstrand seal --data "$src" --type full --quiet >/dev/null
+    sql postgres "CREATE TABLESPACE small LOCATION '$small/space'"
+    sql postgres "CREATE DATABASE tight TABLESPACE small"
+    expect_exit 12 'No space left on device' pgstrand restore --data "$src" --target "$(conninfo tight)" --quiet
+    [ "$(tables_of tight)" = 0 ]
+    database_drop tight
+    sql postgres 'DROP TABLESPACE small'
+    umount "$small"
+    source_end
+}
+
+@test "a database of ICU's collation gets one like it with several jobs" {
+    database_drop "$target"
+    sql postgres "CREATE DATABASE $target TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'de-AT'"
+    restore --jobs 2 >/dev/null
+    target_has "SELECT datlocprovider, (to_jsonb(d) ->> CASE WHEN to_jsonb(d) ? 'daticulocale' THEN 'daticulocale' ELSE 'datlocale' END)
+        FROM pg_database d WHERE datname = current_database()" 'i|de-AT'
+    target_has 'SELECT count(*) FROM orders' 20
+}
