@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "agent/machine.h"
 #include "proto/base/pgtime.h"
 #include "store/io.h"
 #include "store/vault.h"
@@ -143,6 +144,7 @@ static status identity_from(const Pgstrand__IdentityRecord *record, struct ident
     TRY(copy_text(record->slot, "slot name", sizeof id.slot, id.slot, e));
     TRY(copy_text(record->publication, "publication name", sizeof id.publication, id.publication, e));
     id.timeline = record->timeline;
+    id.publication_oid = record->publication_oid;
     *out = id;
     return DONE;
 }
@@ -244,6 +246,7 @@ status datadir_new_identity(struct datadir *d, const uuid *dataset, const char *
     char host[128] = "";
     char object[64];
     Pgstrand__IdentityRecord record = PGSTRAND__IDENTITY_RECORD__INIT;
+    struct machine here;
 
     TRY(copy_text(device_name, "device name", sizeof host, host, e));
     if (host[0] == '\0' && gethostname(host, sizeof host - 1) != 0)
@@ -262,6 +265,9 @@ status datadir_new_identity(struct datadir *d, const uuid *dataset, const char *
     record.recovery_public_key = field(recovery.public, SIGNING_KEY_LEN);
     record.slot = object;
     record.publication = object;
+    machine_read(d->root, &here);
+    record.machine = here.id;
+    record.place = here.place;
     record.has_created = 1;
     record.created = pgtime_now();
     status stored = datadir_set_identity(d, &record, e);

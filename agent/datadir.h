@@ -32,6 +32,7 @@ struct identity {
     char database[64];
     char slot[64];
     char publication[64];
+    uint32_t publication_oid; /* 0: not looked at yet */
 };
 
 struct datadir {

@@ -117,6 +117,7 @@ static status take_over(struct datadir *d, const uuid *node, err *e)
     record.incarnation = (ProtobufCBinaryData){.data = incarnation.b, .len = sizeof incarnation.b};
     record.slot = object;
     record.publication = object;
+    record.has_previous_incarnation = 0;
     record.system_identifier = NULL;
     record.has_timeline = 0;
     return datadir_set_identity(d, &record, e);

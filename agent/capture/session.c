@@ -115,19 +115,26 @@ static status log_position_now(struct capture *c, struct log_position *out, err 
     return DONE;
 }
 
-/* The slot goes on beyond a promotion. */
-static status follow_timeline(struct capture *c, uint32_t timeline, err *e)
+/* Written down: the publication as it was met first, and a timeline that the slot has followed. */
+static status note_source(struct capture *c, const struct source_facts *facts, err *e)
 {
     PB_OWNED(Pgstrand__IdentityRecord) *record = NULL;
+    const struct identity *id = &c->data->identity;
+    const bool promoted = facts->timeline != id->timeline;
+    if (!promoted && facts->publication_oid == id->publication_oid)
+        return DONE;
     TRY(catalog_get(c->data->catalog, CATALOG_IDENTITY, (struct bytes){0},
                     (ProtobufCMessage **)(void *)&record, e));
     if (record == NULL)
         return err_set(e, ERR_STORAGE, "the catalogue in %s has lost its identity", c->data->root);
     record->has_timeline = true;
-    record->timeline = timeline;
+    record->timeline = facts->timeline;
+    record->has_publication_oid = true;
+    record->publication_oid = facts->publication_oid;
     TRY(datadir_set_identity(c->data, record, e));
-    c->observer.notice(c->observer.context,
-                       "the server was promoted, and its slot goes on: so does the capture");
+    if (promoted)
+        c->observer.notice(c->observer.context,
+                           "the server was promoted, and its slot goes on: so does the capture");
     return DONE;
 }
 
@@ -145,8 +152,7 @@ status session_run(struct capture *c, err *e)
     const status checked = source_check(c->conninfo, &c->data->identity, &position, &facts, e);
     c->loss = facts.loss;
     TRY(checked);
-    if (facts.timeline != c->data->identity.timeline)
-        TRY(follow_timeline(c, facts.timeline, e));
+    TRY(note_source(c, &facts, e));
     TRY(source_start(c->conninfo, &c->data->identity, &facts, position.end_lsn, &conn, e));
     TRY(exchange_init(&x, position.end_lsn, e));
     struct receiver r = {

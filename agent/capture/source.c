@@ -66,16 +66,22 @@ static status check_wal(struct pgconn *c, const struct log_position *position, s
     return lose(out, LOSS_BACK_IN_TIME);
 }
 
-static status check_publication(struct pgconn *c, const char *publication, struct source_facts *out, err *e)
+/* One that was dropped and made again in between has missed changes, and decoding may say nothing about it.
+ */
+static status check_publication(struct pgconn *c, const struct identity *identity, struct source_facts *out,
+                                err *e)
 {
     OWNED(pgrows) struct pgrows *rows = NULL;
-    const char *const params[] = {publication};
-    TRY(pgconn_query(c, "SELECT 1 FROM pg_catalog.pg_publication WHERE pubname = $1", 1, params, &rows, e));
-    if (pgrows_count(rows) == 1)
-        return DONE;
-    (void)err_set(e, ERR_REFUSED,
-                  "publication %s is gone from database %s: changes since then cannot be decoded",
-                  publication, pgconn_database(c));
+    const char *const params[] = {identity->publication};
+    TRY(pgconn_query(c, "SELECT oid FROM pg_catalog.pg_publication WHERE pubname = $1", 1, params, &rows, e));
+    if (pgrows_count(rows) == 1) {
+        out->publication_oid = (uint32_t)pgrows_int(rows, 0, 0);
+        if (identity->publication_oid == 0 || out->publication_oid == identity->publication_oid)
+            return DONE;
+    }
+    (void)err_set(
+        e, ERR_REFUSED, "publication %s is gone from database %s%s: changes since then cannot be decoded",
+        identity->publication, pgconn_database(c), pgrows_count(rows) == 1 ? ", and was made again" : "");
     return lose(out, LOSS_PUBLICATION);
 }
 
@@ -127,7 +133,7 @@ status source_check(const char *conninfo, const struct identity *identity,
     TRY(server_slot(c, identity->slot, &out->slot, e));
     TRY(check_timeline(conninfo, identity, position, out, e));
     TRY(check_wal(c, position, out, e));
-    TRY(check_publication(c, identity->publication, out, e));
+    TRY(check_publication(c, identity, out, e));
     return check_slot(identity->slot, position, out, e);
 }
 

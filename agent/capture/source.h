@@ -20,6 +20,7 @@ struct source_facts {
     int64_t wal_sender_timeout_ms; /* 0: none */
     struct slot_facts slot;
     uint32_t timeline;
+    uint32_t publication_oid;
     enum capture_loss loss; /* with ERR_REFUSED: why */
 };
 

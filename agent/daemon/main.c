@@ -11,6 +11,7 @@
 #include "agent/daemon/keeper.h"
 #include "agent/daemon/logkeep.h"
 #include "agent/daemon/notify.h"
+#include "agent/daemon/pubwatch.h"
 #include "agent/daemon/records.h"
 #include "agent/daemon/report.h"
 #include "agent/daemon/sealer.h"
@@ -111,6 +112,7 @@ struct agent {
     struct keeper keeper;
     struct sealer sealer;
     struct caretaker caretaker;
+    struct pubwatch pubwatch;
 };
 
 static status start_helpers(struct agent *a, err *e)
@@ -119,11 +121,14 @@ static status start_helpers(struct agent *a, err *e)
     TRY(datadir_open(root, a->options->config, DATADIR_EXISTING, &a->keeper.data, e));
     TRY(datadir_open(root, a->options->config, DATADIR_EXISTING, &a->sealer.data, e));
     TRY(datadir_open(root, a->options->config, DATADIR_EXISTING, &a->caretaker.data, e));
+    TRY(datadir_open(root, a->options->config, DATADIR_EXISTING, &a->pubwatch.data, e));
+    a->pubwatch.board = &a->board;
     a->keeper.board = &a->board;
     a->keeper.capture = a->capture;
     a->sealer.board = &a->board;
     a->caretaker.board = &a->board;
     TRY(keeper_start(&a->keeper, e));
+    TRY(pubwatch_start(&a->pubwatch, e));
     TRY(sealer_start(&a->sealer, e));
     return caretaker_start(&a->caretaker, e);
 }
@@ -178,11 +183,13 @@ static void stop_all(struct agent *a, bool clean)
     if (clean && a->sealer.data != NULL)
         sealer_last(&a->sealer);
     keeper_join(&a->keeper);
+    pubwatch_join(&a->pubwatch);
     running = NULL;
     capture_free(a->capture);
     datadir_close(a->keeper.data);
     datadir_close(a->sealer.data);
     datadir_close(a->caretaker.data);
+    datadir_close(a->pubwatch.data);
     board_fini(&a->board);
 }
 

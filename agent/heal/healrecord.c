@@ -26,6 +26,7 @@ static status put_identity(struct datadir *d, const Pgstrand__HealRecord *record
     new.system_identifier = record->system_identifier;
     new.has_timeline = true;
     new.timeline = record->timeline;
+    new.has_publication_oid = false; /* the first session looks */
     new.machine = here.id;
     new.place = here.place;
     return datadir_set_identity(d, &new, e);

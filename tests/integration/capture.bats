@@ -273,6 +273,14 @@ slot_follows() {
         sleep 0.5
     done
     wait_for 10 slot_follows
+    # A checkpoint writes down which transactions run: from there on decoding can begin.
+    local busy
+    busy=$(sql postgres 'SELECT pg_current_wal_lsn()')
+    holds_nothing() {
+        sql postgres CHECKPOINT
+        [ "$(sql postgres "SELECT restart_lsn > '$busy' FROM pg_replication_slots WHERE database = '$DB'")" = t ]
+    }
+    wait_for 20 holds_nothing
     [ "$(connections)" -eq 1 ]
     agent_stop "$DATA"
     sql check 'DROP TABLE busy'

@@ -35,8 +35,9 @@ teardown() {
     shop_new
     agent_stop "$DATA"
     dump_tables "$(conninfo "$DB")" "$HARNESS/before"
-    local seq old
+    local seq lsn old
     seq=$(pgstrand snapshots --data "$DATA" --json | jq '.[-1].last_seq')
+    lsn=$(pgstrand status --data "$DATA" --json | jq -r .durable_lsn)
     old=$(incarnation)
     slot_drop
     change_unseen
@@ -54,9 +55,16 @@ teardown() {
     [ "$(full_count)" -eq 1 ]
     assert_as_source
     # The state before the loss is still there, and so is each LSN of both incarnations.
-    assert_restores --to-seq "$seq"
-    dump_tables "$(conninfo "back_$DB")" "$HARNESS/after"
-    assert_same_dumps "$HARNESS/before" "$HARNESS/after"
+    for target in "--to-seq $seq" "--to-lsn $lsn"; do
+        # shellcheck disable=SC2086
+        assert_restores $target
+        dump_tables "$(conninfo "back_$DB")" "$HARNESS/after"
+        assert_same_dumps "$HARNESS/before" "$HARNESS/after"
+        database_drop "back_$DB"
+    done
+    pgstrand seal --type differential --data "$DATA" --quiet >/dev/null
+    assert_restores --to-lsn "$(pgstrand status --data "$DATA" --json | jq -r .durable_lsn)"
+    assert_same_tables "$(conninfo "$DB")" "$(conninfo "back_$DB")"
     database_drop "back_$DB"
     pgstrand verify --data "$DATA" >/dev/null
     # What is sealed by now, from a vault that has both incarnations.

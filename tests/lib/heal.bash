@@ -86,7 +86,7 @@ slot_state() {
 }
 
 problem() {
-    pgstrand status --data "$DATA" --json | jq -e --arg text "$1" '.problems | any(contains($text))'
+    pgstrand status --data "$DATA" --json | jq -e --arg text "$1" '.problems | any(ascii_downcase | contains($text))'
 }
 
 renewed() {
