@@ -11,14 +11,22 @@ failed=0
 echo "Measured $(date -u +%Y-%m-%d) on $(nproc) processors ($(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)), $(awk '/^MemTotal/ { printf "%.0f GiB", $2 / 1048576 }' /proc/meminfo)."
 echo
 if [ "$quick" = --quick ]; then
-    "$here/catchup.sh" --runs 3 --transactions 20000 --rows 200000 || failed=1
+    "$here/capture/catchup.sh" --runs 3 --transactions 20000 --rows 200000 || failed=1
+    echo
+    "$here/capture/latency.sh" --runs 1 --seconds 4 || failed=1
+    echo
+    "$here/capture/curve.sh" --decades 6 || failed=1
+    echo
+    "$here/capture/size.sh" --transactions 20000 --rows 100000 || failed=1
     echo
     "$here/base.sh" --runs 3 --scale 3 || failed=1
     echo
     "$here/memory.sh" --rows 400000 || failed=1
 else
-    "$here/catchup.sh" || failed=1
-    echo
+    for script in catchup latency curve size; do
+        "$here/capture/$script.sh" || failed=1
+        echo
+    done
     "$here/base.sh" || failed=1
     echo
     "$here/memory.sh" || failed=1
