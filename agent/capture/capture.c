@@ -122,6 +122,7 @@ status capture_renew(struct capture *c, err *e)
     tablebook_free(c->book);
     c->book = book;
     c->loss = LOSS_NONE;
+    c->stuck = false;
     return DONE;
 }
 
@@ -138,7 +139,7 @@ status capture_run(struct capture *c, err *e)
             *e = why;
             return FAILED;
         }
-        if (c->connected && !io_is_full(&why))
+        if (c->connected && !io_is_full(&why) && !c->stuck)
             backoff = BACKOFF_MIN_MS;
         (void)capture_pause(c, jittered(backoff));
         backoff = backoff * 2 > BACKOFF_MAX_MS ? BACKOFF_MAX_MS : backoff * 2;

@@ -138,6 +138,28 @@ static status note_source(struct capture *c, const struct source_facts *facts, e
     return DONE;
 }
 
+/*
+ * A server that fails over a change fails again at every try, while each new connection looks well: so it is
+ * told until something new comes. Internal errors (XX) and exceeded limits (54): a message of more than 1 GB
+ * is "invalid memory alloc request size", which byteaout meets at 537 MB.
+ */
+static status explain_stuck(struct capture *c, err *e)
+{
+    struct log_position position;
+    err ignored = ERR_INIT;
+    char at[LSN_TEXT];
+    const bool over_change = strncmp(e->sqlstate, "XX", 2) == 0 || strncmp(e->sqlstate, "54", 2) == 0;
+    if (!over_change || e->origin != FROM_LIBPQ || !log_position_now(c, &position, &ignored).ok)
+        return FAILED;
+    c->stuck = true;
+    c->stuck_seq = position.last_seq;
+    return err_wrap(
+        e,
+        "the server cannot send what was committed after %s; when a row is larger than 1 GB as text "
+        "(a bytea counts twice), make it smaller, then drop slot %s and capture begins anew",
+        lsn_format(position.end_lsn, at), c->data->identity.slot);
+}
+
 status session_run(struct capture *c, err *e)
 {
     struct log_position position;
@@ -165,7 +187,9 @@ status session_run(struct capture *c, err *e)
         .server_end = &c->server_end,
     };
     c->connected = true;
-    c->observer.connection(c->observer.context, NULL);
+    c->stuck = c->stuck && c->stuck_seq == position.last_seq;
+    if (!c->stuck)
+        c->observer.connection(c->observer.context, NULL);
     if (assemble(c, &x, &r, &facts, e).ok)
         return DONE;
     if (io_is_full(e) && !atomic_load(&c->stop)) {
@@ -174,5 +198,5 @@ status session_run(struct capture *c, err *e)
         const status waited = wait_for_room(c, &r, &lost);
         (void)waited;
     }
-    return FAILED;
+    return explain_stuck(c, e);
 }

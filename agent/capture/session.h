@@ -27,8 +27,10 @@ struct capture {
     _Atomic uint64_t trim_through;
     _Atomic lsn received;
     _Atomic lsn server_end;
-    uint64_t bytes; /* appended by sessions that ended */
-    bool connected; /* in this session */
+    uint64_t bytes;     /* appended by sessions that ended */
+    bool connected;     /* in this session */
+    bool stuck;         /* the server failed over a change, */
+    uint64_t stuck_seq; /* and nothing came after this */
     enum capture_loss loss;
 
     pthread_mutex_t lock;

@@ -199,6 +199,46 @@ static status look_at_tables(struct preflight *p, const char *database, err *e)
     return DONE;
 }
 
+/*
+ * Rows that PostgreSQL cannot send: a message holds less than 1 GB (MaxAllocSize), the values are text, and
+ * bytea is two digits a byte. Sizes are those of the stored values, so nothing large is read; only tables
+ * whose TOAST table is of some size are looked through (compression makes at most 250 bytes of one).
+ */
+static const char large_rows_queries[] =
+    "SELECT n.nspname, c.relname, pg_catalog.format('SELECT count(*) FROM ONLY %I.%I WHERE %s > 1000000000',"
+    " n.nspname, c.relname, pg_catalog.string_agg(pg_catalog.format(CASE"
+    " coalesce(nullif(t.typbasetype, 0), t.oid)"
+    " WHEN 'pg_catalog.bytea'::regtype THEN 'coalesce(2 * pg_catalog.octet_length(%I)::bigint, 0)'"
+    " WHEN 'pg_catalog.text'::regtype THEN 'coalesce(pg_catalog.octet_length(%I)::bigint, 0)'"
+    " WHEN 'pg_catalog.varchar'::regtype THEN 'coalesce(pg_catalog.octet_length(%I)::bigint, 0)'"
+    " ELSE 'coalesce(pg_catalog.pg_column_size(%I)::bigint, 0)' END, a.attname), ' + '))"
+    " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+    " JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"
+    "  AND a.attlen = -1 AND a.attgenerated = ''"
+    " JOIN pg_catalog.pg_type t ON t.oid = a.atttypid"
+    " WHERE c.relkind = 'r' AND c.relpersistence = 'p' AND n.nspname NOT LIKE 'pg\\_%'"
+    "  AND n.nspname NOT IN ('information_schema', 'pgstrand')"
+    "  AND pg_catalog.pg_relation_size(nullif(c.reltoastrelid, 0)) > 4000000"
+    "  AND pg_catalog.has_table_privilege(c.oid, 'SELECT')"
+    " GROUP BY 1, 2 ORDER BY 1, 2";
+
+static status look_at_large_rows(struct preflight *p, struct pgconn *c, err *e)
+{
+    OWNED(pgrows) struct pgrows *tables = NULL;
+    TRY(pgconn_query(c, large_rows_queries, 0, NULL, &tables, e));
+    for (int i = 0; i < pgrows_count(tables); i++) {
+        OWNED(pgrows) struct pgrows *rows = NULL;
+        TRY(pgconn_query(c, pgrows_text(tables, i, 2), 0, NULL, &rows, e));
+        if (pgrows_int(rows, 0, 0) > 0)
+            ADD(FINDING_ERROR, ERR_SCHEMA,
+                "table %s.%s has %lld rows of more than 1 GB as text (a bytea counts twice), which "
+                "PostgreSQL "
+                "cannot send: make them smaller",
+                pgrows_text(tables, i, 0), pgrows_text(tables, i, 1), (long long)pgrows_int(rows, 0, 0));
+    }
+    return DONE;
+}
+
 static status look_at_others(struct preflight *p, struct pgconn *c, err *e)
 {
     OWNED(pgrows) struct pgrows *rows = NULL;
@@ -228,6 +268,7 @@ status preflight_run(struct pgconn *c, const struct tier_rules *rules, struct pr
     TRY(look_at_limit(p, e));
     TRY(look_at_tables(p, pgconn_database(c), e));
     TRY(look_at_others(p, c, e));
+    TRY(look_at_large_rows(p, c, e));
     *out = p;
     p = NULL;
     return DONE;
