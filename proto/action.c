@@ -13,6 +13,7 @@ enum {
     ACTION_FLAGS,
     ACTION_PREFIX,
     ACTION_CONTENT,
+    ACTION_MARK,
     ACTION_INDEX = 15
 };
 
@@ -56,6 +57,7 @@ void action_encode(const struct action *a, bool with_index, struct buf *out)
     optional_uint(out, ACTION_FLAGS, a->flags);
     optional_bytes(out, ACTION_PREFIX, a->prefix);
     optional_bytes(out, ACTION_CONTENT, a->content);
+    optional_uint(out, ACTION_MARK, a->mark);
     if (with_index)
         wire_uint(out, ACTION_INDEX, a->index);
 }
@@ -115,6 +117,9 @@ static void take_action_field(const struct wire_field *f, struct reader *r, stru
         break;
     case ACTION_CONTENT:
         a->content = bytes_in(f, r);
+        break;
+    case ACTION_MARK:
+        a->mark = number_of(f, UINT64_MAX, r);
         break;
     case ACTION_INDEX:
         a->index = number_of(f, UINT64_MAX, r);

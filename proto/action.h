@@ -38,6 +38,7 @@ struct action {
     uint32_t flags;
     struct bytes prefix;
     struct bytes content;
+    uint64_t mark;  /* DDL: its share of the schema's fingerprint; 0: not known */
     uint64_t index; /* seq - first_seq of its commit; written only when with_index */
 };
 

@@ -32,6 +32,7 @@ enum catalog_kind {
     CATALOG_VAULT,      /* key: name: VaultRecord */
     CATALOG_BREAK,      /* key: seq 8 bytes big-endian: SchemaBreak */
     CATALOG_HEAL,       /* one; key empty: HealRecord */
+    CATALOG_SCHEMA,     /* key: seq from which on it is in force, 8 bytes big-endian: SchemaVersionRecord */
     CATALOG_KINDS
 };
 

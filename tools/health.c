@@ -85,6 +85,12 @@ static status on_break(void *context, struct bytes key, const ProtobufCMessage *
     (void)key;
     if (at->has_healed_seq)
         return DONE;
+    if (at->ddl && !at->rows)
+        return problem(
+            context, e,
+            "the schema changed at seq %llu (%s) and is not kept yet: pgstrand-agent does that, or "
+            "pgstrand seal",
+            (unsigned long long)at->seq, at->what);
     return problem(
         context, e,
         "the schema changed at seq %llu (%s): later changes cannot be restored before the next FULL; run "

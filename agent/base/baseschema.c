@@ -35,19 +35,29 @@ status baseschema_load(struct datadir *d, Pgstrand__Schema **out, err *e)
     return PB_UNPACK(*out, pgstrand__schema__descriptor, bytes_of(raw, len), path, SCHEMA_LIMIT * 2, e);
 }
 
+void baseschema_message(struct schema_text *text, Pgstrand__Schema *out)
+{
+    struct schema_fingerprint *f = &text->fingerprint;
+    pgstrand__schema__init(out);
+    out->has_fingerprint = true;
+    out->fingerprint = (ProtobufCBinaryData){sizeof f->hash, f->hash};
+    out->has_ddl_rows = out->has_ddl_sum = f->counted;
+    out->ddl_rows = f->rows;
+    out->ddl_sum = f->sum;
+    out->has_server_version_num = true;
+    out->server_version_num = (uint32_t)text->server_version;
+    out->pre_data = (char *)(uintptr_t)buf_cstring(&text->pre_data);
+    out->post_data = (char *)(uintptr_t)buf_cstring(&text->post_data);
+    out->role = text->roles;
+    out->n_role = text->role_count;
+    out->encoding = text->encoding;
+}
+
 static status store(struct datadir *d, struct schema_text *text, err *e)
 {
-    Pgstrand__Schema schema = PGSTRAND__SCHEMA__INIT;
+    Pgstrand__Schema schema;
     OWNED(buf) struct buf packed = {0};
-    schema.has_fingerprint = true;
-    schema.fingerprint = (ProtobufCBinaryData){sizeof text->fingerprint, text->fingerprint};
-    schema.has_server_version_num = true;
-    schema.server_version_num = (uint32_t)text->server_version;
-    schema.pre_data = (char *)(uintptr_t)buf_cstring(&text->pre_data);
-    schema.post_data = (char *)(uintptr_t)buf_cstring(&text->post_data);
-    schema.role = text->roles;
-    schema.n_role = text->role_count;
-    schema.encoding = text->encoding;
+    baseschema_message(text, &schema);
     TRY(pbmem_pack(&schema.base, &packed, e));
     OWNED(text) char *path = path_of(d);
     if (path == NULL)
@@ -58,7 +68,7 @@ static status store(struct datadir *d, struct schema_text *text, err *e)
 static bool same_fingerprint(const Pgstrand__Schema *staged, const struct schema_text *text)
 {
     return bytes_equal(bytes_of(staged->fingerprint.data, staged->fingerprint.len),
-                       bytes_of(text->fingerprint, sizeof text->fingerprint));
+                       bytes_of(text->fingerprint.hash, sizeof text->fingerprint.hash));
 }
 
 status baseschema_stage(struct datadir *d, const struct base_request *request, err *e)
@@ -69,7 +79,7 @@ status baseschema_stage(struct datadir *d, const struct base_request *request, e
     if (path == NULL)
         return err_no_memory(e);
     TRY(baseschema_connect(request, &conn, e));
-    TRY(schema_dump(conn, request->conninfo, request->snapshot, &text, e));
+    TRY(schema_dump(conn, request->conninfo, request->snapshot, NULL, &text, e));
     if (request->gate != NULL)
         gate_open(request->gate);
     if (io_exists(path)) {

@@ -8,6 +8,7 @@
 #include <snapshot.pb-c.h>
 
 #include "agent/base/base.h"
+#include "agent/pg/schema.h"
 
 #define BASESCHEMA_FILE "schema.pb" /* in DATA/base: a Schema message without tables */
 
@@ -20,6 +21,9 @@ MUST_CHECK status baseschema_connect(const struct base_request *request, struct 
  * taken again.
  */
 MUST_CHECK status baseschema_stage(struct datadir *d, const struct base_request *request, err *e);
+
+/* The dump as a message without tables; it borrows from the text. */
+void baseschema_message(struct schema_text *text, Pgstrand__Schema *out);
 
 /* What was staged; ERR_STORAGE when there is none. Free with pbmem_free. */
 MUST_CHECK status baseschema_load(struct datadir *d, Pgstrand__Schema **out, err *e);

@@ -11,6 +11,19 @@ static char *text(const char *borrowed)
     return (char *)(uintptr_t)borrowed;
 }
 
+/* Attribute numbers of columns that have no values in the stream. */
+static status fill_generated(const struct table_info *table, struct arena *arena, Pgstrand__Table *out,
+                             err *e)
+{
+    out->generated = arena_alloc(arena, (table->column_count + 1u) * sizeof *out->generated);
+    if (out->generated == NULL)
+        return err_no_memory(e);
+    for (uint16_t i = 0; i < table->column_count; i++)
+        if (table->columns[i].generated)
+            out->generated[out->n_generated++] = table->columns[i].attnum;
+    return DONE;
+}
+
 static status fill_columns(const struct table_info *table, struct arena *arena, Pgstrand__Table *out, err *e)
 {
     out->column = arena_alloc(arena, (table->column_count + 1u) * sizeof(Pgstrand__Column *));
@@ -29,6 +42,7 @@ static status fill_columns(const struct table_info *table, struct arena *arena, 
         column->key = from->key;
         column->has_attnum = true;
         column->attnum = from->attnum;
+        column->missing = text(from->missing);
         out->column[out->n_column++] = column;
     }
     return DONE;
@@ -59,5 +73,6 @@ status tablemsg_fill(const struct table_info *table, uint32_t number, const uuid
     }
     out->has_partition_root = table->kind == 'p';
     out->partition_root = table->kind == 'p';
+    TRY(fill_generated(table, arena, out, e));
     return fill_columns(table, arena, out, e);
 }

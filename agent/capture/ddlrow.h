@@ -1,6 +1,7 @@
 /*
  * ddlrow: a row that the event trigger inserted into pgstrand.ddl becomes an ACTION_DDL, and its transaction
- * one that changes the schema. Columns are found by name: `tag` and `objects`; others are not looked at.
+ * one that changes the schema. Columns are found by name: `tag`, `objects`, and the key `txid` and `lsn`;
+ * others are not looked at.
  */
 #ifndef PGSTRAND_DDLROW_H
 #define PGSTRAND_DDLROW_H

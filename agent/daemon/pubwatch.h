@@ -1,9 +1,9 @@
 /*
  * pubwatch: the thread that looks after the publication while capture streams.
  *
- * From 18 on the server only warns when it decodes for a publication that is not there, and sends nothing: the
- * capture would go on and miss changes. So the publication is looked for every few seconds; when it is gone, or
- * another one of its name, the walsender is ended, and the next session finds out why.
+ * From 18 on the server only warns when it decodes for a publication that is not there, and sends nothing:
+ * the capture would go on and miss changes. So the publication is looked for every few seconds; when it is
+ * gone, or another one of its name, the walsender is ended, and the next session finds out why.
  */
 #ifndef PGSTRAND_PUBWATCH_H
 #define PGSTRAND_PUBWATCH_H

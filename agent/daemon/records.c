@@ -14,9 +14,31 @@ status records_tables(struct datadir *d, const struct board_table *list, size_t 
     return DONE;
 }
 
+/* Does the event trigger record DDL, so that a version of the schema follows? */
+static status records_ddl(struct datadir *d, bool *out, err *e)
+{
+    PB_OWNED(Pgstrand__SetupRecord) *setup = NULL;
+    TRY(catalog_get(d->catalog, CATALOG_SETUP, (struct bytes){0}, (ProtobufCMessage **)(void *)&setup, e));
+    *out = setup != NULL && setup->event_trigger;
+    return DONE;
+}
+
+/* Who seals may have been quicker, and has marked or healed it. */
+static status is_known(struct datadir *d, struct bytes key, bool *out, err *e)
+{
+    PB_OWNED(ProtobufCMessage) *record = NULL;
+    TRY(catalog_get(d->catalog, CATALOG_BREAK, key, &record, e));
+    *out = record != NULL;
+    return DONE;
+}
+
 status records_breaks(struct datadir *d, const struct board_break *list, size_t count, err *e)
 {
+    bool ddl = false;
+    if (count > 0)
+        TRY(records_ddl(d, &ddl, e));
     for (size_t i = 0; i < count; i++) {
+        bool known = false;
         Pgstrand__SchemaBreak r = PGSTRAND__SCHEMA_BREAK__INIT;
         const struct catalog_key key = catalog_key_u64(list[i].seq);
         char what[sizeof list[i].what];
@@ -24,6 +46,11 @@ status records_breaks(struct datadir *d, const struct board_break *list, size_t 
         r.seq = list[i].seq;
         r.lsn = list[i].at;
         r.what = what;
+        r.has_ddl = true;
+        r.ddl = ddl;
+        TRY(is_known(d, catalog_key_bytes(&key), &known, e));
+        if (known)
+            continue;
         TRY(catalog_put(d->catalog, CATALOG_BREAK, catalog_key_bytes(&key), &r.base, e));
     }
     return DONE;

@@ -1,11 +1,27 @@
 #include "agent/daemon/schedule.h"
 
+void schedule_changed(struct schedule *s, int64_t now)
+{
+    if (!s->changed)
+        s->changed_first = now;
+    s->changed = true;
+    s->changed_last = now;
+}
+
 void schedule_broken(struct schedule *s, int64_t now)
 {
     if (!s->broken)
         s->broken_first = now;
     s->broken = true;
     s->broken_last = now;
+}
+
+static bool version_is_due(const struct schedule *s, int64_t now)
+{
+    if (!s->changed || (s->version_retry_ms > 0 && now < s->version_retry_at))
+        return false;
+    return now - s->changed_last >= SCHEDULE_VERSION_QUIET_MS ||
+           now - s->changed_first >= SCHEDULE_VERSION_QUIET_MAX_MS;
 }
 
 static bool quiet_enough(const struct schedule *s, int64_t now)
@@ -15,6 +31,8 @@ static bool quiet_enough(const struct schedule *s, int64_t now)
 
 enum schedule_due schedule_due(const struct schedule *s, int64_t now, uint64_t last_seq, uint64_t log_bytes)
 {
+    if (version_is_due(s, now))
+        return DUE_VERSION;
     if (s->retry_ms > 0 && now < s->retry_at)
         return DUE_NOTHING;
     if (s->broken && quiet_enough(s, now))
@@ -37,10 +55,25 @@ void schedule_sealed(struct schedule *s, int64_t now, uint64_t seq, uint64_t log
         s->broken = false;
 }
 
+static void back_off(int64_t *pause, int64_t *until, int64_t now)
+{
+    *pause = *pause == 0 ? SCHEDULE_RETRY_MIN_MS : *pause * 2;
+    if (*pause > SCHEDULE_RETRY_MAX_MS)
+        *pause = SCHEDULE_RETRY_MAX_MS;
+    *until = now + *pause;
+}
+
 void schedule_failed(struct schedule *s, int64_t now)
 {
-    s->retry_ms = s->retry_ms == 0 ? SCHEDULE_RETRY_MIN_MS : s->retry_ms * 2;
-    if (s->retry_ms > SCHEDULE_RETRY_MAX_MS)
-        s->retry_ms = SCHEDULE_RETRY_MAX_MS;
-    s->retry_at = now + s->retry_ms;
+    back_off(&s->retry_ms, &s->retry_at, now);
+}
+
+void schedule_versioned(struct schedule *s, int64_t now, bool done)
+{
+    if (done) {
+        s->changed = false;
+        s->version_retry_ms = 0;
+    } else {
+        back_off(&s->version_retry_ms, &s->version_retry_at, now);
+    }
 }

@@ -1,5 +1,6 @@
 /*
- * schedule: when the next snapshot is due: by time, by actions, by bytes, and after a change of the schema.
+ * schedule: when the next snapshot is due: by time, by actions, by bytes, and after a change of the schema
+ * that only a FULL can follow; and when a version of the schema is.
  *
  * Pure: the caller says what time it is (milliseconds of any clock that does not go back).
  */
@@ -9,10 +10,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum schedule_due { DUE_NOTHING, DUE_INCREMENTAL, DUE_FULL };
+enum schedule_due { DUE_NOTHING, DUE_INCREMENTAL, DUE_FULL, DUE_VERSION };
 
-/* DDL comes in bursts (a migration): one FULL for all of it, when it has been quiet so long, but not later
- * than so long after its first. */
+/* DDL comes in bursts (a migration): one version of the schema for all of it, when it has been quiet so long,
+ * but not later than so long after its first. */
+#define SCHEDULE_VERSION_QUIET_MS 400
+#define SCHEDULE_VERSION_QUIET_MAX_MS 5000
+/* And one FULL for what a version cannot follow. */
 #define SCHEDULE_QUIET_MS 2000
 #define SCHEDULE_QUIET_MAX_MS 30000
 /* Between tries that fail; doubled each time. */
@@ -27,7 +31,12 @@ struct schedule {
     int64_t sealed_at;
     uint64_t sealed_seq;
     uint64_t sealed_bytes; /* of the log, when it was sealed last */
-    bool broken;           /* the schema changed since the last FULL */
+    bool changed;          /* the schema, since its last version */
+    int64_t changed_first;
+    int64_t changed_last;
+    int64_t version_retry_ms; /* 0: the last try went well */
+    int64_t version_retry_at;
+    bool broken; /* only a FULL can follow what happened */
     int64_t broken_first;
     int64_t broken_last;
     int64_t retry_ms; /* 0: the last try went well */
@@ -35,6 +44,8 @@ struct schedule {
 };
 
 /* The schema changed. */
+void schedule_changed(struct schedule *s, int64_t now);
+/* In a way that only a FULL can follow. */
 void schedule_broken(struct schedule *s, int64_t now);
 
 enum schedule_due schedule_due(const struct schedule *s, int64_t now, uint64_t last_seq, uint64_t log_bytes);
@@ -42,5 +53,8 @@ enum schedule_due schedule_due(const struct schedule *s, int64_t now, uint64_t l
 /* What was due was done, up to this seq; `healed`: and no change of the schema is left without a FULL. */
 void schedule_sealed(struct schedule *s, int64_t now, uint64_t seq, uint64_t log_bytes, bool healed);
 void schedule_failed(struct schedule *s, int64_t now);
+
+/* The version is taken, or a FULL has to do; false: it could not be taken now. */
+void schedule_versioned(struct schedule *s, int64_t now, bool done);
 
 #endif

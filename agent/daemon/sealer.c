@@ -5,9 +5,11 @@
 #include "agent/breaks.h"
 #include "agent/daemon/records.h"
 #include "agent/daemon/report.h"
+#include "agent/seal/schemaversion.h"
 #include "agent/seal/seal.h"
 
-#define TICK_MS 500
+#define TICK_MS 200
+#define VERSION_PATIENCE_MS 3000 /* how long a dump waits for the log to have its DDL */
 
 static int64_t now_ms(void)
 {
@@ -54,9 +56,10 @@ static status seal(struct sealer *s, Pgstrand__SnapshotType type, enum seal_when
     report_result(&result);
     TRY(breaks_open(s->data->catalog, &open, &last_break, e));
     TRY(records_sealed_seq(s->data, &sealed, e));
-    schedule_sealed(&s->schedule, now_ms(), sealed, facts.log_bytes, open == 0);
-    if (type == PGSTRAND__SNAPSHOT_TYPE__FULL && open > 0)
-        schedule_broken(&s->schedule, now_ms()); /* more DDL came while it was made */
+    const bool full = type == PGSTRAND__SNAPSHOT_TYPE__FULL;
+    schedule_sealed(&s->schedule, now_ms(), sealed, facts.log_bytes, full || open == 0);
+    if (full && open > 0)
+        schedule_changed(&s->schedule, now_ms()); /* more DDL came while it was made */
     board_sealed(s->board, sealed, NULL);
     return DONE;
 }
@@ -77,10 +80,19 @@ static bool is_healed(struct sealer *s)
     return true;
 }
 
+static void complain(struct sealer *s, err *e, const char *what)
+{
+    struct board_facts facts;
+    board_facts(s->board, &facts);
+    (void)err_wrap(e, "%s", what);
+    if (strcmp(facts.seal_problem, e->message) != 0)
+        report_line(REPORT_PROBLEM, "%s", e->message);
+    board_sealed(s->board, s->schedule.sealed_seq, e->message);
+}
+
 static void seal_due(struct sealer *s, enum schedule_due due)
 {
     err e = ERR_INIT;
-    struct board_facts facts;
     const bool full = due == DUE_FULL;
     if (full && is_healed(s))
         return;
@@ -90,11 +102,29 @@ static void seal_due(struct sealer *s, enum schedule_due due)
     if (is_stopping(s->board)) /* given up, not failed: the next start makes it */
         return;
     schedule_failed(&s->schedule, now_ms());
-    board_facts(s->board, &facts);
-    (void)err_wrap(&e, full ? "cannot make a new FULL" : "cannot seal");
-    if (strcmp(facts.seal_problem, e.message) != 0)
-        report_line(REPORT_PROBLEM, "%s", e.message);
-    board_sealed(s->board, s->schedule.sealed_seq, e.message);
+    complain(s, &e, full ? "cannot make a new FULL" : "cannot seal");
+}
+
+/* The schema after a change of it; a FULL where that is not enough. */
+static void version_due(struct sealer *s)
+{
+    err e = ERR_INIT;
+    enum schemaversion_outcome outcome = SCHEMAVERSION_LATER;
+    size_t open = 0;
+    uint64_t last_break = 0;
+    const bool took =
+        schemaversion_take(s->data, s->data->config->conninfo, VERSION_PATIENCE_MS, &outcome, &e).ok &&
+        breaks_open(s->data->catalog, &open, &last_break, &e).ok;
+    schedule_versioned(&s->schedule, now_ms(), took && outcome != SCHEMAVERSION_LATER);
+    if (!took && !is_stopping(s->board))
+        complain(s, &e, "cannot keep the changed schema");
+    if (!took || outcome == SCHEMAVERSION_LATER)
+        return;
+    if (outcome == SCHEMAVERSION_TAKEN)
+        report_line(REPORT_EVENT, "the changed schema is kept");
+    if (outcome == SCHEMAVERSION_IMPOSSIBLE || open > 0)
+        schedule_broken(&s->schedule, now_ms());
+    board_sealed(s->board, s->schedule.sealed_seq, NULL);
 }
 
 static void *run(void *context)
@@ -106,10 +136,12 @@ static void *run(void *context)
         board_facts(s->board, &facts);
         if (facts.breaks != s->breaks_seen) {
             s->breaks_seen = facts.breaks;
-            schedule_broken(&s->schedule, now);
+            schedule_changed(&s->schedule, now);
         }
         const enum schedule_due due = schedule_due(&s->schedule, now, facts.last_seq, facts.log_bytes);
-        if (due != DUE_NOTHING && facts.connected)
+        if (due == DUE_VERSION && facts.connected)
+            version_due(s);
+        else if (due != DUE_NOTHING && facts.connected)
             seal_due(s, due);
     }
     return NULL;
@@ -127,7 +159,7 @@ static status read_state(struct sealer *s, err *e)
     TRY(records_sealed_seq(s->data, &s->schedule.sealed_seq, e));
     TRY(breaks_open(s->data->catalog, &open, &last_break, e));
     if (open > 0)
-        schedule_broken(&s->schedule, now_ms());
+        schedule_changed(&s->schedule, now_ms());
     board_sealed(s->board, s->schedule.sealed_seq, NULL);
     return DONE;
 }

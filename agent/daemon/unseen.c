@@ -48,8 +48,8 @@ status unseen_look(struct datadir *d, struct pgconn *c, bool *changed, err *e)
     *changed = false;
     if (path == NULL)
         return err_no_memory(e);
-    TRY(schema_dump(c, d->config->conninfo, NULL, &text, e));
-    memcpy(now.fingerprint, text.fingerprint, sizeof now.fingerprint);
+    TRY(schema_dump(c, d->config->conninfo, NULL, NULL, &text, e));
+    memcpy(now.fingerprint, text.fingerprint.hash, sizeof now.fingerprint);
     TRY(hash_text(&text, now.text, e));
     TRY(load(path, &before, &known, e));
     *changed = known && memcmp(before.text, now.text, sizeof now.text) != 0 &&

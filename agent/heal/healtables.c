@@ -102,14 +102,14 @@ static status look_at_all(struct healtables *h, struct tablebook *book, const st
 /* Views, functions, constraints: only the fingerprint shows them. */
 static status look_at_schema(struct healtables *h, err *e)
 {
-    uint8_t now[SHA256_LEN];
+    struct schema_fingerprint now;
     const struct plan *plan = h->known->plan;
-    TRY(schema_fingerprint(h->conn, now, e));
+    TRY(schema_fingerprint(h->conn, &now, e));
     if (plan == NULL)
         broken(h->out, "the last known state cannot be told: %.180s", h->known->why.message);
     else if (!plan->schema->has_fingerprint ||
              !bytes_equal(bytes_of(plan->schema->fingerprint.data, plan->schema->fingerprint.len),
-                          bytes_of(now, sizeof now)))
+                          bytes_of(now.hash, sizeof now.hash)))
         broken(h->out, "the schema may have changed while the database was not captured");
     return DONE;
 }

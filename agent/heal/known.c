@@ -32,7 +32,8 @@ static status load(struct datadir *d, const struct progress *progress, struct kn
     const struct restore_request request = {.target = {.kind = TARGET_LATEST}};
     TRY(no_break(d, e));
     TRY(place_find(d, &request, &out->place, e));
-    const struct plan_options options = {out->place.chain, out->place.log, &request.target, ALL_TIERS, NULL};
+    const struct plan_options options = {out->place.chain, out->place.log, &request.target,
+                                         ALL_TIERS,        NULL,           &out->place.unsealed};
     TRY(plan_make(&options, &out->plan, e));
     TRY(io_make_dir(d->spool, e));
     const struct fold_options memory = {

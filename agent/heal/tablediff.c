@@ -1,8 +1,8 @@
 #include "agent/heal/tablediff.h"
 
 #include "agent/base/basetask.h"
-#include "agent/restore/baserows.h"
 #include "agent/restore/plantable.h"
+#include "agent/restore/stages.h"
 
 #define LOOK_EVERY 4096 /* rows: whether to stop */
 
@@ -88,15 +88,11 @@ static status take_known(void *context, struct bytes lines, err *e)
 static status emit_known(const struct tablediff *t, size_t i, struct rowdiff *diff,
                          const struct fold_shape *shape, err *e)
 {
-    const struct plan_table *from = &t->known->plan->table[i];
     struct known_rows rows = {diff, shape};
     const struct fold_sink sink = {&rows, take_known};
     struct table_digest ignored = {0};
-    OWNED(baserows) struct baserows *base = NULL;
-    TRY(baserows_open(t->known->plan, from, &base, e));
-    const struct fold_source source = baserows_source(base);
-    return fold_emit(t->known->fold, i, &source, from->has_digest ? &from->base_digest : NULL, &sink,
-                     &ignored, e);
+    return stages_emit(t->known->plan, t->known->fold, &t->known->plan->table[i], t->d->spool, &sink,
+                       &ignored, e);
 }
 
 status tablediff_run(const struct tablediff *t, size_t i, const struct table_info *table,
@@ -109,7 +105,7 @@ status tablediff_run(const struct tablediff *t, size_t i, const struct table_inf
     struct fold_shape shape;
     bool same = false;
     *changes = 0;
-    if (from->has_digest && fold_is_unchanged(t->known->fold, i))
+    if (stages_is_base(t->known->fold, from))
         TRY(has_digest(t, table, &from->base_digest, &same, e));
     if (same)
         return DONE;

@@ -58,6 +58,8 @@ void schema_text_fini(struct schema_text *s)
     free(s->roles);
     s->roles = NULL;
     s->role_count = 0;
+    table_list_free(s->tables);
+    s->tables = NULL;
 }
 
 static status has_ddl_table(struct pgconn *c, bool *out, err *e)
@@ -68,16 +70,39 @@ static status has_ddl_table(struct pgconn *c, bool *out, err *e)
     return DONE;
 }
 
-status schema_fingerprint(struct pgconn *c, uint8_t out[static SHA256_LEN], err *e)
+/* A whole number of any length, modulo 2^64: the server's sum does not overflow. */
+static uint64_t wrapped(const char *digits)
+{
+    uint64_t value = 0;
+    const bool negative = *digits == '-';
+    for (digits += negative; *digits >= '0' && *digits <= '9'; digits++)
+        value = value * 10 + (uint64_t)(*digits - '0');
+    return negative ? 0 - value : value;
+}
+
+/* "ddl COUNT SUM" */
+static void take_parts(struct schema_fingerprint *f, const char *text)
+{
+    const char *count = strchr(text, ' ');
+    const char *sum = count == NULL ? NULL : strchr(count + 1, ' ');
+    f->counted = sum != NULL;
+    f->rows = f->counted ? wrapped(count + 1) : 0;
+    f->sum = f->counted ? wrapped(sum + 1) : 0;
+}
+
+status schema_fingerprint(struct pgconn *c, struct schema_fingerprint *out, err *e)
 {
     bool has_rows = false;
     OWNED(text) char *text = NULL;
     OWNED(hasher) struct hasher *h = NULL;
+    *out = (struct schema_fingerprint){0};
     TRY(has_ddl_table(c, &has_rows, e));
     if (!pgconn_value(c, has_rows ? fingerprint_of_rows : fingerprint_of_catalogue, &text, e).ok)
         return err_wrap(e, "cannot tell the schema's fingerprint");
+    if (has_rows && text != NULL)
+        take_parts(out, text);
     TRY(hasher_new(&h, e));
-    return hasher_once(h, bytes_text(text != NULL ? text : ""), out, e);
+    return hasher_once(h, bytes_text(text != NULL ? text : ""), out->hash, e);
 }
 
 static bool names_role(const struct buf *text, const char *quoted)
@@ -132,23 +157,25 @@ static status begin_snapshot(struct pgconn *c, const char *snapshot, char **name
 
 /* One dump under one snapshot; *torn when DDL was committed meanwhile. Definitions come from newer catalogues
  * than the snapshot's, so pg_dump's success alone says nothing. */
-static status dump_once(struct pgconn *c, const char *conninfo, const char *snapshot, struct schema_text *s,
-                        bool *torn, err *e)
+static status dump_once(struct pgconn *c, const char *conninfo, const char *snapshot,
+                        const struct tier_rules *rules, struct schema_text *s, bool *torn, err *e)
 {
-    uint8_t after[SHA256_LEN];
+    struct schema_fingerprint after;
     OWNED(text) char *name = NULL;
     TRY(begin_snapshot(c, snapshot, &name, e));
-    TRY(schema_fingerprint(c, s->fingerprint, e));
+    TRY(schema_fingerprint(c, &s->fingerprint, e));
     status dumped = pgdump_sections(c, conninfo, name, &s->pre_data, &s->post_data, e);
+    if (dumped.ok && rules != NULL)
+        dumped = table_list_read(c, rules, &s->tables, e);
     if (dumped.ok)
         TRY(read_roles(c, s, e));
     err rolled = ERR_INIT;
     if (!pgconn_exec(c, "ROLLBACK", dumped.ok ? e : &rolled).ok)
         return FAILED;
     err looked = ERR_INIT;
-    if (!schema_fingerprint(c, after, dumped.ok ? e : &looked).ok)
+    if (!schema_fingerprint(c, &after, dumped.ok ? e : &looked).ok)
         return FAILED;
-    *torn = memcmp(s->fingerprint, after, sizeof after) != 0;
+    *torn = memcmp(s->fingerprint.hash, after.hash, sizeof after.hash) != 0;
     /* A dump that failed because its objects went away meanwhile is torn too. */
     return *torn ? DONE : dumped;
 }
@@ -160,8 +187,8 @@ static void pause_ms(long ms)
         ;
 }
 
-status schema_dump(struct pgconn *c, const char *conninfo, const char *snapshot, struct schema_text *out,
-                   err *e)
+status schema_dump(struct pgconn *c, const char *conninfo, const char *snapshot,
+                   const struct tier_rules *rules, struct schema_text *out, err *e)
 {
     /* A connection of its own: the caller's may be inside a transaction. */
     OWNED(pgconn) struct pgconn *own = NULL;
@@ -177,7 +204,7 @@ status schema_dump(struct pgconn *c, const char *conninfo, const char *snapshot,
             pause_ms(wait);
         if (i >= OPEN_TRIES)
             TRY(gate_close(conninfo, pgconn_database(c), &gate, e));
-        if (!dump_once(own, conninfo, snapshot, &s, &torn, e).ok)
+        if (!dump_once(own, conninfo, snapshot, rules, &s, &torn, e).ok)
             return err_wrap(e, "cannot dump the schema");
         if (torn)
             continue;

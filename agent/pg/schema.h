@@ -13,13 +13,24 @@
 #include <snapshot.pb-c.h>
 
 #include "agent/pg/pgconn.h"
+#include "agent/pg/tables.h"
 #include "proto/base/buf.h"
 #include "proto/base/digest.h"
+
+/* Which rows of pgstrand.ddl were visible. `counted` false: there is no such table, and `hash` is made of the
+ * catalogue's own state. */
+struct schema_fingerprint {
+    uint8_t hash[SHA256_LEN];
+    bool counted;
+    uint64_t rows;
+    uint64_t sum; /* of their marks (ACTION_DDL), modulo 2^64 */
+};
 
 struct schema_text {
     struct buf pre_data;
     struct buf post_data;
-    uint8_t fingerprint[SHA256_LEN];
+    struct schema_fingerprint fingerprint;
+    struct table_list *tables; /* under the same snapshot; NULL unless they were asked for */
     int server_version;
     char **roles; /* roles that the text names; malloc'ed strings */
     size_t role_count;
@@ -29,19 +40,17 @@ void schema_text_fini(struct schema_text *s);
 OWN_VALUE(schema_text, schema_text_fini);
 
 /*
- * `c` may be any query connection to the database. `snapshot` NULL: an exported snapshot of its own. Tries up
- * to 5 times with backoff when DDL gets in between; ERR_TIMEOUT then.
+ * `c` may be any query connection to the database. `snapshot` NULL: an exported snapshot of its own. `rules`
+ * NULL: the tables are not wanted. Tries up to 5 times with backoff when DDL gets in between; ERR_TIMEOUT
+ * then.
  */
 MUST_CHECK status schema_dump(struct pgconn *c, const char *conninfo, const char *snapshot,
-                              struct schema_text *out, err *e);
+                              const struct tier_rules *rules, struct schema_text *out, err *e);
 
-/* Fingerprint of the visible rows of pgstrand.ddl (count and checksum), or of the catalogue's own state where
- * there is no such table. */
-MUST_CHECK status schema_fingerprint(struct pgconn *c, uint8_t out[static SHA256_LEN], err *e);
+MUST_CHECK status schema_fingerprint(struct pgconn *c, struct schema_fingerprint *out, err *e);
 
 /* Every sequence with last_value and is_called, as seen now; `tier` by the table that owns it. Free with
  * pbmem_free. */
-struct table_list;
 MUST_CHECK status schema_sequences(struct pgconn *c, const struct table_list *tables,
                                    Pgstrand__Sequences **out, err *e);
 

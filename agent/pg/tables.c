@@ -34,7 +34,8 @@ static const char tables_query[] =
     "  t.size / pg_catalog.current_setting('block_size')::int, t.estimate, t.size,"
     "  a.attnum, a.attname, a.atttypid, a.atttypmod,"
     "  a.attnum = ANY ((SELECT i.indkey FROM pg_catalog.pg_index i WHERE i.indexrelid = t.index)::int2[]),"
-    "  a.attgenerated <> '', a.attidentity <> '', a.attgenerated = 'v'"
+    "  a.attgenerated <> '', a.attidentity <> '', a.attgenerated = 'v',"
+    "  (a.attmissingval::pg_catalog.text::pg_catalog.text[])[1]"
     " FROM t LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT "
     "a.attisdropped"
     " ORDER BY t.nspname COLLATE \"C\", t.relname COLLATE \"C\", t.oid, a.attnum";
@@ -58,12 +59,20 @@ enum {
     COL_KEY,
     COL_GENERATED,
     COL_IDENTITY,
-    COL_VIRTUAL
+    COL_VIRTUAL,
+    COL_MISSING
 };
 
 static const char *keep(struct arena *a, const char *text)
 {
     return arena_copy(a, bytes_text(text != NULL ? text : ""));
+}
+
+static const char *keep_or_null(struct arena *a, const char *text, bool *no_memory)
+{
+    const char *kept = text == NULL ? NULL : keep(a, text);
+    *no_memory = *no_memory || (text != NULL && kept == NULL);
+    return kept;
 }
 
 static char letter(const struct pgrows *rows, int row, int column)
@@ -86,6 +95,7 @@ static status fill_columns(struct owned_list *o, struct table_info *t, const str
     for (size_t i = 0; i < count; i++) {
         int row = first + (int)i;
         struct table_column *c = &t->columns[i];
+        bool no_memory = false;
         *c = (struct table_column){
             .name = keep(&o->arena, pgrows_text(rows, row, COL_ATTNAME)),
             .type = (uint32_t)pgrows_int(rows, row, COL_TYPE),
@@ -96,8 +106,9 @@ static status fill_columns(struct owned_list *o, struct table_info *t, const str
             .virtual_column = pgrows_bool(rows, row, COL_VIRTUAL),
             /* As pgoutput says it: with FULL every column is part of the identity. */
             .key = t->replica_identity == 'f' || pgrows_bool(rows, row, COL_KEY),
+            .missing = keep_or_null(&o->arena, pgrows_text(rows, row, COL_MISSING), &no_memory),
         };
-        if (c->name == NULL)
+        if (c->name == NULL || no_memory)
             return err_no_memory(e);
     }
     return DONE;

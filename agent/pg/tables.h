@@ -20,6 +20,7 @@ struct table_column {
     bool virtual_column; /* generated when read: never streamed */
     bool generated;      /* stored generated: not copied, not streamed before 18 */
     bool identity;
+    const char *missing; /* what rows have that are older than the column, as text; NULL: nothing */
 };
 
 struct table_info {

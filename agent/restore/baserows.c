@@ -17,9 +17,11 @@ status baserows_open(const struct plan *p, const struct plan_table *t, struct ba
     bool found = false;
     if (b == NULL)
         return err_no_memory(e);
-    b->table = t->message->number;
-    TRY(snapreader_open(p->chain->link[p->base].dir, p->chain->link[p->base].name, &b->reader, e));
-    TRY(snapreader_section(b->reader, (enum tier)t->message->tier, PGSTRAND__SECTION_KIND__ROWS, &found, e));
+    if (t->base != NULL) {
+        b->table = t->base->number;
+        TRY(snapreader_open(p->chain->link[p->base].dir, p->chain->link[p->base].name, &b->reader, e));
+        TRY(snapreader_section(b->reader, (enum tier)t->base->tier, PGSTRAND__SECTION_KIND__ROWS, &found, e));
+    }
     if (!found) {
         snapreader_close(b->reader);
         b->reader = NULL;
@@ -58,8 +60,8 @@ status baserows_bytes(const struct plan *p, uint64_t *bytes, err *e)
     OWNED(snapreader) struct snapreader *reader = NULL;
     size_t numbers = 1;
     for (size_t i = 0; i < p->count; i++)
-        if (p->table[i].message->number >= numbers)
-            numbers = (size_t)p->table[i].message->number + 1;
+        if (p->table[i].base != NULL && p->table[i].base->number >= numbers)
+            numbers = (size_t)p->table[i].base->number + 1;
     OWNED(memory) uint64_t *by_number = calloc(numbers, sizeof *by_number);
     if (by_number == NULL)
         return err_no_memory(e);
@@ -67,7 +69,7 @@ status baserows_bytes(const struct plan *p, uint64_t *bytes, err *e)
     for (enum tier tier = TIER_BUSINESS; tier <= TIER_DEVICE; tier++)
         TRY(bytes_of_tier(reader, tier, by_number, numbers, e));
     for (size_t i = 0; i < p->count; i++)
-        bytes[i] += by_number[p->table[i].message->number];
+        bytes[i] += p->table[i].base == NULL ? 0 : by_number[p->table[i].base->number];
     return DONE;
 }
 

@@ -1,9 +1,9 @@
 #include "agent/restore/dryrun.h"
 
 #include "agent/glob.h"
-#include "agent/restore/baserows.h"
 #include "agent/restore/emptied.h"
 #include "agent/restore/rowdiff.h"
+#include "agent/restore/stages.h"
 #include "agent/restore/targetdb.h"
 
 static status nowhere(void *context, struct bytes lines, err *e)
@@ -16,13 +16,9 @@ static status nowhere(void *context, struct bytes lines, err *e)
 
 static status count_rows(struct job *job, size_t i, err *e)
 {
-    const struct plan_table *t = &job->plan->table[i];
     struct table_proof *proof = &job->proof[i];
-    OWNED(baserows) struct baserows *rows = NULL;
     const struct fold_sink sink = {NULL, nowhere};
-    TRY(baserows_open(job->plan, t, &rows, e));
-    const struct fold_source source = baserows_source(rows);
-    TRY(fold_emit(job->fold, i, &source, t->has_digest ? &t->base_digest : NULL, &sink, &proof->expected, e));
+    TRY(stages_emit(job->plan, job->fold, &job->plan->table[i], job->d->spool, &sink, &proof->expected, e));
     proof->changes.added = proof->expected.rows;
     proof->compared = true;
     return DONE;

@@ -28,17 +28,20 @@ static status check_type(struct pgconn *c, struct bytes name, struct bytes label
     const char *const params[] = {buf_cstring(&type)};
     buf_text(&sql, "SELECT pg_catalog.quote_literal(l) FROM pg_catalog.unnest(ARRAY[");
     buf_bytes(&sql, labels.data, labels.len);
-    buf_text(&sql, "]::text[]) WITH ORDINALITY u(l, n), pg_catalog.to_regtype($1) t WHERE t IS NOT NULL AND NOT EXISTS"
-                   " (SELECT FROM pg_catalog.pg_enum WHERE enumtypid = t AND enumlabel = l) ORDER BY n");
+    buf_text(
+        &sql,
+        "]::text[]) WITH ORDINALITY u(l, n), pg_catalog.to_regtype($1) t WHERE t IS NOT NULL AND NOT EXISTS"
+        " (SELECT FROM pg_catalog.pg_enum WHERE enumtypid = t AND enumlabel = l) ORDER BY n");
     TRY(buf_done(&sql, e));
     TRY(pgconn_query(c, buf_cstring(&sql), 1, params, &rows, e));
     if (pgrows_count(rows) == 0)
         return DONE;
     return err_set(e, ERR_SCHEMA,
-                   "the target's type %s lacks %d label%s of the chain's; adding them cannot share a transaction with the "
+                   "the target's type %s lacks %d label%s of the chain's; adding them cannot share a "
+                   "transaction with the "
                    "rows: run first ALTER TYPE %s ADD VALUE %s",
-                   buf_cstring(&type), pgrows_count(rows), pgrows_count(rows) == 1 ? "" : "s", buf_cstring(&type),
-                   pgrows_text(rows, 0, 0));
+                   buf_cstring(&type), pgrows_count(rows), pgrows_count(rows) == 1 ? "" : "s",
+                   buf_cstring(&type), pgrows_text(rows, 0, 0));
 }
 
 status enumlabels_check(const Pgstrand__Schema *schema, struct pgconn *c, err *e)

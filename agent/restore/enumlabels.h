@@ -1,6 +1,6 @@
 /*
- * enumlabels: labels of enum types that the chain's schema has and the target lacks. ALTER TYPE ... ADD VALUE cannot
- * share a transaction with rows that use the label, so a restore into existing tables does not do it.
+ * enumlabels: labels of enum types that the chain's schema has and the target lacks. ALTER TYPE ... ADD VALUE
+ * cannot share a transaction with rows that use the label, so a restore into existing tables does not do it.
  */
 #ifndef PGSTRAND_ENUMLABELS_H
 #define PGSTRAND_ENUMLABELS_H

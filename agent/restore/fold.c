@@ -77,6 +77,11 @@ status fold_table(struct fold *f, const struct fold_shape *shape, err *e)
     return DONE;
 }
 
+size_t fold_count(const struct fold *f)
+{
+    return f->count;
+}
+
 static void recount(struct fold *f, struct foldtable *t)
 {
     size_t now = foldmap_memory(&t->map);

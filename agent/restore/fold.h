@@ -34,6 +34,9 @@ OWN_POINTER(fold, fold_free);
 /* `shape` is copied. Tables are numbered from 0 in the order of these calls. */
 MUST_CHECK status fold_table(struct fold *f, const struct fold_shape *shape, err *e);
 
+/* How many there are: the next one's number. */
+size_t fold_count(const struct fold *f);
+
 MUST_CHECK status fold_action(struct fold *f, size_t table, const struct action *a, err *e);
 void fold_truncate(struct fold *f, size_t table);
 

@@ -4,6 +4,7 @@
 
 #include "agent/pg/tables.h"
 #include "agent/restore/baserows.h"
+#include "agent/restore/stages.h"
 
 #define SEND_PIECE ((size_t)65536) /* bytes given to libpq at once: it would copy larger ones whole */
 
@@ -36,13 +37,9 @@ static status send(void *context, struct bytes lines, err *e)
 
 static status emit(struct job *job, struct pgconn *c, size_t i, err *e)
 {
-    struct plan_table *t = &job->plan->table[i];
-    OWNED(baserows) struct baserows *rows = NULL;
     const struct fold_sink sink = {c, send};
-    TRY(baserows_open(job->plan, t, &rows, e));
-    const struct fold_source source = baserows_source(rows);
-    return fold_emit(job->fold, i, &source, t->has_digest ? &t->base_digest : NULL, &sink,
-                     &job->proof[i].expected, e);
+    return stages_emit(job->plan, job->fold, &job->plan->table[i], job->d->spool, &sink,
+                       &job->proof[i].expected, e);
 }
 
 /* Base rows as they are. */

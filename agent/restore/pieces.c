@@ -2,6 +2,7 @@
 
 #include "agent/restore/baserows.h"
 #include "agent/restore/loadtable.h"
+#include "agent/restore/stages.h"
 
 /* A table of this size takes a tenth of a second to load; below, starting more statements costs more than it
  * saves. */
@@ -67,7 +68,7 @@ static status divide(struct pieces *p, bool ranges, err *e)
     for (size_t at = 0; at < p->tables; at++) {
         size_t i = p->table[at];
         bool large = at < p->large;
-        bool is_base = fold_is_unchanged(p->job->fold, i) && plan->table[i].has_digest;
+        bool is_base = stages_is_base(p->job->fold, &plan->table[i]);
         /* With less WAL one connection is faster than two. */
         bool shared = large && is_base && !p->truncates;
         TRY(append(&p->load, &p->loads, i, shared ? parts_of(p, i) : 0, e));

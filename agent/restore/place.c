@@ -8,6 +8,7 @@ void place_fini(struct place *p)
 {
     chain_free(p->chain);
     free(p->log);
+    versionbook_fini(&p->unsealed);
     *p = (struct place){0};
 }
 
@@ -33,7 +34,8 @@ static status own_chain(struct datadir *d, struct place *out, err *e)
     TRY(find_log(d, &out->log, e));
     if (!io_exists(d->chain) && uuid_equal(&d->identity.previous, &UUID_NIL))
         return err_set(e, ERR_VALIDATION, "there is no snapshot in %s yet: run pgstrand init", d->chain);
-    return lineage_load(d, &out->chain, e);
+    TRY(lineage_load(d, &out->chain, e));
+    return versionbook_load(d, &out->unsealed, e);
 }
 
 /* The one node of the vault, or the one that was asked for. */

@@ -5,13 +5,15 @@
 #define PGSTRAND_PLACE_H
 
 #include "agent/restore/restore.h"
+#include "agent/seal/versionbook.h"
 #include "store/chain.h"
 
 struct place {
     struct chain *chain;
     uuid node;
     uuid dataset;
-    char *log; /* folder whose tail goes on; NULL: none */
+    char *log;                   /* folder whose tail goes on; NULL: none */
+    struct versionbook unsealed; /* versions of the schema that only the own catalogue has */
     bool same_device;
 };
 void place_fini(struct place *p);

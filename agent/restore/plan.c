@@ -2,8 +2,10 @@
 
 #include <inttypes.h>
 
+#include "agent/restore/gather.h"
 #include "agent/restore/plantable.h"
 #include "agent/restore/source.h"
+#include "agent/restore/stages.h"
 #include "proto/pbmem.h"
 #include "store/actionlog.h"
 #include "store/snapreader.h"
@@ -12,9 +14,14 @@ void plan_free(struct plan *p)
 {
     if (p == NULL)
         return;
+    for (size_t i = 0; i < p->count; i++) {
+        stages_free(p->table[i].stages);
+        rowmap_free(p->table[i].base_map);
+    }
     free(p->table);
     lsnspans_fini(&p->spans);
-    pbmem_free((ProtobufCMessage *)p->schema);
+    pbmem_free((ProtobufCMessage *)p->base_schema);
+    versions_fini(&p->versions);
     free(p);
 }
 
@@ -237,7 +244,7 @@ static status choose_base(struct plan *p, const struct end *end, err *e)
         p->base_lsn = reach.lsn;
         p->base_span = *lsnspans_of_link(&p->spans, p->chain, i - 1);
         p->seq = reach.seq;
-        p->schema = schema;
+        p->base_schema = schema;
         schema = NULL;
         return DONE;
     }
@@ -261,6 +268,72 @@ static size_t find_shortcut(const struct plan *p)
     return 0;
 }
 
+/* ---- the schema ---- */
+
+/* A limit in time or LSN as a seq: which changes of the schema lie before it must be known beforehand. */
+static status limit_as_seq(struct plan *p, err *e)
+{
+    const struct source_options options = {p->chain, p->base, p->log, ~0u, 0};
+    OWNED(source) struct source *s = NULL;
+    if (p->stop_time == INT64_MAX && p->stop_lsn == UINT64_MAX)
+        return DONE;
+    TRY(source_open(&options, &s, e));
+    for (;;) {
+        struct source_action a;
+        bool end = false;
+        TRY(source_next(s, &a, &end, e));
+        if (end)
+            return DONE;
+        if (plan_is_beyond(p, &a.commit)) {
+            p->stop_seq = a.commit.first_seq - 1;
+            return DONE;
+        }
+    }
+}
+
+static status choose_schema(struct plan *p, const struct versionbook *unsealed, err *e)
+{
+    uint64_t last;
+    p->followed = p->base_schema->has_ddl_rows;
+    TRY(versions_load(p->chain, p->base, unsealed, &p->versions, e));
+    if (p->versions.count > 0)
+        TRY(limit_as_seq(p, e));
+    const Pgstrand__SchemaVersion *v = versions_at(&p->versions, p->stop_seq, &last);
+    if (last != p->stop_seq) {
+        p->between = p->stop_seq;
+        p->stop_seq = last;
+    }
+    versions_drop_texts(&p->versions, v);
+    p->schema = v == NULL ? p->base_schema : v->schema;
+    p->schema_seq = v == NULL ? 0 : versionbook_seq(v);
+    return DONE;
+}
+
+static uint64_t first_seq_of(const Pgstrand__SchemaVersion *v, uint64_t last_seq)
+{
+    for (size_t i = 0; i < v->n_change; i++)
+        if (v->change[i]->last_seq == last_seq)
+            return v->change[i]->first_seq;
+    return last_seq;
+}
+
+/* What no row from before can be brought through: a table that comes must have been made, or be based, behind
+ * it. */
+static status check_rows(const struct plan *p, err *e)
+{
+    for (size_t i = 0; i < p->versions.count; i++) {
+        const Pgstrand__SchemaVersion *v = p->versions.version[i];
+        if (versionbook_seq(v) > p->schema_seq)
+            break;
+        for (size_t k = 0; k < v->n_rows_changed; k++) {
+            const Pgstrand__RowsChanged *r = v->rows_changed[k];
+            if (r->oid == 0 || plantable_comes(p, r->oid))
+                return gather_schema_changed(p, r->seq, first_seq_of(v, r->seq), r->what, e);
+        }
+    }
+    return DONE;
+}
+
 status plan_make(const struct plan_options *options, struct plan **out, err *e)
 {
     OWNED(plan) struct plan *p = calloc(1, sizeof *p);
@@ -275,11 +348,13 @@ status plan_make(const struct plan_options *options, struct plan **out, err *e)
     p->end_seq = end.seq;
     TRY(set_limit(p, options->target, &end, e));
     TRY(choose_base(p, &end, e));
-    p->shortcut = find_shortcut(p);
-    if (p->schema->pre_data == NULL)
+    if (p->base_schema->pre_data == NULL)
         return err_set(e, ERR_STORAGE, "%s: a FULL without the schema's text; run pgstrand verify",
                        p->chain->link[p->base].name);
+    TRY(choose_schema(p, options->unsealed, e));
+    p->shortcut = find_shortcut(p);
     TRY(plantable_fill(p, options->tables, e));
+    TRY(check_rows(p, e));
     *out = p;
     p = NULL;
     return DONE;

@@ -12,14 +12,21 @@
 
 #include "agent/restore/lsnspan.h"
 #include "agent/restore/restore.h"
+#include "agent/restore/versions.h"
 #include "proto/action.h"
 #include "proto/base/digest.h"
 #include "store/chain.h"
 
 #define TIER_BIT(tier) (1u << (tier))
 
+struct stages;
+struct rowmap;
+
 struct plan_table {
-    const Pgstrand__Table *message; /* of the base's SCHEMA section */
+    const Pgstrand__Table *message; /* as it is at the target */
+    const Pgstrand__Table *base;    /* as it is in the base; NULL: made later */
+    struct rowmap *base_map;        /* base rows into the first stage's columns */
+    struct stages *stages;          /* its history in the fold (stages.h) */
     bool comes;                     /* its rows are restored; else it stays or becomes empty */
     bool has_digest;                /* base_digest is known */
     struct table_digest base_digest;
@@ -30,10 +37,15 @@ struct plan {
     const struct chain *chain;
     size_t base;     /* number of the FULL */
     size_t shortcut; /* number of the DIFFERENTIAL that is read for the links between; 0: none */
-    Pgstrand__Schema *schema;
-    const char *log; /* folder whose tail goes on behind the chain; NULL: none */
-    unsigned tiers;  /* that come */
-    lsn base_lsn;    /* the latest of all table bases */
+    Pgstrand__Schema *base_schema;
+    struct versions versions; /* of the schema behind the base */
+    Pgstrand__Schema *schema; /* in force at the target; borrowed from one of the two */
+    uint64_t schema_seq;      /* DDL behind it has no version yet */
+    bool followed;            /* DDL is recorded: changes of the schema are known, not guessed */
+    uint64_t between;         /* the target lay between changes that share a version; 0: it did not */
+    const char *log;          /* folder whose tail goes on behind the chain; NULL: none */
+    unsigned tiers;           /* that come */
+    lsn base_lsn;             /* the latest of all table bases */
     struct lsnspans spans;
     struct lsnspan base_span; /* where LSNs can be compared with those of the bases */
     struct plan_table *table;
@@ -55,7 +67,8 @@ struct plan_options {
     const char *log;
     const struct restore_target *target;
     unsigned tiers;
-    const char *tables; /* glob list; NULL: all */
+    const char *tables;                 /* glob list; NULL: all */
+    const struct versionbook *unsealed; /* versions that only the catalogue has; NULL: none */
 };
 
 MUST_CHECK status plan_make(const struct plan_options *options, struct plan **out, err *e);

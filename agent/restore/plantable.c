@@ -15,8 +15,34 @@ struct plan_table *plantable_find(const struct plan *p, const uuid *id)
     return NULL;
 }
 
-/* Is the table a multiset? As relation_is_keyed has it, from what was sealed. */
-static bool is_keyed(const Pgstrand__Table *t)
+struct plan_table *plantable_by_oid(const struct plan *p, uint32_t oid)
+{
+    for (size_t i = 0; i < p->count; i++)
+        if (p->table[i].message->oid == oid)
+            return &p->table[i];
+    return NULL;
+}
+
+bool plantable_comes(const struct plan *p, uint32_t oid)
+{
+    const struct plan_table *t = plantable_by_oid(p, oid);
+    return t != NULL && t->comes;
+}
+
+uint16_t plantable_attnum(const Pgstrand__Table *t, size_t column)
+{
+    return (uint16_t)(t->column[column]->has_attnum ? t->column[column]->attnum : column + 1);
+}
+
+const Pgstrand__Column *plantable_column(const Pgstrand__Table *t, uint16_t attnum)
+{
+    for (size_t i = 0; i < t->n_column; i++)
+        if (plantable_attnum(t, i) == attnum)
+            return t->column[i];
+    return NULL;
+}
+
+bool plantable_is_keyed(const Pgstrand__Table *t)
 {
     bool keyed = false;
     for (size_t i = 0; i < t->n_column; i++)
@@ -28,7 +54,7 @@ void plantable_shape(const struct plan_table *t, const char *label, uint16_t *ke
 {
     const Pgstrand__Table *m = t->message;
     *out = (struct fold_shape){.label = label, .columns = (uint16_t)m->n_column, .key = key};
-    for (uint16_t i = 0; is_keyed(m) && i < m->n_column; i++)
+    for (uint16_t i = 0; plantable_is_keyed(m) && i < m->n_column; i++)
         if (m->column[i]->key)
             key[out->key_count++] = i;
 }
@@ -56,7 +82,7 @@ bool plantable_fits(const struct plan_table *t, const struct relation *r, char *
             return differs(what, size, "column %s is %s now", a->name, b->name);
         if (a->type != b->type || a->typmod != b->typmod)
             return differs(what, size, "column %s has another type", a->name);
-        if (is_keyed(m) && a->key != b->key)
+        if (plantable_is_keyed(m) && a->key != b->key)
             return differs(what, size, "column %s %s the key", a->name, b->key ? "joined" : "left");
     }
     if (m->n_column < r->column_count)
@@ -73,7 +99,7 @@ static void take_digests(struct plan *p, const Pgstrand__SectionIndex *index)
         for (size_t k = 0; k < p->count; k++) {
             struct plan_table *t = &p->table[k];
             struct table_digest sealed;
-            if (t->message->number != d->table || d->digest.len != SHA256_LEN)
+            if (t->base == NULL || t->base->number != d->table || d->digest.len != SHA256_LEN)
                 continue;
             table_digest_load(&sealed, d->digest.data, d->rows);
             table_digest_merge(&t->base_digest, &sealed);
@@ -95,6 +121,12 @@ static status read_digests(struct plan *p, err *e)
     return DONE;
 }
 
+/* The same table in the base: all its versions have one OID. */
+static const Pgstrand__Table *base_of(const struct plan *p, const Pgstrand__Table *m)
+{
+    return p->schema == p->base_schema ? m : versions_table(p->base_schema, m->oid);
+}
+
 status plantable_fill(struct plan *p, const char *globs, err *e)
 {
     size_t any = 0;
@@ -107,11 +139,13 @@ status plantable_fill(struct plan *p, const char *globs, err *e)
             return err_set(e, ERR_STORAGE, "%s: table %s.%s is described wrongly; run pgstrand verify",
                            p->chain->link[p->base].name, m->schema, m->name);
         bool named = globs == NULL || glob_list_match(globs, m->schema, m->name);
-        p->table[p->count++] =
-            (struct plan_table){.message = m, .comes = named && (p->tiers & TIER_BIT(m->tier)) != 0};
+        p->table[p->count++] = (struct plan_table){
+            .message = m, .base = base_of(p, m), .comes = named && (p->tiers & TIER_BIT(m->tier)) != 0};
         any += named;
     }
     if (globs != NULL && any == 0)
-        return err_set(e, ERR_VALIDATION, "no table of the base matches %s", globs);
+        return err_set(e, ERR_VALIDATION, "no table matches %s", globs);
+    for (size_t i = 0; i < p->count; i++)
+        p->table[i].has_digest = p->table[i].base == NULL; /* no rows */
     return read_digests(p, e);
 }

@@ -163,8 +163,14 @@ static status report_target(struct job *job, err *e)
     const Pgstrand__SnapshotHeader *h = p->chain->link[plan_last_link(p, p->seq)].commit->header;
     job->out->seq = p->seq;
     job->out->actions = p->actions;
-    job->out->rounded = target->kind == TARGET_SEQ && target->seq != p->seq;
-    if (job->out->rounded)
+    job->out->rounded = p->between != 0 || (target->kind == TARGET_SEQ && target->seq != p->seq);
+    if (p->between != 0)
+        TRY(job_warn(
+            job, e,
+            "the target lies between changes of the schema that were made too quickly one after the other "
+            "to know what it was between them: rounded down to the commit before the first, seq %" PRIu64,
+            p->seq));
+    else if (job->out->rounded)
         TRY(job_warn(job, e,
                      "seq %" PRIu64 " lies inside a transaction: rounded down to the commit before it, seq "
                      "%" PRIu64,
@@ -188,7 +194,8 @@ static status check_break(void *context, struct bytes key, const ProtobufCMessag
     const struct plan *p = ((const struct breaks *)context)->plan;
     const Pgstrand__SchemaBreak *b = (const Pgstrand__SchemaBreak *)(const void *)record;
     (void)key;
-    if (plan_is_before(p, b->seq, b->lsn, p->base_lsn) || b->seq > p->seq)
+    /* DDL is looked at in the log */
+    if (plan_is_before(p, b->seq, b->lsn, p->base_lsn) || b->seq > p->seq || b->ddl)
         return DONE;
     return gather_schema_changed(p, b->seq, b->seq, b->what, e);
 }
@@ -305,7 +312,8 @@ status restore_run(struct datadir *d, const struct restore_request *request, con
     TRY(place_find(d, request, &place, e));
     TRY(check_dataset(d, &place, e));
     TRY(choose_tiers(&place, request, &tiers, e));
-    const struct plan_options options = {place.chain, place.log, &request->target, tiers, request->tables};
+    const struct plan_options options = {place.chain, place.log,       &request->target,
+                                         tiers,       request->tables, &place.unsealed};
     TRY(plan_make(&options, &plan, e));
     TRY(rolemap_apply(plan->schema, request->role, request->role_count, e));
     const struct fold_options memory = fold_options_of(d, request);

@@ -72,11 +72,16 @@ struct place {
     const char *before; /* NULL: any */
 };
 static const struct place places[] = {
-    {"ALTER ", "TO", "OWNER"},           {"ALTER DEFAULT PRIVILEGES ", "ROLE", "FOR"},
-    {"ALTER DEFAULT PRIVILEGES ", "TO", NULL}, {"ALTER DEFAULT PRIVILEGES ", "FROM", NULL},
-    {"GRANT ", "TO", NULL},              {"GRANT ", "BY", "GRANTED"},
-    {"REVOKE ", "FROM", NULL},           {"REVOKE ", "BY", "GRANTED"},
-    {"CREATE POLICY ", "TO", NULL},      {"SET SESSION AUTHORIZATION ", "AUTHORIZATION", "SESSION"},
+    {"ALTER ", "TO", "OWNER"},
+    {"ALTER DEFAULT PRIVILEGES ", "ROLE", "FOR"},
+    {"ALTER DEFAULT PRIVILEGES ", "TO", NULL},
+    {"ALTER DEFAULT PRIVILEGES ", "FROM", NULL},
+    {"GRANT ", "TO", NULL},
+    {"GRANT ", "BY", "GRANTED"},
+    {"REVOKE ", "FROM", NULL},
+    {"REVOKE ", "BY", "GRANTED"},
+    {"CREATE POLICY ", "TO", NULL},
+    {"SET SESSION AUTHORIZATION ", "AUTHORIZATION", "SESSION"},
 };
 
 static bool expects(struct bytes statement, struct bytes word, struct bytes before)

@@ -1,5 +1,8 @@
 #include "agent/seal/seal.h"
 
+#include <stdio.h>
+
+#include "agent/seal/schemaversion.h"
 #include "agent/seal/sealrun.h"
 
 /* Sealing actions needs the log alone; without the database only the sequences are missing, and the parent's
@@ -20,6 +23,26 @@ static status connect(struct sealrun *run, err *e)
         return DONE;
     }
     return table_list_read(run->conn, run->d->config->tiers, &run->tables, e);
+}
+
+#define VERSION_PATIENCE_MS 3000 /* how long sealing waits for the log to have the DDL of a dump */
+
+/* Actions behind DDL are worth more with the schema they were made under. Not a condition for sealing them:
+ * the next snapshot can bring it. */
+static void take_version(struct sealrun *run)
+{
+    err why = ERR_INIT;
+    enum schemaversion_outcome outcome;
+    char line[ERR_TEXT + 64];
+    const struct seal_request *request = run->request;
+    if (run->conn == NULL || request->type == PGSTRAND__SNAPSHOT_TYPE__FULL || run->log == NULL)
+        return;
+    const char *conninfo = request->conninfo == NULL ? run->d->config->conninfo : request->conninfo;
+    if (schemaversion_take(run->d, conninfo, VERSION_PATIENCE_MS, &outcome, &why).ok)
+        return;
+    (void)snprintf(line, sizeof line, "the schema as it is now will come with a later snapshot: %s",
+                   why.message);
+    run->progress->say(run->progress->context, line);
 }
 
 /* Before the agent's first start there is no log, and so nothing new; a FULL waits for the log and cannot do
@@ -56,6 +79,9 @@ status seal_snapshot(struct datadir *d, const struct seal_request *request, cons
         return err_set(e, ERR_VALIDATION, "there is no base to seal after: run pgstrand init");
     TRY(open_log(&run, &state, e));
     TRY(connect(&run, e));
+    take_version(&run);
+    if (run.log != NULL)
+        TRY(logreader_state(run.log, &state, e));
     if (request->type == PGSTRAND__SNAPSHOT_TYPE__FULL)
         return sealfull_run(&run, out, e);
     if (request->type == PGSTRAND__SNAPSHOT_TYPE__DIFFERENTIAL)

@@ -20,8 +20,24 @@ static status find_range(struct sealrun *run, uint64_t last_seq, struct seal_ran
     return DONE;
 }
 
+/* Those that belong to this snapshot or to one before it: a version is dumped some time after its DDL. */
+static status unsealed_versions(const struct sealrun *run, uint64_t last_seq, struct versionbook *out, err *e)
+{
+    size_t kept = 0;
+    TRY(versionbook_load(run->d, out, e));
+    for (size_t i = 0; i < out->count; i++) {
+        Pgstrand__SchemaVersionRecord *r = out->record[i];
+        if (!r->sealed && versionbook_seq(r->version) <= last_seq)
+            out->record[kept++] = r;
+        else
+            pbmem_free(&r->base);
+    }
+    out->count = kept;
+    return DONE;
+}
+
 static status write_sections(struct sealrun *run, struct snapwriter *writer, const struct seal_range *range,
-                             err *e)
+                             const struct versionbook *versions, err *e)
 {
     OWNED(framecoder) struct framecoder *coder = NULL;
     OWNED(sealactions) struct sealactions *actions = NULL;
@@ -29,7 +45,7 @@ static status write_sections(struct sealrun *run, struct snapwriter *writer, con
     const struct sealactions_relations relations = sealactions_of_log(run->log);
     TRY(sealactions_new(writer, coder, &relations, &actions, e));
     TRY(sealactions_copy(actions, run->log, range->first_seq, range->last_seq, e));
-    TRY(sealschema_relations(writer, coder, actions, run->chain, e));
+    TRY(sealschema_relations(writer, coder, actions, run->chain, versions, e));
     if (run->conn != NULL)
         TRY(sealschema_sequences(writer, coder, run->conn, run->tables, e));
     return DONE;
@@ -46,6 +62,7 @@ status sealincremental_run(struct sealrun *run, uint64_t last_seq, struct seal_r
     struct seal_range range;
     struct sealheader header;
     OWNED(snapwriter) struct snapwriter *writer = NULL;
+    OWNED(versionbook) struct versionbook versions = {0};
     if (request.type != PGSTRAND__SNAPSHOT_TYPE__INCREMENTAL) {
         /* On the way to a FULL or DIFFERENTIAL: the name is that one's. */
         request.type = PGSTRAND__SNAPSHOT_TYPE__INCREMENTAL;
@@ -56,6 +73,8 @@ status sealincremental_run(struct sealrun *run, uint64_t last_seq, struct seal_r
     TRY(find_range(run, last_seq, &range, e));
     TRY(sealheader_fill(run->d, &request, run->chain, &range, version, &header, e));
     TRY(sealrun_open(run, &header.message, &writer, e));
-    TRY(write_sections(run, writer, &range, e));
-    return sealrun_publish(run, writer, out, e);
+    TRY(unsealed_versions(run, last_seq, &versions, e));
+    TRY(write_sections(run, writer, &range, &versions, e));
+    TRY(sealrun_publish(run, writer, out, e));
+    return versionbook_sealed(run->d, &versions, e);
 }

@@ -12,12 +12,29 @@ status sealschema_section(struct snapwriter *writer, struct framecoder *coder, P
     return snapsection_frame(section, coder, 0, 0, 0, buf_view(&packed), e);
 }
 
-status sealschema_relations(struct snapwriter *writer, struct framecoder *coder, struct sealactions *actions,
-                            const struct chain *chain, err *e)
+/* Pointers to the versions, for packing; borrowed from the book. */
+static status lend_versions(const struct versionbook *book, Pgstrand__SchemaVersion ***out, err *e)
 {
+    *out = calloc(book->count + 1, sizeof **out);
+    if (*out == NULL)
+        return err_no_memory(e);
+    for (size_t i = 0; i < book->count; i++)
+        (*out)[i] = book->record[i]->version;
+    return DONE;
+}
+
+status sealschema_relations(struct snapwriter *writer, struct framecoder *coder, struct sealactions *actions,
+                            const struct chain *chain, const struct versionbook *versions, err *e)
+{
+    OWNED(memory) Pgstrand__SchemaVersion **lent = NULL;
     Pgstrand__Schema schema = PGSTRAND__SCHEMA__INIT;
     const struct chain_link *base = sealheader_base(chain);
     TRY(sealactions_named(actions, &schema.relation, &schema.n_relation, e));
+    if (versions != NULL) {
+        TRY(lend_versions(versions, &lent, e));
+        schema.version = lent;
+        schema.n_version = versions->count;
+    }
     if (base != NULL) {
         schema.has_schema_snapshot = true;
         schema.schema_snapshot = base->commit->header->snapshot;

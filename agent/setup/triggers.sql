@@ -305,7 +305,8 @@ BEGIN
     IF persistence IS DISTINCT FROM 't' THEN
         PERFORM pgstrand.note(tg_event, tg_tag, jsonb_build_array(jsonb_build_object(
             'class', 'pg_class'::regclass::oid::bigint, 'oid', rel::bigint, 'type', 'table',
-            'identity', rel::regclass::text, 'reason', pg_event_trigger_table_rewrite_reason())));
+            'identity', rel::regclass::text, 'reason', pg_event_trigger_table_rewrite_reason(),
+            'empty', pg_relation_size(rel) = 0)));
     END IF;
 END;
 $$;

@@ -319,7 +319,7 @@ waits_for_room() {
     (sql "$DB" 'BEGIN; SELECT txid_current(); SELECT pg_sleep(25)' >/dev/null 2>&1) 3>&- &
     holder=$!
     sleep 0.5
-    shop 'CREATE TABLE made (id int PRIMARY KEY); INSERT INTO made VALUES (1)'
+    shop 'ALTER TABLE item ADD rewritten timestamptz DEFAULT clock_timestamp()'
     waits() {
         [ "$(shop "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'CREATE_REPLICATION_SLOT%' AND state = 'active'")" -eq 1 ]
     }
@@ -343,7 +343,7 @@ waits_for_room() {
     shop 'CREATE TABLE item (id int PRIMARY KEY); INSERT INTO item VALUES (1)'
     init
     agent_start "$DATA"
-    shop 'ALTER TABLE item ADD note text'
+    shop 'ALTER TABLE item ADD rewritten timestamptz DEFAULT clock_timestamp()'
     broken() {
         pgstrand status --data "$DATA" --json | jq -e '.problems | any(contains("schema changed"))'
     }

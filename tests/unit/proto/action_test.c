@@ -34,6 +34,8 @@ static void to_pb(const struct action *a, bool with_index, Pgstrand__Action *pb)
     pb->prefix = a->prefix.len == 0 ? NULL : strndup((const char *)a->prefix.data, a->prefix.len);
     pb->has_content = a->content.len > 0;
     pb->content = pb_bytes(a->content);
+    pb->has_mark = a->mark != 0;
+    pb->mark = a->mark;
     pb->has_index = with_index;
     pb->index = a->index;
 }
@@ -58,6 +60,7 @@ static void assert_same_action(const struct action *a, const struct action *b)
     assert_int_equal(a->flags, b->flags);
     assert_true(bytes_equal(a->prefix, b->prefix));
     assert_true(bytes_equal(a->content, b->content));
+    assert_true(a->mark == b->mark);
 }
 
 struct memory {
@@ -75,6 +78,7 @@ static struct action random_action(uint64_t *state, struct memory *m)
     a.flags = (uint32_t)sample_wide(state);
     a.prefix = sample_bytes(state, m->field[2], FIELD_MAX);
     a.content = sample_bytes(state, m->field[3], FIELD_MAX);
+    a.mark = sample_wide(state);
     a.index = sample_wide(state);
     buf_reset(&m->truncated);
     for (uint64_t i = sample_random(state) % 5; i > 0; i--)

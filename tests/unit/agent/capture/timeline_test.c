@@ -16,8 +16,16 @@ static void where_a_timeline_was_left(void **state)
 static void what_does_not_descend_from_it(void **state)
 {
     (void)state;
-    static const char *const texts[] = {"", "\n", "3\t0/1\tother\n", "1", "1\n", "1\tno LSN\tx\n", "10/5000060\n",
-                                        "one\t0/5000060\n", "1\t/\n", "1\t0/5000060"};
+    static const char *const texts[] = {"",
+                                        "\n",
+                                        "3\t0/1\tother\n",
+                                        "1",
+                                        "1\n",
+                                        "1\tno LSN\tx\n",
+                                        "10/5000060\n",
+                                        "one\t0/5000060\n",
+                                        "1\t/\n",
+                                        "1\t0/5000060"};
     for (size_t i = 0; i + 1 < sizeof texts / sizeof texts[0]; i++)
         assert_false(timeline_left_after(texts[i], 1, 1));
     assert_true(timeline_left_after(texts[9], 1, 1)); /* the last line may lack its end */

@@ -47,6 +47,27 @@ static void ddl_is_answered_when_it_is_quiet(void **state)
     assert_int_equal(schedule_due(&s, now + 1000000, 7, 0), DUE_NOTHING);
 }
 
+static void a_version_comes_before_anything_else(void **state)
+{
+    (void)state;
+    struct schedule s = {.actions = 1};
+    schedule_changed(&s, 1000);
+    assert_int_equal(schedule_due(&s, 1000 + SCHEDULE_VERSION_QUIET_MS - 1, 5, 0), DUE_INCREMENTAL);
+    assert_int_equal(schedule_due(&s, 1000 + SCHEDULE_VERSION_QUIET_MS, 5, 0), DUE_VERSION);
+    /* One that cannot be taken now does not stand in the way of sealing. */
+    schedule_versioned(&s, 2000, false);
+    assert_int_equal(schedule_due(&s, 2001, 5, 0), DUE_INCREMENTAL);
+    assert_int_equal(schedule_due(&s, 2000 + SCHEDULE_RETRY_MIN_MS, 5, 0), DUE_VERSION);
+    schedule_versioned(&s, 5000, true);
+    assert_int_equal(schedule_due(&s, 1000000, 0, 0), DUE_NOTHING);
+    /* DDL that never pauses does not put it off for ever. */
+    for (int64_t now = 0; now < SCHEDULE_VERSION_QUIET_MAX_MS; now += 100) {
+        assert_int_equal(schedule_due(&s, now, 0, 0), DUE_NOTHING);
+        schedule_changed(&s, now);
+    }
+    assert_int_equal(schedule_due(&s, SCHEDULE_VERSION_QUIET_MAX_MS, 0, 0), DUE_VERSION);
+}
+
 static void failures_wait_longer_each_time(void **state)
 {
     (void)state;
@@ -75,6 +96,7 @@ int main(void)
         cmocka_unit_test(each_limit_is_enough),
         cmocka_unit_test(zero_means_never),
         cmocka_unit_test(ddl_is_answered_when_it_is_quiet),
+        cmocka_unit_test(a_version_comes_before_anything_else),
         cmocka_unit_test(failures_wait_longer_each_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,8 +13,8 @@ static const struct fold_shape multiset = {.label = "m", .columns = 2};
 /* What the known rows become when the changes are made: by key the value, or how many there are of it. */
 struct model {
     const struct fold_shape *shape;
-    int value[KEYS];             /* keyed: -1: no such row */
-    int copies[KEYS][COPIES];    /* multiset: rows "key\tvalue" */
+    int value[KEYS];          /* keyed: -1: no such row */
+    int copies[KEYS][COPIES]; /* multiset: rows "key\tvalue" */
     unsigned told[3];
 };
 
@@ -64,7 +64,8 @@ static void keyed_rows(void **state)
         unsigned differ = 0;
         err e = ERR_INIT;
         /* in the later rounds the memory is so small that there are many parts */
-        assert_done(rowdiff_new(&keyed, s.dir, 1 << 20, round < 3 ? 0 : (uint64_t)(round - 2) << 23, &r, &e), &e);
+        assert_done(rowdiff_new(&keyed, s.dir, 1 << 20, round < 3 ? 0 : (uint64_t)(round - 2) << 23, &r, &e),
+                    &e);
         for (int key = 0; key < KEYS; key++) {
             m.value[key] = round == 0 ? -1 : rand() % 5 - 1;
             found[key] = round == 1 ? -1 : round == 2 ? m.value[key] : rand() % 5 - 1;

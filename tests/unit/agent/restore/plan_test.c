@@ -236,7 +236,7 @@ static status run(struct world *w, const struct restore_target *target, unsigned
     chain_free(w->chain);
     w->chain = NULL;
     assert_done(chain_load(w->place.dir, &w->chain, e), e);
-    const struct plan_options wanted = {w->chain, NULL, target, tiers, tables};
+    const struct plan_options wanted = {w->chain, NULL, target, tiers, tables, NULL};
     TRY(plan_make(&wanted, plan, e));
     TRY(fold_new(&options, &fold, e));
     TRY(gather_run(*plan, fold, &progress_silent, e));

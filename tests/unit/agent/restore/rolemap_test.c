@@ -15,21 +15,25 @@ static void test_places(void **state)
 {
     (void)state;
     assert_maps("ALTER TABLE public.old OWNER TO old;", "ALTER TABLE public.old OWNER TO \"new\";");
-    assert_maps("ALTER TABLE public.t OWNER TO \"Odd \"\"one\";", "ALTER TABLE public.t OWNER TO \"even one\";");
+    assert_maps("ALTER TABLE public.t OWNER TO \"Odd \"\"one\";",
+                "ALTER TABLE public.t OWNER TO \"even one\";");
     assert_maps("GRANT SELECT(old) ON TABLE public.old TO old WITH GRANT OPTION;",
                 "GRANT SELECT(old) ON TABLE public.old TO \"new\" WITH GRANT OPTION;");
     assert_maps("REVOKE ALL ON SCHEMA old FROM old;", "REVOKE ALL ON SCHEMA old FROM \"new\";");
     assert_maps("ALTER DEFAULT PRIVILEGES FOR ROLE old IN SCHEMA old GRANT ALL ON TABLES TO old;",
                 "ALTER DEFAULT PRIVILEGES FOR ROLE \"new\" IN SCHEMA old GRANT ALL ON TABLES TO \"new\";");
     assert_maps("SET SESSION AUTHORIZATION old;", "SET SESSION AUTHORIZATION \"new\";");
-    assert_maps("CREATE POLICY old ON public.old FOR SELECT TO other, old, PUBLIC USING ((old = 'TO old'::text));",
-                "CREATE POLICY old ON public.old FOR SELECT TO other, \"new\", PUBLIC USING ((old = 'TO old'::text));");
+    assert_maps(
+        "CREATE POLICY old ON public.old FOR SELECT TO other, old, PUBLIC USING ((old = 'TO old'::text));",
+        "CREATE POLICY old ON public.old FOR SELECT TO other, \"new\", PUBLIC USING ((old = 'TO "
+        "old'::text));");
 }
 
 static void test_all_else_stays(void **state)
 {
     static const char *const same[] = {
-        "CREATE FUNCTION public.f() RETURNS text LANGUAGE sql AS $$ GRANT x TO old; SELECT 'OWNER TO old' $$;",
+        "CREATE FUNCTION public.f() RETURNS text LANGUAGE sql AS $$ GRANT x TO old; SELECT 'OWNER TO old' "
+        "$$;",
         "ALTER TABLE public.t ALTER COLUMN c SET DEFAULT 'OWNER TO old'::text;",
         "ALTER TABLE old RENAME TO old;",
         "GRANT old ON TABLE old.old TO older;",

@@ -45,7 +45,7 @@ static void reads(const struct shop *s, const struct restore_target *target, uin
     OWNED(plan) struct plan *p = NULL;
     OWNED(buf) struct buf got = {0};
     assert_done(chain_load(s->d->chain, &chain, &e), &e);
-    const struct plan_options options = {chain, NULL, target, ~0u, NULL};
+    const struct plan_options options = {chain, NULL, target, ~0u, NULL, NULL};
     assert_done(plan_make(&options, &p, &e), &e);
     p->seq = seq;
     for (size_t i = 0; i < chain->count; i++)

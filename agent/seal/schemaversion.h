@@ -1,0 +1,24 @@
+/*
+ * schemaversion: takes a version of the schema after it changed: a dump with its place in the log, kept in
+ * the catalogue until it is sealed.
+ *
+ * Threads: any one; opens its own connection and log reader, takes its own datadir.
+ */
+#ifndef PGSTRAND_SCHEMAVERSION_H
+#define PGSTRAND_SCHEMAVERSION_H
+
+#include "agent/datadir.h"
+
+enum schemaversion_outcome {
+    SCHEMAVERSION_CURRENT,   /* the newest version is what the database has */
+    SCHEMAVERSION_TAKEN,     /* a new one was kept */
+    SCHEMAVERSION_LATER,     /* the log does not have all its DDL yet: try again */
+    SCHEMAVERSION_IMPOSSIBLE /* nothing records DDL here, or the chain does not say where it began: only a
+                                FULL tells the schema */
+};
+
+/* ERR_TIMEOUT: DDL goes on without a pause. `patience_ms`: how long to wait for the log. */
+MUST_CHECK status schemaversion_take(struct datadir *d, const char *conninfo, int patience_ms,
+                                     enum schemaversion_outcome *out, err *e);
+
+#endif

@@ -1,0 +1,168 @@
+# Restores across changes of the schema, against a real cluster: DDL and rows of all kinds, the source's schema and rows kept at
+# each step, every step rebuilt and compared; without a FULL where the change can be followed.
+
+bats_require_minimum_version 1.5.0
+
+load_libs() {
+    load ../lib/cluster
+    load ../lib/pgstrand
+}
+
+schema_of() {
+    "$PG_DUMP" -s -N pgstrand --no-publications -d "$(conninfo "$1")" |
+        grep -v -e '^--' -e restrict -e '^$' -e 'EVENT TRIGGER pgstrand_' -e 'EXECUTE FUNCTION pgstrand' >"$2"
+}
+
+# How many versions of the schema the agent has kept.
+versions() {
+    agent_log "$DATA" | grep -c 'the changed schema is kept' || true
+}
+
+more_versions() {
+    [ "$(versions)" -gt "$1" ]
+}
+
+# The source as it is now, under the seq that the log then stands at.
+keep_state() {
+    local seq
+    seq=$(pgstrand wait --data "$DATA" --timeout 60)
+    mkdir -p "$HARNESS/at/$seq"
+    schema_of shop "$HARNESS/at/$seq/schema"
+    dump_tables "$(conninfo shop)" "$HARNESS/at/$seq/rows"
+    echo "$seq" >>"$HARNESS/seqs"
+}
+
+# DDL, then rows under it, then the next step: each step's schema gets a version of its own.
+step() {
+    local before
+    before=$(versions)
+    sql shop "$1" >/dev/null
+    wait_for 30 more_versions "$before"
+    keep_state
+    [ $# -lt 2 ] || sql shop "$2" >/dev/null
+}
+
+restore() {
+    pgstrand restore --data "$DATA" --target "$(conninfo "$target")" "$@"
+}
+
+# Rebuilds one seq and compares.
+check() {
+    local seq=$1
+    shift
+    database_drop "$target"
+    database_new "$target"
+    restore --to-seq "$seq" "$@" >/dev/null || complain "restore to seq $seq" || return 1
+    schema_of "$target" "$HARNESS/schema.got"
+    diff -u "$HARNESS/at/$seq/schema" "$HARNESS/schema.got" >"$HARNESS/schema.diff" ||
+        complain "the schema at seq $seq differs:" "$(head -n 40 "$HARNESS/schema.diff")" || return 1
+    dump_tables "$(conninfo "$target")" "$HARNESS/got"
+    assert_same_dumps "$HARNESS/at/$seq/rows" "$HARNESS/got" || complain "seq $seq"
+}
+
+fulls() {
+    pgstrand snapshots --data "$DATA" --json | jq '[.[] | select(.type == "full")] | length'
+}
+
+setup_file() {
+    load_libs
+    harness_begin
+    export DATA=$HARNESS/data target=back
+    cluster_new one
+    database_new shop
+    sql shop "
+        CREATE SCHEMA old;
+        CREATE TABLE item (id int PRIMARY KEY, name text, price numeric(10,2), body text);
+        ALTER TABLE item ALTER body SET STORAGE EXTERNAL;
+        INSERT INTO item SELECT i, 'n' || i, i, repeat(md5(i::text), 200) FROM generate_series(1, 30) i;
+        CREATE TABLE loose (word text, n int);
+        INSERT INTO loose SELECT 'same', i % 3 FROM generate_series(1, 12) i;
+        CREATE TABLE code (code varchar(10) PRIMARY KEY, what text);
+        INSERT INTO code SELECT 'c' || i, 'w' FROM generate_series(1, 9) i;
+        CREATE TABLE old.gone (id int PRIMARY KEY);
+        INSERT INTO old.gone VALUES (1), (2);
+        CREATE TABLE parts (id int, day date, PRIMARY KEY (id, day)) PARTITION BY RANGE (day);
+        CREATE TABLE parts_a PARTITION OF parts FOR VALUES FROM ('2020-01-01') TO ('2021-01-01');
+        INSERT INTO parts SELECT i, '2020-03-01'::date + i FROM generate_series(1, 20) i;
+        CREATE TABLE top (id int PRIMARY KEY, v text);
+        CREATE TABLE below () INHERITS (top);
+        INSERT INTO top VALUES (1, 'top'); INSERT INTO below VALUES (2, 'below');
+        CREATE TYPE mood AS ENUM ('sad', 'happy');
+        CREATE TABLE felt (id int PRIMARY KEY, m mood);
+        INSERT INTO felt VALUES (1, 'sad'), (2, 'happy')"
+    printf '[seal]\ninterval = 0\nactions = 0\nbytes = 0\n' >"$HARNESS/start.conf"
+    pgstrand init --data "$DATA" --source "$(conninfo shop)" --config "$HARNESS/start.conf" >"$HARNESS/init.out"
+    agent_start "$DATA"
+    keep_state
+    # columns: added with and without a constant default, under rows that keep their large values; dropped, renamed
+    step "ALTER TABLE item ADD note text DEFAULT 'it''s \"new\", {so} it\\is', ADD tags int[] DEFAULT '{1,2}', ADD nothing date" \
+        "UPDATE item SET price = price + 1 WHERE id % 3 = 0; UPDATE item SET id = id + 100 WHERE id % 7 = 0;
+         INSERT INTO item VALUES (50, 'fifty', 5, 'b', 'own note', '{3}', '2024-01-01'); DELETE FROM item WHERE id = 4"
+    step "ALTER TABLE item DROP name; ALTER TABLE item RENAME price TO cost; UPDATE item SET cost = 0 WHERE id = 5" \
+        "UPDATE item SET note = 'touched' WHERE id % 5 = 0"
+    # the same name again, as another column
+    step "BEGIN; ALTER TABLE item DROP nothing; INSERT INTO item VALUES (51, 1, 'x', 'y', NULL); ALTER TABLE item ADD nothing date; COMMIT" \
+        "UPDATE item SET nothing = '2025-05-05' WHERE id = 51; UPDATE item SET cost = 3 WHERE id = 6"
+    pgstrand seal --data "$DATA" >/dev/null
+    # names: table, schema; a type whose text stays
+    step "ALTER TABLE item RENAME TO article; ALTER SCHEMA old RENAME TO older; ALTER TABLE code ALTER code TYPE text, ALTER what TYPE varchar" \
+        "INSERT INTO article (id, cost) VALUES (60, 6); INSERT INTO older.gone VALUES (3); INSERT INTO code VALUES ('longer than before', 'x')"
+    # tables made and dropped, the rows of CREATE TABLE AS before their DDL; a name used again
+    step "CREATE TABLE made AS SELECT id, cost FROM article WHERE id < 9; DROP TABLE older.gone; SELECT 1 AS one, 'x'::text AS x INTO into_one" \
+        "INSERT INTO made VALUES (1000, 1); INSERT INTO into_one VALUES (2, 'y')"
+    step "DROP TABLE into_one; CREATE TABLE into_one (x int PRIMARY KEY, one text); INSERT INTO into_one VALUES (5, 'other')" \
+        "INSERT INTO into_one VALUES (6, 'more')"
+    # keys: one for a table that had none, another one, the one before dropped with its column
+    step "ALTER TABLE made ADD PRIMARY KEY (id); DELETE FROM loose WHERE n = 1; ALTER TABLE loose ADD extra int DEFAULT 4" \
+        "UPDATE made SET cost = 77 WHERE id = 2; DELETE FROM made WHERE id = 3; UPDATE loose SET n = 9 WHERE n = 2; INSERT INTO loose VALUES ('w', 1, 2)"
+    step "ALTER TABLE code ADD number int; UPDATE code SET number = right(code, 1)::int WHERE code LIKE 'c_'; UPDATE code SET number = 99 WHERE number IS NULL;
+          ALTER TABLE code DROP CONSTRAINT code_pkey, ADD PRIMARY KEY (number)" \
+        "UPDATE code SET what = 'again' WHERE number < 5; DELETE FROM code WHERE number = 6; UPDATE code SET number = 66 WHERE number = 7"
+    step "ALTER TABLE code DROP code" "UPDATE code SET what = 'last' WHERE number = 66; INSERT INTO code VALUES ('new', 100)"
+    # partitions and children
+    step "ALTER TABLE parts ADD word text DEFAULT 'p'; CREATE TABLE parts_b PARTITION OF parts FOR VALUES FROM ('2021-01-01') TO ('2022-01-01');
+          INSERT INTO parts VALUES (1, '2021-02-02', 'b'); ALTER TABLE top ADD w int DEFAULT 5" \
+        "UPDATE parts SET day = day + 330 WHERE id < 5; INSERT INTO below VALUES (3, 'b', 6); UPDATE top SET v = v || '!'"
+    step "ALTER TABLE parts DETACH PARTITION parts_a; CREATE TABLE parts_c (id int NOT NULL, day date NOT NULL, word text, PRIMARY KEY (id, day)); INSERT INTO parts_c VALUES (9, '2022-05-05', 'c');
+          ALTER TABLE parts ATTACH PARTITION parts_c FOR VALUES FROM ('2022-01-01') TO ('2023-01-01')" \
+        "INSERT INTO parts VALUES (10, '2022-06-06', 'd'); UPDATE parts_a SET word = 'alone' WHERE id = 8"
+    pgstrand seal --data "$DATA" >/dev/null
+    # what is no table; TRUNCATE; a label added
+    step "CREATE VIEW cheap AS SELECT * FROM article WHERE cost < 9; CREATE INDEX ON article (cost); CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1';
+          ALTER TYPE mood ADD VALUE 'so so' BEFORE 'happy'; CREATE DOMAIN small AS int CHECK (VALUE < 10); TRUNCATE loose; INSERT INTO loose VALUES ('t', 1, 1)" \
+        "INSERT INTO felt VALUES (3, 'so so'); UPDATE felt SET m = 'so so' WHERE id = 1"
+    keep_state
+    pgstrand vault add --data "$DATA" shelf "file://$HARNESS/shelf" >/dev/null
+    pgstrand seal --data "$DATA" --type differential >/dev/null
+    pgstrand ship --data "$DATA" shelf >/dev/null
+}
+
+teardown_file() {
+    load_libs
+    harness_end
+}
+
+setup() {
+    load_libs
+}
+
+@test "every step of the schema is restored, rows and schema, from the own chain" {
+    [ "$(fulls)" -eq 1 ]
+    while read -r seq; do
+        check "$seq"
+    done <"$HARNESS/seqs"
+    check "$(tail -n 1 "$HARNESS/seqs")" --jobs 2
+}
+
+@test "and from a vault, by several jobs, over a DIFFERENTIAL and before it" {
+    local from=(--from "file://$HARNESS/shelf" --as same)
+    check "$(tail -n 1 "$HARNESS/seqs")" "${from[@]}" --jobs 2
+    check "$(sed -n 6p "$HARNESS/seqs")" "${from[@]}"
+    check "$(sed -n 9p "$HARNESS/seqs")" "${from[@]}"
+}
+
+@test "a restore in little memory gives the same" {
+    cp "$DATA/pgstrand.conf" "$HARNESS/conf.safe"
+    printf '\n[restore]\nmemory = 16MiB\n' >"$HARNESS/little.conf"
+    check "$(sed -n 10p "$HARNESS/seqs")" --config "$HARNESS/little.conf"
+}
