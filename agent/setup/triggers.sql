@@ -28,30 +28,39 @@ CREATE TABLE IF NOT EXISTS pgstrand.rule (
     PRIMARY KEY (schema, relation, "column")
 );
 
+-- The functions are PL/pgSQL where they could be SQL: a session then plans each query once, not at every call.
 CREATE OR REPLACE FUNCTION pgstrand.note(event text, tag text, objects jsonb) RETURNS void
-LANGUAGE sql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
+BEGIN
     INSERT INTO pgstrand.ddl (txid, lsn, event, tag, objects)
     VALUES (txid_current(), pg_current_wal_insert_lsn(), $1, $2, coalesce($3, '[]')::text);
+END;
 $$;
 
 -- Columns by attribute number, with the value that rows have that are older than an ADD COLUMN.
 CREATE OR REPLACE FUNCTION pgstrand.columns_of(relation oid) RETURNS jsonb
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT jsonb_agg(jsonb_build_object(
+BEGIN
+    RETURN (SELECT jsonb_agg(jsonb_build_object(
                'n', attnum, 'name', attname, 'type', atttypid::bigint, 'typmod', atttypmod,
                'typname', format_type(atttypid, atttypmod), 'notnull', attnotnull,
                'generated', attgenerated, 'identity', attidentity, 'missing', attmissingval::text) ORDER BY attnum)
-    FROM pg_attribute WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped;
+    FROM pg_attribute WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped);
+END;
 $$;
 
 -- What is worth knowing of one object beside its identity. `stale`: the application's transaction sees the catalogue
 -- as it was when it began, so what was read here may be older than the change; the agent reads it again.
 CREATE OR REPLACE FUNCTION pgstrand.details(class oid, object oid, kind text) RETURNS jsonb
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT CASE
+BEGIN
+    IF $1 <> 'pg_class'::regclass AND $1 <> 'pg_type'::regclass THEN
+        RETURN NULL;
+    END IF;
+    RETURN CASE
         WHEN $1 = 'pg_class'::regclass AND $3 IN ('table', 'table column', 'foreign table', 'composite type') THEN
             (SELECT jsonb_build_object('kind', relkind, 'persistence', relpersistence, 'replident', relreplident,
                                        'rowtype', reltype::bigint, 'columns', pgstrand.columns_of($2))
@@ -63,14 +72,20 @@ AS $$
                             FROM pg_enum e WHERE enumtypid = $2)) FROM pg_type WHERE oid = $2)
         END || CASE WHEN current_setting('transaction_isolation') <> 'read committed'
                THEN '{"stale": true}'::jsonb ELSE '{}'::jsonb END;
+END;
 $$;
 
 -- What a change of these relations reaches although the event names only them: children, partitions, tables of a
 -- composite type. pg_partition_tree sees the newest catalogue in every isolation level, the SELECTs do not.
 CREATE OR REPLACE FUNCTION pgstrand.below(relations oid[]) RETURNS oid[]
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    WITH RECURSIVE below(rel) AS (
+BEGIN
+    IF current_setting('transaction_isolation') = 'read committed'
+       AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = ANY (relations) AND (c.relhassubclass OR c.relkind = 'c')) THEN
+        RETURN NULL;
+    END IF;
+    RETURN (WITH RECURSIVE below(rel) AS (
         SELECT unnest(relations)
         UNION SELECT t.oid FROM pg_class c JOIN pg_class t ON t.reloftype = c.reltype
               WHERE c.oid = ANY (relations) AND c.relkind = 'c'
@@ -78,7 +93,8 @@ AS $$
     SELECT array_agg(rel) FROM (
         SELECT rel FROM below
         UNION SELECT p.relid::oid FROM unnest(relations) r, pg_partition_tree(r) p WHERE pg_get_partkeydef(r) IS NOT NULL
-        EXCEPT SELECT unnest(relations)) found;
+        EXCEPT SELECT unnest(relations)) found);
+END;
 $$;
 
 CREATE OR REPLACE FUNCTION pgstrand.below_details(relations oid[]) RETURNS jsonb
@@ -94,11 +110,13 @@ $$;
 -- Has this transaction the lock that ALTER TABLE ... REPLICA IDENTITY needs? A lock that the application did not ask
 -- for must not be taken in its name: it would keep others waiting until it commits.
 CREATE OR REPLACE FUNCTION pgstrand.locked(relations oid[]) RETURNS oid[]
-LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT array_agg(DISTINCT l.relation) FROM pg_locks l
+BEGIN
+    RETURN (SELECT array_agg(DISTINCT l.relation) FROM pg_locks l
     WHERE l.pid = pg_backend_pid() AND l.granted AND l.mode = 'AccessExclusiveLock' AND l.relation = ANY (relations)
-      AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database());
+      AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()));
+END;
 $$;
 
 -- ALTER TABLE ... REPLICA IDENTITY, and the record of it. When it cannot be done now (pending trigger events), the
@@ -124,10 +142,12 @@ $$;
 
 -- Does this index tell rows apart in the stream? Generated columns are not sent.
 CREATE OR REPLACE FUNCTION pgstrand.tells(index oid) RETURNS boolean
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT NOT EXISTS (SELECT FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
+BEGIN
+    RETURN NOT EXISTS (SELECT FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
                        WHERE i.indexrelid = $1 AND a.attgenerated <> '');
+END;
 $$;
 
 -- Does a tier rule look at one of its columns? Then the stream must carry whole old rows, key or not.
