@@ -35,6 +35,7 @@ static const struct {
     [CATALOG_BREAK] = {&pgstrand__schema_break__descriptor, "a schema break in the catalogue"},
     [CATALOG_HEAL] = {&pgstrand__heal_record__descriptor, "a healing in the catalogue"},
     [CATALOG_SCHEMA] = {&pgstrand__schema_version_record__descriptor, "a schema version in the catalogue"},
+    [CATALOG_QUARANTINE] = {&pgstrand__quarantine_record__descriptor, "a row in the quarantine"},
 };
 
 /* ---- opening ---- */

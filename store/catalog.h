@@ -33,6 +33,7 @@ enum catalog_kind {
     CATALOG_BREAK,      /* key: seq 8 bytes big-endian: SchemaBreak */
     CATALOG_HEAL,       /* one; key empty: HealRecord */
     CATALOG_SCHEMA,     /* key: seq from which on it is in force, 8 bytes big-endian: SchemaVersionRecord */
+    CATALOG_QUARANTINE, /* key: UUID: QuarantineRecord */
     CATALOG_KINDS
 };
 

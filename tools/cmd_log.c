@@ -1,6 +1,7 @@
 #include "agent/glob.h"
 #include "store/io.h"
 #include "tools/actionview.h"
+#include "tools/failedlog.h"
 #include "tools/interrupt.h"
 #include "tools/jsonout.h"
 #include "tools/options.h"
@@ -102,12 +103,14 @@ status cmd_log(struct cli *cli, err *e)
 {
     struct filter f = {0};
     const char *entity = NULL;
+    bool failed = false;
     const struct option_spec specs[] = {
         {"from-seq", OPTION_NUMBER, &f.from, "N", "begin here (default: the oldest in the log)"},
         {"to-seq", OPTION_NUMBER, &f.to, "N", "end here"},
         {"table", OPTION_TEXT, &f.table, "T", "only these tables: names or globs, with or without schema"},
         {"entity", OPTION_TEXT, &entity, "UUID", "only this row"},
         {"xid", OPTION_NUMBER, &f.xid, "X", "only this transaction"},
+        {"failed", OPTION_FLAG, &failed, NULL, "instead: rows that restores with --on-error skip left out"},
     };
     OWNED(datadir) struct datadir *d = NULL;
     OWNED(logreader) struct logreader *log = NULL;
@@ -121,6 +124,8 @@ status cmd_log(struct cli *cli, err *e)
     if (entity != NULL)
         TRY(uuid_parse(entity, &f.entity, e));
     TRY(cli_open(cli, &d, e));
+    if (failed)
+        return failedlog_print(cli, d, f.table, e);
     TRY(is_empty(d->log, &empty, e));
     if (empty) {
         report_note(cli, "nothing was captured yet: start pgstrand-agent");

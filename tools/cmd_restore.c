@@ -87,12 +87,6 @@ static status parse_tiers(const char *list, unsigned *out, err *e)
     return *out != 0 ? DONE : err_set(e, ERR_USAGE, "--tiers wants a list such as business,audit");
 }
 
-/* What the contract names and this version does not have is said in so many words. */
-static status refuse_missing(const char *option, const char *value, err *e)
-{
-    return err_set(e, ERR_USAGE, "%s %s is not in this version: leave it out", option, value);
-}
-
 /* What the target has and the chain has otherwise: "keep", or the word for taking the chain's. */
 static status parse_choice(const char *option, const char *word, const char *take, enum merge_choice *out,
                            err *e)
@@ -127,8 +121,7 @@ static status parse_modes(const struct restore_options *o, struct restore_reques
     TRY(options_choice("--as", o->as, roles, 3, &role, e));
     TRY(options_choice("--on-error", o->on_error, on_error, 2, &error, e));
     TRY(options_choice("--orphans", o->orphans, orphans, 3, &orphan, e));
-    if (error == 1)
-        return refuse_missing("--on-error", "skip", e);
+    r->skip = error == 1;
     r->orphans = orphan == 0 ? ORPHANS_REFUSE : orphan == 1 ? ORPHANS_REPORT : ORPHANS_DELETE;
     r->mode = mode == 0 ? RESTORE_FRESH : mode == 1 ? RESTORE_REPLACE : RESTORE_MERGE;
     r->as = role == 0 ? RESTORE_AS_AUTO : role == 1 ? RESTORE_AS_SAME : RESTORE_AS_OTHER;
@@ -226,7 +219,7 @@ static status record_proof(struct datadir *d, const struct restore_request *r,
     bool proven =
         !r->dry_run && result->table_count > 0 && r->tables == NULL && r->tiers == 0 && result->same_device;
     for (size_t i = 0; i < result->table_count; i++)
-        proven = proven && result->table[i].proven;
+        proven = proven && result->table[i].proven && result->table[i].failed == 0;
     return proven ? snapview_mark_verified(d->catalog, &result->snapshot, result->seq, e) : DONE;
 }
 
@@ -327,7 +320,8 @@ status cmd_restore(struct cli *cli, err *e)
          "1 (default): one transaction; more: a new database, then names swap"},
         {"memory", OPTION_TEXT, &o.memory, "SIZE",
          "what changes may take before they go to disk (default: restore.memory, 128 MiB)"},
-        {"on-error", OPTION_TEXT, &o.on_error, "WHAT", "stop"},
+        {"on-error", OPTION_TEXT, &o.on_error, "WHAT",
+         "stop (default), or skip: rows that the target refuses are left out and kept (log --failed)"},
         {"orphans", OPTION_TEXT, &o.orphans, "WHAT",
          "rows whose foreign key leads to no row: refuse (default), report or delete"},
         {"newer", OPTION_TEXT, &o.newer, "WHAT",

@@ -77,6 +77,7 @@ static json_t *table_json(const struct restored_table *t, const struct restore_r
     jsonout_set(&o, "proven", json_boolean(t->proven));
     jsonout_set(&o, "base_rows", jsonout_count(t->base_rows));
     jsonout_set(&o, "actions", jsonout_count(t->actions));
+    jsonout_set(&o, "failed", jsonout_count(t->failed));
     if (t->compared)
         set_changes(&o, &t->changes);
     return o;

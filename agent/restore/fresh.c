@@ -6,6 +6,7 @@
 #include "agent/restore/replayed.h"
 #include "agent/restore/schemasql.h"
 #include "agent/restore/setsequences.h"
+#include "agent/restore/skip.h"
 #include "agent/restore/targetdb.h"
 
 status fresh_check(const struct plan *p, struct pgconn *c, err *e)
@@ -49,6 +50,6 @@ status fresh_run(struct job *job, struct pgconn *c, err *e)
         targetdb_rollback(c);
         return FAILED;
     }
-    TRY(pgconn_exec(c, "COMMIT", e));
+    TRY(skip_commit(job, c, e));
     return analyze_tables(job, e);
 }

@@ -1,5 +1,14 @@
 #include "agent/restore/job.h"
 
+void job_fini(struct job *job)
+{
+    for (size_t i = 0; i < job->left_out_count; i++)
+        free(job->left_out[i].line);
+    free(job->left_out);
+    job->left_out = NULL;
+    job->left_out_count = 0;
+}
+
 static status append(char ***list, size_t *count, char *line, err *e)
 {
     char **grown = line == NULL ? NULL : realloc(*list, (*count + 1) * sizeof *grown);

@@ -11,8 +11,17 @@
 struct table_proof {
     struct table_digest expected; /* made while its rows were loaded */
     bool proven;
-    bool compared; /* with what the target held before */
+    uint64_t failed; /* rows that were left out */
+    bool compared;   /* with what the target held before */
     struct row_changes changes;
+};
+
+/* A row that the target refused. */
+struct skipped_row {
+    uuid id; /* in the quarantine */
+    const Pgstrand__Table *table;
+    char *line; /* COPY text */
+    err why;
 };
 
 struct job {
@@ -24,7 +33,11 @@ struct job {
     struct table_proof *proof; /* by the plan's tables */
     struct restore_result *out;
     bool same_device;
+    struct skipped_row *left_out;
+    size_t left_out_count;
 };
+void job_fini(struct job *job);
+OWN_VALUE(job, job_fini);
 
 /* One line for the report; also said at once. */
 MUST_CHECK status job_warn(struct job *job, err *e, const char *format, ...)

@@ -4,6 +4,7 @@
 
 #include "agent/pg/tables.h"
 #include "agent/restore/baserows.h"
+#include "agent/restore/skip.h"
 #include "agent/restore/stages.h"
 
 #define SEND_PIECE ((size_t)65536) /* bytes given to libpq at once: it would copy larger ones whole */
@@ -190,7 +191,7 @@ status loadtable_prove(struct job *job, struct pgconn *c, size_t i, err *e)
 /* At once, while the pages are still in memory. */
 static status load_and_prove(struct job *job, struct pgconn *c, size_t i, err *e)
 {
-    TRY(loadtable_load(job, c, i, e));
+    TRY(job->request->skip ? skip_load(job, c, i, e) : loadtable_load(job, c, i, e));
     return loadtable_prove(job, c, i, e);
 }
 

@@ -12,6 +12,7 @@
 #include "agent/restore/replayed.h"
 #include "agent/restore/rowdiff.h"
 #include "agent/restore/setsequences.h"
+#include "agent/restore/skip.h"
 #include "agent/restore/touches.h"
 #include "agent/restore/verdict.h"
 
@@ -169,7 +170,7 @@ static status apply(struct merge *m, err *e)
     for (size_t i = 0; i < m->count; i++) {
         const Pgstrand__Table *t = m->stage[i].message;
         m->job->progress->step(m->job->progress->context, "merge", i, m->count);
-        if (!verdict_apply(&m->stage[i], m->job->request, m->c, e).ok)
+        if (!verdict_apply(&m->stage[i], m->job, m->c, e).ok)
             return err_wrap(e, "nothing was changed: merging %s.%s", t->schema, t->name);
     }
     return DONE;
@@ -308,6 +309,6 @@ status merge_run(struct job *job, struct pgconn *c, err *e)
     }
     if (job->request->dry_run)
         return pgconn_exec(c, "ROLLBACK", e);
-    TRY(pgconn_exec(c, "COMMIT", e));
+    TRY(skip_commit(job, c, e));
     return all > 0 ? analyze_tables(job, e) : DONE;
 }

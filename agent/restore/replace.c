@@ -7,6 +7,7 @@
 #include "agent/restore/orphans.h"
 #include "agent/restore/replayed.h"
 #include "agent/restore/setsequences.h"
+#include "agent/restore/skip.h"
 #include "agent/restore/targetdb.h"
 
 #define FIRST_USER_OID 16384u /* FirstNormalObjectId: types below are the same everywhere */
@@ -192,6 +193,6 @@ status replace_run(struct job *job, struct pgconn *c, err *e)
         targetdb_rollback(c);
         return FAILED;
     }
-    TRY(pgconn_exec(c, "COMMIT", e));
+    TRY(skip_commit(job, c, e));
     return analyze_tables(job, e);
 }

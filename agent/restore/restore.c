@@ -116,6 +116,7 @@ static status report_tables(struct job *job, err *e)
         to->proven = job->proof[i].proven;
         to->base_rows = from->base_digest.rows;
         to->actions = from->actions;
+        to->failed = job->proof[i].failed;
         to->compared = job->proof[i].compared;
         to->changes = job->proof[i].changes;
         out->rows += to->rows;
@@ -309,6 +310,9 @@ status restore_run(struct datadir *d, const struct restore_request *request, con
     *out = (struct restore_result){0};
     if (request->jobs > 1 && request->mode != RESTORE_FRESH)
         return err_set(e, ERR_USAGE, "several jobs can only restore into an empty database (--mode fresh)");
+    if (request->jobs > 1 && request->skip)
+        return err_set(e, ERR_USAGE,
+                       "several jobs cannot leave rows out: --on-error skip goes with --jobs 1");
     TRY(place_find(d, request, &place, e));
     TRY(check_dataset(d, &place, e));
     TRY(choose_tiers(&place, request, &tiers, e));
@@ -322,7 +326,7 @@ status restore_run(struct datadir *d, const struct restore_request *request, con
     OWNED(memory) struct table_proof *proof = calloc(plan->count + 1, sizeof *proof);
     if (proof == NULL)
         return err_no_memory(e);
-    struct job job = {d, request, progress, plan, fold, proof, out, place.same_device};
+    OWNED(job) struct job job = {d, request, progress, plan, fold, proof, out, place.same_device, NULL, 0};
     out->same_device = place.same_device;
     if (!place.same_device)
         TRY(job_warn(&job, e, "different device: rows of the device tier stay behind"));

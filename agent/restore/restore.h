@@ -50,6 +50,7 @@ struct restore_request {
     enum merge_choice newer;     /* merge: rows that changed on the target later than on the source */
     enum merge_choice conflicts; /* merge: rows of one key that both devices made */
     enum merge_choice deleted;   /* merge: rows that the source deleted; taken: deleted here as well */
+    bool skip;                   /* rows that the target refuses are left out and kept in the quarantine */
     bool again;                  /* merge: also what the target remembers as merged */
     unsigned tiers;              /* bits 1 << enum tier; 0: by device */
     const char *tables;          /* glob list; NULL: all */
@@ -83,7 +84,8 @@ struct restored_table {
     uint64_t base_rows; /* plan: rows in the base */
     uint64_t actions;   /* plan: actions folded */
 
-    bool compared; /* merge, and dry runs */
+    uint64_t failed; /* rows that were left out */
+    bool compared;   /* merge, and dry runs */
     struct row_changes changes;
 };
 

@@ -4,6 +4,7 @@
 
 #include "agent/restore/loadtable.h"
 #include "agent/restore/replayed.h"
+#include "agent/restore/skip.h"
 #include "agent/restore/touches.h"
 
 #define CONFLICTS_NAMED "5"
@@ -260,7 +261,14 @@ static void put_missing(struct buf *sql, const struct stage *s, const struct res
     buf_text(sql, "))");
 }
 
-static status delete_rows(const struct stage *s, const struct restore_request *r, struct pgconn *c, err *e)
+static void put_range(struct buf *sql, uint64_t from, uint64_t to)
+{
+    buf_printf(sql, " s.pgstrand_row BETWEEN %" PRIu64 " AND %" PRIu64, from, to);
+}
+
+/* from 0: all; else those of a range of staged rows. */
+static status delete_rows(const struct stage *s, const struct restore_request *r, struct pgconn *c,
+                          uint64_t from, uint64_t to, err *e)
 {
     OWNED(buf) struct buf sql = {0};
     buf_text(&sql, "DELETE FROM ");
@@ -271,11 +279,23 @@ static status delete_rows(const struct stage *s, const struct restore_request *r
     stage_key_match(&sql, s, "v", "t");
     buf_text(&sql, " AND ");
     put_acts(&sql, r);
+    if (from > 0) {
+        buf_text(&sql, " AND v.what = 'c' AND EXISTS (SELECT FROM ");
+        stage_name(&sql, s);
+        buf_text(&sql, " s WHERE ");
+        stage_same_key(&sql, s);
+        buf_text(&sql, " AND");
+        put_range(&sql, from, to);
+        buf_text(&sql, ")");
+    } else if (r->skip) {
+        buf_text(&sql, " AND v.what <> 'c'");
+    }
     TRY(buf_done(&sql, e));
     return pgconn_exec(c, buf_cstring(&sql), e);
 }
 
-static status insert_rows(const struct stage *s, const struct restore_request *r, struct pgconn *c, err *e)
+static status insert_rows(const struct stage *s, const struct restore_request *r, struct pgconn *c,
+                          uint64_t from, uint64_t to, err *e)
 {
     OWNED(buf) struct buf sql = {0};
     buf_text(&sql, "INSERT INTO ");
@@ -288,15 +308,38 @@ static status insert_rows(const struct stage *s, const struct restore_request *r
         put_missing_copies(&sql, s);
     else
         put_missing(&sql, s, r);
+    if (from > 0) {
+        buf_text(&sql, " AND");
+        put_range(&sql, from, to);
+    }
     TRY(buf_done(&sql, e));
     return pgconn_exec(c, buf_cstring(&sql), e);
 }
 
-status verdict_apply(const struct stage *s, const struct restore_request *choices, struct pgconn *c, err *e)
+struct bringing {
+    const struct stage *stage;
+    const struct restore_request *choices;
+};
+
+static status bring(void *context, struct pgconn *c, uint64_t from, uint64_t to, err *e)
 {
+    const struct bringing *b = context;
+    if (b->stage->key_count > 0)
+        TRY(delete_rows(b->stage, b->choices, c, from, to, e));
+    return insert_rows(b->stage, b->choices, c, from, to, e);
+}
+
+status verdict_apply(const struct stage *s, struct job *job, struct pgconn *c, err *e)
+{
+    OWNED(buf) struct buf name = {0};
+    struct bringing bringing = {s, job->request};
     if (s->key_count > 0)
-        TRY(delete_rows(s, choices, c, e));
-    return insert_rows(s, choices, c, e);
+        TRY(delete_rows(s, job->request, c, 0, 0, e));
+    if (!job->request->skip)
+        return insert_rows(s, job->request, c, 0, 0, e);
+    stage_name(&name, s);
+    const struct skip_rows rows = {s->table, buf_cstring(&name), s->rows, &bringing, bring};
+    return skip_bring(job, c, &rows, e);
 }
 
 /* ---- telling ---- */

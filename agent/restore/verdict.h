@@ -39,8 +39,7 @@ MUST_CHECK status verdict_count(const struct stage *s, const struct restore_requ
                                 struct pgconn *c, struct row_changes *out, err *e);
 
 /* Does it: deletes, then inserts, so that unique values may change places. */
-MUST_CHECK status verdict_apply(const struct stage *s, const struct restore_request *choices,
-                                struct pgconn *c, err *e);
+MUST_CHECK status verdict_apply(const struct stage *s, struct job *job, struct pgconn *c, err *e);
 
 /* Remembers the conflicts that were kept, and forgets those that are none any more. */
 MUST_CHECK status verdict_remember(const struct stage *s, const struct verdict_facts *f,

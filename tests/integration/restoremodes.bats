@@ -476,3 +476,33 @@ assert_changes() {
         FROM pg_database d WHERE datname = current_database()" 'i|de-AT'
     target_has 'SELECT count(*) FROM orders' 20
 }
+
+# ---- rows that the target refuses ----
+
+@test "idempotent-replay: --on-error skip leaves rows out and keeps them with their error, stop changes nothing" {
+    source_begin
+    pgstrand restore --data "$src" --target "$(conninfo "$target")" >/dev/null
+    sql "$target" "ALTER TABLE people ADD CHECK (note <> 'bad'); INSERT INTO people VALUES (60, 'taken@x')"
+    sql "$source" "INSERT INTO people SELECT i, i || '@x', CASE WHEN i % 20 = 0 THEN 'bad' ELSE 'good' END FROM generate_series(101, 140) i;
+        INSERT INTO people VALUES (61, 'taken@x', 'good'); UPDATE people SET email = '2@x' || id WHERE id = 3; UPDATE people SET note = 'bad' WHERE id = 4"
+    merge --quiet 2>"$HARNESS/said" && return 1
+    grep -q 'nothing was changed: merging public.people' "$HARNESS/said"
+    merge --on-error skip --json 2>"$HARNESS/said" >"$HARNESS/merged"
+    jq -e '[.tables[] | select(.table == "public.people") | .failed] == [4]' "$HARNESS/merged"
+    grep -q 'public.people: a row is left out' "$HARNESS/said"
+    target_has "SELECT count(*) FROM people WHERE id > 100" 38
+    target_has "SELECT string_agg(id || note, ',' ORDER BY id) FROM people WHERE id IN (3, 4, 60, 61)" '3old,4old'
+    pgstrand log --data "$src" --failed --json >"$HARNESS/failed"
+    [ "$(jq -s -c 'map(.row | split("\t")[0]) | sort' "$HARNESS/failed")" = '["120","140","4","61"]' ]
+    jq -s -e 'all(.retries == 0 and .table == "public.people" and (.sqlstate | startswith("23")))' "$HARNESS/failed"
+    pgstrand log --data "$src" --failed | grep -q 'FAILED public.people (61.*taken@x.*people_email_key.*retries: 0'
+
+    # Replace: the rest is proven.
+    sql "$target" 'DELETE FROM people WHERE id = 60; DELETE FROM pets; ALTER TABLE people ADD CHECK (length(note) < 4) NOT VALID'
+    pgstrand restore --data "$src" --target "$(conninfo "$target")" --mode replace --quiet 2>/dev/null && return 1
+    pgstrand restore --data "$src" --target "$(conninfo "$target")" --mode replace --on-error skip --orphans delete --json 2>/dev/null >"$HARNESS/replaced"
+    jq -e '.tables[] | select(.table == "public.people") | .proven and .failed == 42' "$HARNESS/replaced"
+    target_has 'SELECT count(*) FROM people' 9
+    expect_exit 2 'skip goes with --jobs 1' pgstrand restore --data "$src" --target "$(conninfo "$target")" --on-error skip --jobs 2
+    source_end
+}
