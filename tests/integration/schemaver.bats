@@ -166,3 +166,19 @@ setup() {
     printf '\n[restore]\nmemory = 16MiB\n' >"$HARNESS/little.conf"
     check "$(sed -n 10p "$HARNESS/seqs")" --config "$HARNESS/little.conf"
 }
+
+@test "killed between DDL and its dump: the next start keeps the version" {
+    local before seq
+    before=$(versions)
+    sql shop "ALTER TABLE felt ADD later int DEFAULT 8" >/dev/null
+    pgstrand wait --data "$DATA" --timeout 60 >/dev/null
+    agent_kill9 "$DATA"
+    [ "$(versions)" -eq "$before" ] # else the kill came too late to show anything
+    agent_start "$DATA"
+    wait_for 30 more_versions "$before"
+    sql shop "INSERT INTO felt VALUES (4, 'sad', 9)" >/dev/null
+    keep_state
+    seq=$(tail -n 1 "$HARNESS/seqs")
+    check "$seq"
+    [ "$(sql "$target" "SELECT string_agg(later::text, ',' ORDER BY id) FROM felt")" = 8,8,8,9 ]
+}
