@@ -7,7 +7,6 @@ setup_file() {
     harness_begin
     cluster_new one logical_decoding_work_mem=64kB
     oracle_begin shop "$HARNESS/data"
-    sed -i 's/^memory = .*/memory = 16 MiB/' "$ORACLE_DATA/pgstrand.conf" # a restore shall spill
     export ORACLE_DB ORACLE_DATA ORACLE_FILES
 }
 
@@ -23,12 +22,20 @@ setup() {
     load ../lib/crashpoints
 }
 
-@test "the agent killed before each crash point: the log is what was committed" {
-    crash_sweep kill 1 1 crash_agent
+@test "the agent killed before each crash point: the log is what was committed (1 of 2)" {
+    crash_sweep kill 2 1 crash_agent
 }
 
-@test "the agent killed after each crash point: the log is what was committed" {
-    crash_sweep killafter 1 1 crash_agent
+@test "the agent killed before each crash point: the log is what was committed (2 of 2)" {
+    crash_sweep kill 2 2 crash_agent
+}
+
+@test "the agent killed after each crash point: the log is what was committed (1 of 2)" {
+    crash_sweep killafter 2 1 crash_agent
+}
+
+@test "the agent killed after each crash point: the log is what was committed (2 of 2)" {
+    crash_sweep killafter 2 2 crash_agent
 }
 
 @test "init killed at each crash point: the next run finishes, with one slot and one snapshot" {
@@ -69,13 +76,4 @@ setup() {
     crash_sweep kill 2 1 crash_full
     crash_sweep killafter 2 2 crash_full
     agent_stop "$ORACLE_DATA"
-}
-
-@test "a restore that spills killed at crash points: the target is as it was, or whole" {
-    agent_start "$ORACLE_DATA"
-    sql shop "INSERT INTO acct SELECT g, md5(g::text), g, NULL FROM generate_series(1000000, 1060000) g; UPDATE acct SET balance = 1 WHERE id >= 1000000"
-    pgstrand wait --data "$ORACLE_DATA" --timeout 120 >/dev/null
-    agent_stop "$ORACLE_DATA"
-    crash_sweep kill 29 1 crash_restore
-    crash_sweep killafter 29 15 crash_restore
 }
