@@ -4,6 +4,7 @@
 
 #include "agent/pg/tables.h"
 #include "agent/restore/baserows.h"
+#include "agent/restore/loadform.h"
 #include "agent/restore/skip.h"
 #include "agent/restore/stages.h"
 
@@ -24,27 +25,68 @@ void loadtable_columns(struct buf *out, const Pgstrand__Table *t)
         buf_text(out, ")");
 }
 
-static status send(void *context, struct bytes lines, err *e)
+/* Rows on their way into one COPY. */
+struct sending {
+    struct pgconn *c;
+    struct loadform form;
+    struct buf out, scratch; /* binary rows that were not sent yet; for loadform's rows */
+};
+
+static void sending_fini(struct sending *s)
 {
-    struct pgconn *c = context;
-    while (lines.len > 0) {
-        size_t piece = lines.len < SEND_PIECE ? lines.len : SEND_PIECE;
-        TRY(pgconn_copy_data(c, bytes_of(lines.data, piece), e));
-        lines.data += piece;
-        lines.len -= piece;
+    loadform_fini(&s->form);
+    buf_fini(&s->out);
+    buf_fini(&s->scratch);
+}
+OWN_VALUE(sending, sending_fini);
+
+static status send_pieces(struct pgconn *c, struct bytes data, err *e)
+{
+    while (data.len > 0) {
+        size_t piece = data.len < SEND_PIECE ? data.len : SEND_PIECE;
+        TRY(pgconn_copy_data(c, bytes_of(data.data, piece), e));
+        data.data += piece;
+        data.len -= piece;
     }
     return DONE;
 }
 
-static status emit(struct job *job, struct pgconn *c, size_t i, err *e)
+static status flush(struct sending *s, err *e)
 {
-    const struct fold_sink sink = {c, send};
+    TRY(buf_done(&s->out, e));
+    TRY(send_pieces(s->c, buf_view(&s->out), e));
+    buf_reset(&s->out);
+    return DONE;
+}
+
+static status send(void *context, struct bytes lines, err *e)
+{
+    struct sending *s = context;
+    if (s->form.column == NULL)
+        return send_pieces(s->c, lines, e);
+    const uint8_t *at = lines.data, *end = lines.data + lines.len;
+    while (at < end) {
+        const uint8_t *stop = memchr(at, '\n', (size_t)(end - at));
+        if (stop == NULL)
+            return err_set(e, ERR_STORAGE, "rows end in the middle of a line; run pgstrand verify");
+        TRY(copybinary_line(&s->out, s->form.column, s->form.columns, bytes_of(at, (size_t)(stop - at)),
+                            &s->scratch, e));
+        if (s->out.len >= SEND_PIECE)
+            TRY(flush(s, e));
+        at = stop + 1;
+    }
+    return DONE;
+}
+
+static status emit(struct job *job, struct sending *s, size_t i, err *e)
+{
+    const struct fold_sink sink = {s, send};
     return stages_emit(job->plan, job->fold, &job->plan->table[i], job->d->spool, &sink,
                        &job->proof[i].expected, e);
 }
 
 /* Base rows as they are. */
-static status pass(struct job *job, struct pgconn *c, size_t i, unsigned part, unsigned parts, err *e)
+static status pass(struct job *job, struct sending *s, size_t i, unsigned part, unsigned parts, err *e)
 {
     OWNED(baserows) struct baserows *rows = NULL;
     TRY(baserows_open_part(job->plan, &job->plan->table[i], part, parts, &rows, e));
@@ -55,27 +97,44 @@ static status pass(struct job *job, struct pgconn *c, size_t i, unsigned part, u
         TRY(source.next(source.context, &lines, &end, e));
         if (end)
             return DONE;
-        TRY(send(c, lines, e));
+        TRY(send(s, lines, e));
     }
 }
 
-/* Into the table itself, or another one of its columns. parts 0: through the fold. */
+/* parts 0: through the fold. */
+static status send_rows(struct job *job, struct sending *s, size_t i, unsigned part, unsigned parts, err *e)
+{
+    bool binary = s->form.column != NULL;
+    if (binary)
+        copybinary_begin(&s->out);
+    TRY(parts == 0 ? emit(job, s, i, e) : pass(job, s, i, part, parts, e));
+    if (binary)
+        copybinary_end(&s->out);
+    return flush(s, e);
+}
+
+/* Into the table itself, or another one of its columns (always as text). */
 static status copy_in(struct job *job, struct pgconn *c, size_t i, const char *into, unsigned part,
                       unsigned parts, err *e)
 {
-    const Pgstrand__Table *t = job->plan->table[i].message;
+    const struct plan_table *from = &job->plan->table[i];
+    OWNED(sending) struct sending s = {.c = c};
     OWNED(buf) struct buf sql = {0};
     uint64_t loaded = 0;
+    /* Behind a change of the schema a value may still be in the text of its former type, which the server may
+     * read and we may not. */
+    if (into == NULL && job->plan->schema == job->plan->base_schema)
+        TRY(loadform_choose(c, from->message, from->base_digest.rows + from->actions, &s.form, e));
     buf_text(&sql, "COPY ");
     if (into != NULL)
         buf_text(&sql, into);
     else
-        loadtable_name(&sql, t);
-    loadtable_columns(&sql, t);
-    buf_text(&sql, " FROM STDIN");
+        loadtable_name(&sql, from->message);
+    loadtable_columns(&sql, from->message);
+    buf_text(&sql, s.form.column != NULL ? " FROM STDIN (FORMAT binary)" : " FROM STDIN");
     TRY(buf_done(&sql, e));
     TRY(pgconn_copy_in(c, buf_cstring(&sql), e));
-    if (!(parts == 0 ? emit(job, c, i, e) : pass(job, c, i, part, parts, e)).ok) {
+    if (!send_rows(job, &s, i, part, parts, e).ok) {
         pgconn_copy_fail(c, "pgstrand: the restore failed");
         return FAILED;
     }

@@ -19,7 +19,11 @@ if [ "$quick" = --quick ]; then
     echo
     "$here/capture/size.sh" --transactions 20000 --rows 100000 || failed=1
     echo
-    "$here/base.sh" --runs 3 --scale 3 || failed=1
+    "$here/restore/base.sh" --runs 3 --scale 3 || failed=1
+    "$here/restore/load.sh" --runs 3 --scale 3 || failed=1
+    "$here/restore/changes.sh" --runs 1 --rows 20000 || failed=1
+    "$here/restore/seal.sh" --runs 1 --actions 300000 || failed=1
+    "$here/restore/memory.sh" --limit 64 --memory 32MiB --rows 40000 --times 24 || failed=1
     echo
     "$here/memory.sh" --rows 400000 || failed=1
 else
@@ -27,8 +31,10 @@ else
         "$here/capture/$script.sh" || failed=1
         echo
     done
-    "$here/base.sh" || failed=1
-    echo
+    for script in base load changes seal memory; do
+        "$here/restore/$script.sh" || failed=1
+        echo
+    done
     "$here/memory.sh" || failed=1
 fi
 exit "$failed"

@@ -269,6 +269,46 @@ nth_seq() {
     database_drop large
 }
 
+@test "common types are loaded in binary form, whatever their values" {
+    local mine=$HARNESS/typed at logged
+    logged=$(cluster_folder)/log
+    database_new typed
+    sql typed "
+        CREATE TYPE mood AS ENUM ('fine', 'a, \"b\"');
+        CREATE DOMAIN percent AS numeric(5,2) CHECK (VALUE <= 100);
+        CREATE TABLE typed (id int PRIMARY KEY, yes bool, small smallint, big bigint, f4 real, f8 double precision, n numeric,
+            part percent, t text, v varchar(40), c char(9), j json, jb jsonb, bytes bytea, u uuid, d date, ts timestamp,
+            tz timestamptz(3), feeling mood, one \"char\"[] GENERATED ALWAYS AS ('{x}') STORED);
+        INSERT INTO typed SELECT i, i % 3 = 0, i - 1500, (random() - 0.5) * 1.8e19, (random() - 0.5) * 10 ^ (i % 60 - 30),
+            (random() - 0.5) * 10 ^ (i % 600 - 300), round(((random() - 0.5) * 10 ^ (i % 40 - 20))::numeric, i % 30),
+            random() * 100, CASE i % 4 WHEN 0 THEN E'tab\\tline\\nback\\\\slash\\r\\b' WHEN 1 THEN '\\N' ELSE 'näher 🙂' END,
+            repeat('ü', i % 40), 'pad', '{\"a\": [1, 2]}', jsonb_build_object('k', i, 'b', E'\\\\'),
+            decode(md5(i::text), 'hex'), gen_random_uuid(), date '4714-11-24 BC' + i * 1900, timestamp '4714-11-24 BC' +
+            i * interval '90 days 5 hours 0.000001 second', timestamptz '0001-01-01 BC' + i * interval '1 year 1 millisecond',
+            CASE i % 2 WHEN 0 THEN 'fine' ELSE 'a, \"b\"' END::mood FROM generate_series(1, 3000) i;
+        INSERT INTO typed (id) VALUES (0);
+        INSERT INTO typed (id, f4, f8, n, d, ts, tz, bytes, t) VALUES
+            (-1, 'NaN', 'NaN', 'NaN', 'infinity', 'infinity', 'infinity', '', ''),
+            (-2, '-Infinity', 'Infinity', '-0.0000', '-infinity', '-infinity', '-infinity', '\\x00', 'x'),
+            (-3, '-0', '-0', '1e-500', '5874897-12-31', '294276-12-31 23:59:59.999999', '294276-12-31', NULL, NULL),
+            (-4, '1e-45', '5e-324', '1e1000', '2000-02-29', '1999-12-31 23:59:59.999999', '1999-12-31 23:59:59.999', NULL, NULL),
+            (-5, '3.4028235e38', '1.7976931348623157e308', '-99999999.99990000', '0001-01-01', '0001-12-31 BC', '0044-03-15 BC',
+             NULL, NULL)"
+    pgstrand init --data "$mine" --source "$(conninfo typed)" --yes --no-wal-limit >/dev/null
+    agent_start "$mine"
+    sql typed "UPDATE typed SET n = n * 3 + 0.001, ts = ts + interval '1 second' WHERE id % 5 = 1; DELETE FROM typed WHERE id % 7 = 1"
+    at=$(pgstrand wait --data "$mine" --timeout 60)
+    agent_stop "$mine"
+    cluster_set log_statement all
+    pgstrand restore --data "$mine" --target "$(conninfo "$target")" --to-seq "$at" --json >"$HARNESS/typed.json"
+    sql postgres 'ALTER SYSTEM RESET log_statement' && sql postgres 'SELECT pg_reload_conf()' >/dev/null
+    assert_same_tables "$(conninfo typed)" "$(conninfo "$target")" public.typed
+    jq -e '[.tables[].proven] | all' "$HARNESS/typed.json"
+    grep -q 'COPY "public"."typed" .* FROM STDIN (FORMAT binary)' "$logged"
+    pgstrand uninstall --data "$mine" --yes >/dev/null
+    database_drop typed
+}
+
 @test "business vault on another device: no device rows, a new identity of the same dataset" {
     local other=$HARNESS/other.$BATS_TEST_NUMBER
     pgstrand restore --data "$other" --target "$(conninfo "$target")" --from "file://$HARNESS/shelf" --json >"$HARNESS/other.json"

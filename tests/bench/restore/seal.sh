@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Sealing: actions a second at zstd level 3, everything counted (reading the log, encoding, compressing, signing, fsync, reading
+# back), of rows of 100 bytes.
+#
+#   tests/bench/restore/seal.sh [--runs N] [--actions N]       default 1000000 actions
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/lib.bash"
+options_of seal.sh "runs=3 actions=1000000" "$@"
+
+bench_begin max_wal_size=16GB
+database_new shop
+# 100 bytes of text a row: a key, words, a random part that does not compress.
+sql shop 'CREATE TABLE line (id bigint PRIMARY KEY, kind int, note text, tag uuid)'
+data=$HARNESS/data
+install "$data" shop >/dev/null 2>&1
+agent_start "$data"
+rates=() spent=()
+for ((i = 0; i < runs; i++)); do
+    sql shop "INSERT INTO line SELECT n, n % 100, 'a line of an order of the shop, number ' || lpad(n::text, 12, '0'), gen_random_uuid()
+        FROM generate_series($((i * actions + 1)), $(((i + 1) * actions))) n"
+    pgstrand wait --data "$data" --timeout 120 >/dev/null
+    sync
+    cost pgstrand seal --data "$data" --no-progress
+    spent+=("$wall")
+    rates+=("$(awk -v n="$actions" -v s="$wall" 'BEGIN { printf "%.0f", n / s / 1000 }')")
+done
+agent_stop "$data"
+bytes=$(sql shop "SELECT round(avg(octet_length(line::text)) - 5) FROM line")
+
+table_head "sealing $actions actions of $bytes bytes" "needed" "sealed"
+row "thousand actions a second" 500 "$(median "${rates[@]}")" 1.00 k
+echo "<!-- seconds ${spent[*]} -->"
+exit "$bench_failed"
