@@ -3,9 +3,9 @@
 #include <time.h>
 
 #include "agent/config_setting.h"
-#include "agent/restore/place.h"
+#include "agent/restore/load/rolemap.h"
+#include "agent/restore/plan/place.h"
 #include "agent/restore/restore.h"
-#include "agent/restore/rolemap.h"
 #include "store/io.h"
 #include "tools/chains.h"
 #include "tools/options.h"

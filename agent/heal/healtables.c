@@ -5,7 +5,7 @@
 #include "agent/base/tablemsg.h"
 #include "agent/heal/tablediff.h"
 #include "agent/pg/schema.h"
-#include "agent/restore/plantable.h"
+#include "agent/restore/plan/plantable.h"
 #include "agent/tablebook.h"
 
 __attribute__((format(printf, 2, 3))) static void broken(struct heal_result *out, const char *format, ...)

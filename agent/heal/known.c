@@ -3,7 +3,7 @@
 #include <errno.h>
 
 #include "agent/breaks.h"
-#include "agent/restore/gather.h"
+#include "agent/restore/fold/gather.h"
 #include "store/io.h"
 
 #define ALL_TIERS (TIER_BIT(TIER_BUSINESS) | TIER_BIT(TIER_AUDIT) | TIER_BIT(TIER_DEVICE))

@@ -6,9 +6,9 @@
 #ifndef PGSTRAND_KNOWN_H
 #define PGSTRAND_KNOWN_H
 
-#include "agent/restore/fold.h"
-#include "agent/restore/place.h"
-#include "agent/restore/plan.h"
+#include "agent/restore/fold/fold.h"
+#include "agent/restore/plan/place.h"
+#include "agent/restore/plan/plan.h"
 
 struct known {
     struct place place;

@@ -1,6 +1,6 @@
 #include "agent/heal/rowdiff.h"
 
-#include "agent/restore/spillfile.h"
+#include "agent/restore/fold/spillfile.h"
 
 #define PARTS_MAX 256
 #define SPILL_BUFFER ((size_t)32768)

@@ -13,7 +13,7 @@
 #ifndef PGSTRAND_ROWDIFF_H
 #define PGSTRAND_ROWDIFF_H
 
-#include "agent/restore/foldline.h"
+#include "agent/restore/fold/foldline.h"
 #include "proto/base/own.h"
 
 struct rowdiff;

@@ -1,8 +1,8 @@
 #include "agent/heal/tablediff.h"
 
 #include "agent/base/basetask.h"
-#include "agent/restore/plantable.h"
-#include "agent/restore/stages.h"
+#include "agent/restore/fold/stages.h"
+#include "agent/restore/plan/plantable.h"
 
 #define LOOK_EVERY 4096 /* rows: whether to stop */
 

@@ -1,10 +1,10 @@
 #include "agent/restore/dryrun.h"
 
 #include "agent/glob.h"
-#include "agent/restore/emptied.h"
-#include "agent/restore/rowdiff.h"
-#include "agent/restore/stages.h"
-#include "agent/restore/targetdb.h"
+#include "agent/restore/fold/stages.h"
+#include "agent/restore/load/emptied.h"
+#include "agent/restore/load/targetdb.h"
+#include "agent/restore/merge/rowdiff.h"
 
 static status nowhere(void *context, struct bytes lines, err *e)
 {

@@ -1,13 +1,13 @@
 #include "agent/restore/fresh.h"
 
-#include "agent/restore/analyze.h"
-#include "agent/restore/loadtable.h"
-#include "agent/restore/orphans.h"
-#include "agent/restore/replayed.h"
-#include "agent/restore/schemasql.h"
-#include "agent/restore/setsequences.h"
-#include "agent/restore/skip.h"
-#include "agent/restore/targetdb.h"
+#include "agent/restore/load/analyze.h"
+#include "agent/restore/load/loadtable.h"
+#include "agent/restore/load/orphans.h"
+#include "agent/restore/load/replayed.h"
+#include "agent/restore/load/schemasql.h"
+#include "agent/restore/load/setsequences.h"
+#include "agent/restore/load/skip.h"
+#include "agent/restore/load/targetdb.h"
 
 status fresh_check(const struct plan *p, struct pgconn *c, err *e)
 {

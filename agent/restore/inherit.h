@@ -5,7 +5,7 @@
 #define PGSTRAND_INHERIT_H
 
 #include "agent/restore/job.h"
-#include "agent/restore/place.h"
+#include "agent/restore/plan/place.h"
 
 /* The data directory gets an identity: the chain's dataset, a new device and node; the recovery key's secret
  * goes to the result. */

@@ -5,8 +5,8 @@
 #define PGSTRAND_JOB_H
 
 #include "agent/pg/pgconn.h"
-#include "agent/restore/fold.h"
-#include "agent/restore/plan.h"
+#include "agent/restore/fold/fold.h"
+#include "agent/restore/plan/plan.h"
 
 struct table_proof {
     struct table_digest expected; /* made while its rows were loaded */

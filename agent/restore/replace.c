@@ -1,14 +1,14 @@
 #include "agent/restore/replace.h"
 
-#include "agent/restore/analyze.h"
-#include "agent/restore/emptied.h"
-#include "agent/restore/enumlabels.h"
-#include "agent/restore/loadtable.h"
-#include "agent/restore/orphans.h"
-#include "agent/restore/replayed.h"
-#include "agent/restore/setsequences.h"
-#include "agent/restore/skip.h"
-#include "agent/restore/targetdb.h"
+#include "agent/restore/load/analyze.h"
+#include "agent/restore/load/emptied.h"
+#include "agent/restore/load/enumlabels.h"
+#include "agent/restore/load/loadtable.h"
+#include "agent/restore/load/orphans.h"
+#include "agent/restore/load/replayed.h"
+#include "agent/restore/load/setsequences.h"
+#include "agent/restore/load/skip.h"
+#include "agent/restore/load/targetdb.h"
 
 #define FIRST_USER_OID 16384u /* FirstNormalObjectId: types below are the same everywhere */
 

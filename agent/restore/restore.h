@@ -3,9 +3,9 @@
  *
  *   plan   which snapshots (and how much of the local log) lead to the target; what is missing is said here,
  * before anything changes fold   table bases and actions up to the target become one final row per entity
- * (restore/fold.h) load   COPY in bulk, in one transaction; pre-data before, indexes and foreign keys after
- * (fresh), or delete and load (replace) prove  each table's digest, made while folding, against what the
- * target then holds
+ * (restore/fold/fold.h) load   COPY in bulk, in one transaction; pre-data before, indexes and foreign keys
+ * after (fresh), or delete and load (replace) prove  each table's digest, made while folding, against what
+ * the target then holds
  *
  * Memory: bounded by config's restore_memory, whatever the chain's size; beyond it the fold spills to disk.
  */
@@ -34,7 +34,7 @@ enum merge_choice { MERGE_KEEP, MERGE_TAKE };
 enum restore_orphans { ORPHANS_REFUSE, ORPHANS_REPORT, ORPHANS_DELETE };
 enum restore_as { RESTORE_AS_AUTO, RESTORE_AS_SAME, RESTORE_AS_OTHER };
 
-struct role_pair; /* restore/rolemap.h */
+struct role_pair; /* restore/load/rolemap.h */
 
 struct restore_request {
     const char *conninfo;    /* the target database */

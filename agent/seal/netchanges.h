@@ -15,7 +15,7 @@
 #ifndef PGSTRAND_NETCHANGES_H
 #define PGSTRAND_NETCHANGES_H
 
-#include "agent/restore/source.h"
+#include "agent/restore/fold/source.h"
 
 struct netchanges;
 

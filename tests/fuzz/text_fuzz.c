@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "agent/capture/context.h"
-#include "agent/restore/fkeytext.h"
+#include "agent/restore/load/fkeytext.h"
 #include "agent/tiers.h"
 #include "proto/base/lsn.h"
 #include "proto/base/pgtime.h"

@@ -232,7 +232,7 @@ has_keys() {
     [ -d "$HARNESS/usb" ]
 }
 
-@test "restore: the plan, the result, what this version does not have" {
+@test "restore: the plan, the result, options that cannot be meant" {
     sql shop "UPDATE orders SET total = 7 WHERE id < 10"
     p wait >/dev/null
     database_new back
@@ -255,11 +255,8 @@ has_keys() {
     expect_exit 2 'where to' p restore
     expect_exit 2 'more than one target' p restore --target x --to-seq 1 --to-name y
     expect_exit 2 '--memory wants a size' p restore --target x --memory 1MiB
-    expect_exit 2 '--mode merge is not in this version' p restore --target x --mode merge
-    expect_exit 2 '--on-error skip is not in this version' p restore --target x --on-error skip
-    expect_exit 2 '--orphans delete is not in this version' p restore --target x --orphans delete
     expect_exit 2 'did you mean replace' p restore --target x --mode replaec
-    expect_exit 10 'did you mean "business"' p restore --target x --tiers busines
+    expect_exit 2 'did you mean "business"' p restore --target x --tiers busines
     expect_exit 10 'transient rows are never written' p restore --target x --tiers transient
     database_drop back
 }

@@ -5,10 +5,10 @@
 #ifndef PGSTRAND_HISTORY_H
 #define PGSTRAND_HISTORY_H
 
-#include "tests/unit/agent/restore/foldmodel.h"
+#include "tests/unit/agent/restore/fold/foldmodel.h"
 #include "tests/unit/agent/seal/shop.h"
 
-#include "agent/restore/source.h"
+#include "agent/restore/fold/source.h"
 #include "agent/seal/netchanges.h"
 
 #define HISTORY_TABLES 4

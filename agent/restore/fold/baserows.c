@@ -1,0 +1,106 @@
+#include "agent/restore/fold/baserows.h"
+
+#include "proto/wire.h"
+#include "store/snapreader.h"
+
+#define WIRE_BYTES 2
+#define FIELD_LINES 1 /* RowsFrame.lines */
+
+struct baserows {
+    struct snapreader *reader; /* NULL: the base has no rows of this tier */
+    uint32_t table;
+};
+
+status baserows_open(const struct plan *p, const struct plan_table *t, struct baserows **out, err *e)
+{
+    OWNED(baserows) struct baserows *b = calloc(1, sizeof *b);
+    bool found = false;
+    if (b == NULL)
+        return err_no_memory(e);
+    if (t->base != NULL) {
+        b->table = t->base->number;
+        TRY(snapreader_open(p->chain->link[p->base].dir, p->chain->link[p->base].name, &b->reader, e));
+        TRY(snapreader_section(b->reader, (enum tier)t->base->tier, PGSTRAND__SECTION_KIND__ROWS, &found, e));
+    }
+    if (!found) {
+        snapreader_close(b->reader);
+        b->reader = NULL;
+    }
+    *out = b;
+    b = NULL;
+    return DONE;
+}
+
+status baserows_open_part(const struct plan *p, const struct plan_table *t, unsigned part, unsigned parts,
+                          struct baserows **out, err *e)
+{
+    TRY(baserows_open(p, t, out, e));
+    if ((*out)->reader != NULL)
+        snapreader_part((*out)->reader, (*out)->table, part, parts);
+    return DONE;
+}
+
+/* By the tables' numbers in the schema. */
+static status bytes_of_tier(struct snapreader *reader, enum tier tier, uint64_t *by_number, size_t numbers,
+                            err *e)
+{
+    bool found = false;
+    TRY(snapreader_section(reader, tier, PGSTRAND__SECTION_KIND__ROWS, &found, e));
+    if (!found)
+        return DONE;
+    const Pgstrand__SectionIndex *index = snapreader_index(reader);
+    for (size_t i = 0; i < index->n_frame; i++)
+        if (index->frame[i]->table < numbers)
+            by_number[index->frame[i]->table] += index->frame[i]->raw_length;
+    return DONE;
+}
+
+status baserows_bytes(const struct plan *p, uint64_t *bytes, err *e)
+{
+    OWNED(snapreader) struct snapreader *reader = NULL;
+    size_t numbers = 1;
+    for (size_t i = 0; i < p->count; i++)
+        if (p->table[i].base != NULL && p->table[i].base->number >= numbers)
+            numbers = (size_t)p->table[i].base->number + 1;
+    OWNED(memory) uint64_t *by_number = calloc(numbers, sizeof *by_number);
+    if (by_number == NULL)
+        return err_no_memory(e);
+    TRY(snapreader_open(p->chain->link[p->base].dir, p->chain->link[p->base].name, &reader, e));
+    for (enum tier tier = TIER_BUSINESS; tier <= TIER_DEVICE; tier++)
+        TRY(bytes_of_tier(reader, tier, by_number, numbers, e));
+    for (size_t i = 0; i < p->count; i++)
+        bytes[i] += p->table[i].base == NULL ? 0 : by_number[p->table[i].base->number];
+    return DONE;
+}
+
+void baserows_close(struct baserows *b)
+{
+    if (b == NULL)
+        return;
+    snapreader_close(b->reader);
+    free(b);
+}
+
+static status next(void *context, struct bytes *lines, bool *end, err *e)
+{
+    struct baserows *b = context;
+    struct snap_payload payload;
+    *end = b->reader == NULL;
+    if (*end)
+        return DONE;
+    TRY(snapreader_next(b->reader, b->table, &payload, end, e));
+    if (*end)
+        return DONE;
+    struct reader r = reader_over(payload.payload);
+    struct wire_field field = {0};
+    *lines = bytes_of("", 0);
+    while (wire_next(&r, &field))
+        if (field.number == FIELD_LINES && field.type == WIRE_BYTES)
+            *lines = field.bytes;
+    return reader_done(&r, "a ROWS frame", e);
+}
+
+struct fold_source baserows_source(struct baserows *b)
+{
+    return (struct fold_source){b, next};
+}

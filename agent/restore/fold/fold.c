@@ -1,0 +1,187 @@
+#include "agent/restore/fold/fold.h"
+
+#include "agent/restore/fold/foldspill.h"
+
+struct foldtable {
+    struct fold_shape shape;
+    uint16_t *key;
+    char *label;
+    struct foldmap map;
+    struct foldspill *spill; /* NULL: all in the map */
+    size_t counted;          /* the part of fold->used that is this map's */
+};
+
+struct fold {
+    size_t memory;
+    unsigned emitters;
+    char *dir;
+    struct foldtable **table; /* each where it stays: maps point at shapes */
+    size_t count;
+    size_t used;
+    struct foldop_maker maker;
+};
+
+status fold_new(const struct fold_options *options, struct fold **out, err *e)
+{
+    OWNED(fold) struct fold *f = calloc(1, sizeof *f);
+    if (f == NULL || (f->dir = strdup(options->dir)) == NULL)
+        return err_no_memory(e);
+    f->memory = options->memory;
+    f->emitters = options->emitters == 0 ? 1 : options->emitters;
+    *out = f;
+    f = NULL;
+    return DONE;
+}
+
+static void foldtable_free(struct foldtable *t)
+{
+    if (t == NULL)
+        return;
+    foldmap_fini(&t->map);
+    foldspill_free(t->spill);
+    free(t->key);
+    free(t->label);
+    free(t);
+}
+OWN_POINTER(foldtable, foldtable_free);
+
+void fold_free(struct fold *f)
+{
+    if (f == NULL)
+        return;
+    for (size_t i = 0; i < f->count; i++)
+        foldtable_free(f->table[i]);
+    foldop_maker_fini(&f->maker);
+    free(f->table);
+    free(f->dir);
+    free(f);
+}
+
+status fold_table(struct fold *f, const struct fold_shape *shape, err *e)
+{
+    OWNED(foldtable) struct foldtable *t = calloc(1, sizeof *t);
+    struct foldtable **grown = realloc(f->table, (f->count + 1) * sizeof *grown);
+    if (grown != NULL)
+        f->table = grown;
+    if (t == NULL || grown == NULL || (t->label = strdup(shape->label)) == NULL ||
+        (t->key = calloc(shape->key_count + 1u, sizeof *t->key)) == NULL)
+        return err_no_memory(e);
+    if (shape->key_count > 0)
+        memcpy(t->key, shape->key, shape->key_count * sizeof *t->key);
+    t->shape = *shape;
+    t->shape.label = t->label;
+    t->shape.key = t->key;
+    foldmap_init(&t->map, &t->shape);
+    f->table[f->count++] = t;
+    t = NULL;
+    return DONE;
+}
+
+size_t fold_count(const struct fold *f)
+{
+    return f->count;
+}
+
+static void recount(struct fold *f, struct foldtable *t)
+{
+    size_t now = foldmap_memory(&t->map);
+    f->used = f->used - t->counted + now;
+    t->counted = now;
+}
+
+/* The largest table makes room: by squeezing out what is stale when that is much, else by going to disk. */
+static status make_room(struct fold *f, err *e)
+{
+    struct foldtable *largest = f->table[0];
+    for (size_t i = 1; i < f->count; i++)
+        if (f->table[i]->counted > largest->counted)
+            largest = f->table[i];
+    if (largest->map.stale > largest->map.used / 4) {
+        foldmap_compact(&largest->map);
+    } else {
+        TRY(foldspill_new(f->dir, &largest->shape, &largest->spill, e));
+        TRY(foldspill_take(largest->spill, &largest->map, e));
+    }
+    recount(f, largest);
+    return DONE;
+}
+
+status fold_action(struct fold *f, size_t table, const struct action *a, err *e)
+{
+    struct foldtable *t = f->table[table];
+    struct foldop op[2];
+    unsigned count;
+    TRY(foldop_of_action(&f->maker, &t->shape, a, op, &count, e));
+    for (unsigned i = 0; i < count; i++) {
+        if (t->spill != NULL) {
+            TRY(foldspill_put(t->spill, &op[i], e));
+            continue;
+        }
+        TRY(foldop_apply(&op[i], &t->map, e));
+        recount(f, t);
+        while (f->used > f->memory)
+            TRY(make_room(f, e));
+    }
+    return DONE;
+}
+
+void fold_truncate(struct fold *f, size_t table)
+{
+    struct foldtable *t = f->table[table];
+    foldspill_free(t->spill);
+    t->spill = NULL;
+    foldmap_clear(&t->map);
+    t->map.base_gone = true;
+    recount(f, t);
+}
+
+bool fold_needs_base(const struct fold *f, size_t table)
+{
+    return !f->table[table]->map.base_gone;
+}
+
+bool fold_is_spilled(const struct fold *f, size_t table)
+{
+    return f->table[table]->spill != NULL;
+}
+
+bool fold_is_unchanged(const struct fold *f, size_t table)
+{
+    const struct foldtable *t = f->table[table];
+    return t->spill == NULL && t->map.count == 0 && !t->map.base_gone;
+}
+
+static status emit_map(struct foldtable *t, const struct fold_source *base, struct foldemit *out, err *e)
+{
+    for (bool end = base == NULL; !end;) {
+        struct bytes lines;
+        TRY(base->next(base->context, &lines, &end, e));
+        if (!end)
+            TRY(foldemit_lines(out, &t->map, lines, e));
+    }
+    return foldemit_rest(out, &t->map, e);
+}
+
+status fold_emit(struct fold *f, size_t table, const struct fold_source *base,
+                 const struct table_digest *base_digest, const struct fold_sink *sink,
+                 struct table_digest *expected, err *e)
+{
+    static const struct table_digest nothing = {0};
+    struct foldtable *t = f->table[table];
+    OWNED(foldemit) struct foldemit out = {0};
+    if (t->map.base_gone) {
+        base = NULL;
+        base_digest = &nothing;
+    }
+    TRY(foldemit_init(&out, sink, base_digest, e));
+    if (t->spill != NULL)
+        TRY(foldspill_emit(t->spill, base, f->memory / f->emitters, &out, e));
+    else
+        TRY(emit_map(t, base, &out, e));
+    TRY(foldemit_flush(&out, e));
+    *expected = out.expected;
+    foldspill_free(t->spill);
+    t->spill = NULL;
+    foldmap_clear(&t->map);
+    return DONE;
+}

@@ -1,0 +1,207 @@
+#include "agent/restore/fold/source.h"
+
+#include "agent/restore/fold/sealedstream.h"
+#include "proto/pbmem.h"
+#include "store/actionlog.h"
+
+#define TIERS (TIER_DEVICE + 1)
+
+struct source {
+    const struct chain *chain;
+    const char *log_dir;
+    unsigned tiers;
+    size_t next;     /* link to be opened next */
+    size_t shortcut; /* the one DIFFERENTIAL that is read; 0: none */
+    struct sealedstream *stream[TIERS];
+    enum tier given;            /* the stream whose head was handed out; TIER_NONE: none */
+    struct relation **relation; /* by version; of sealed snapshots */
+    size_t relation_room;
+    struct logreader *log;
+    uint64_t log_next; /* first seq that is not sealed */
+};
+
+status source_open(const struct source_options *options, struct source **out, err *e)
+{
+    struct source *s = calloc(1, sizeof *s);
+    if (s == NULL)
+        return err_no_memory(e);
+    s->chain = options->chain;
+    s->log_dir = options->log;
+    s->tiers = options->tiers;
+    s->shortcut = options->shortcut;
+    s->next = options->shortcut > options->base ? options->shortcut : options->base + 1;
+    s->log_next = options->chain->link[options->chain->count - 1].commit->header->last_seq + 1;
+    *out = s;
+    return DONE;
+}
+
+static void close_streams(struct source *s)
+{
+    for (int tier = 0; tier < TIERS; tier++) {
+        sealedstream_close(s->stream[tier]);
+        s->stream[tier] = NULL;
+    }
+    s->given = TIER_NONE;
+}
+
+void source_close(struct source *s)
+{
+    if (s == NULL)
+        return;
+    close_streams(s);
+    for (size_t i = 0; i < s->relation_room; i++)
+        relation_free(s->relation[i]);
+    free(s->relation);
+    logreader_close(s->log);
+    free(s);
+}
+
+/* ---- relations of sealed snapshots ---- */
+
+#define VERSIONS_MAX (UINT32_C(1) << 24) /* more than that many changes of shape is damage */
+
+static status relation_room(struct source *s, uint32_t version, err *e)
+{
+    if (version < s->relation_room)
+        return DONE;
+    if (version > VERSIONS_MAX)
+        return err_set(e, ERR_STORAGE, "relation version %u is not possible; run pgstrand verify", version);
+    size_t room = version + 64;
+    struct relation **grown = realloc(s->relation, room * sizeof *grown);
+    if (grown == NULL)
+        return err_no_memory(e);
+    memset(grown + s->relation_room, 0, (room - s->relation_room) * sizeof *grown);
+    s->relation = grown;
+    s->relation_room = room;
+    return DONE;
+}
+
+static status keep_relations(struct source *s, const Pgstrand__Schema *schema, err *e)
+{
+    OWNED(buf) struct buf packed = {0};
+    for (size_t i = 0; i < schema->n_relation; i++) {
+        uint32_t version = schema->relation[i]->version;
+        TRY(relation_room(s, version, e));
+        if (s->relation[version] != NULL)
+            continue; /* a version never changes, and somebody may hold it */
+        buf_reset(&packed);
+        TRY(pbmem_pack(&schema->relation[i]->base, &packed, e));
+        TRY(relation_decode(buf_view(&packed), &s->relation[version], e));
+    }
+    return DONE;
+}
+
+status source_relation(struct source *s, uint32_t version, const struct relation **out, err *e)
+{
+    if (s->log != NULL)
+        return logreader_relation(s->log, version, out, e);
+    if (version >= s->relation_room || s->relation[version] == NULL)
+        return err_set(e, ERR_STORAGE,
+                       "an action names version %u of a relation, which is not there; run "
+                       "pgstrand verify",
+                       version);
+    *out = s->relation[version];
+    return DONE;
+}
+
+/* ---- sealed snapshots ---- */
+
+static status open_link(struct source *s, const struct chain_link *link, err *e)
+{
+    OWNED(snapreader) struct snapreader *reader = NULL;
+    PB_OWNED(Pgstrand__Schema) *schema = NULL;
+    TRY(snapreader_open(link->dir, link->name, &reader, e));
+    TRY(snapreader_schema(reader, &schema, e));
+    TRY(keep_relations(s, schema, e));
+    for (enum tier tier = TIER_BUSINESS; tier < TIERS; tier++)
+        if ((s->tiers & 1u << tier) != 0)
+            TRY(sealedstream_open(link->dir, link->name, tier, &s->stream[tier], e));
+    return DONE;
+}
+
+static struct sealedstream *lowest(struct source *s)
+{
+    struct sealedstream *best = NULL;
+    for (enum tier tier = TIER_BUSINESS; tier < TIERS; tier++) {
+        struct sealedstream *stream = s->stream[tier];
+        if (stream == NULL || sealedstream_head(stream) == NULL)
+            continue;
+        if (best == NULL || sealedstream_head(stream)->seq < sealedstream_head(best)->seq) {
+            best = stream;
+            s->given = tier;
+        }
+    }
+    return best;
+}
+
+static status next_sealed(struct source *s, struct source_action *out, bool *end, err *e)
+{
+    if (s->given != TIER_NONE)
+        TRY(sealedstream_advance(s->stream[s->given], e));
+    struct sealedstream *stream = lowest(s);
+    while (stream == NULL && s->next < s->chain->count) {
+        size_t at = s->next++;
+        const struct chain_link *link = &s->chain->link[at];
+        close_streams(s);
+        if (link->commit->header->type == PGSTRAND__SNAPSHOT_TYPE__INCREMENTAL || at == s->shortcut)
+            TRY(open_link(s, link, e));
+        stream = lowest(s);
+    }
+    *end = stream == NULL;
+    if (*end) {
+        close_streams(s);
+        return DONE;
+    }
+    const struct sealed_action *head = sealedstream_head(stream);
+    *out = (struct source_action){.seq = head->seq, .commit = head->commit, .action = head->action};
+    if (head->action.relation != 0)
+        TRY(source_relation(s, head->action.relation, &out->relation, e));
+    return DONE;
+}
+
+/* ---- the log's tail ---- */
+
+static status open_log(struct source *s, err *e)
+{
+    struct log_state state;
+    TRY(logreader_open(s->log_dir, &s->log, e));
+    TRY(logreader_state(s->log, &state, e));
+    if (state.position.last_seq < s->log_next) {
+        s->log_dir = NULL; /* all of it is sealed */
+        return DONE;
+    }
+    return logreader_seek(s->log, s->log_next, e);
+}
+
+static status next_logged(struct source *s, struct source_action *out, bool *end, err *e)
+{
+    struct log_entry entry;
+    if (s->log == NULL)
+        TRY(open_log(s, e));
+    if (s->log_dir == NULL) {
+        *end = true;
+        return DONE;
+    }
+    TRY(logreader_next(s->log, &entry, end, e));
+    if (*end)
+        return DONE;
+    *out = (struct source_action){
+        .seq = entry.seq, .commit = *entry.commit, .action = entry.action, .relation = entry.relation};
+    return DONE;
+}
+
+status source_next(struct source *s, struct source_action *out, bool *end, err *e)
+{
+    *end = false;
+    if (s->log == NULL) {
+        TRY(next_sealed(s, out, end, e));
+        if (!*end || s->log_dir == NULL)
+            return DONE;
+    }
+    for (;;) {
+        *end = false;
+        TRY(next_logged(s, out, end, e));
+        if (*end || out->relation == NULL || (s->tiers & 1u << out->relation->tier) != 0)
+            return DONE;
+    }
+}

@@ -1,0 +1,98 @@
+#include "agent/restore/load/fkeytext.h"
+
+#include "proto/base/reader.h"
+
+static bool take_text(struct reader *r, const char *word)
+{
+    size_t len = strlen(word);
+    if (r->left < len || memcmp(r->at, word, len) != 0)
+        return false;
+    (void)reader_take(r, len);
+    return true;
+}
+
+static void skip_space(struct reader *r)
+{
+    while (r->left > 0 && (*r->at == ' ' || *r->at == '\n'))
+        (void)reader_take(r, 1);
+}
+
+/* Up to a space, a parenthesis or the end, quotes respected. */
+static struct bytes take_name(struct reader *r)
+{
+    const uint8_t *start = r->at;
+    bool quoted = false;
+    while (r->left > 0 && (quoted || (*r->at != ' ' && *r->at != '\n' && *r->at != '(' && *r->at != ';'))) {
+        quoted ^= *r->at == '"';
+        (void)reader_take(r, 1);
+    }
+    return bytes_of(start, (size_t)(r->at - start));
+}
+
+/* "(a, b)": over it. */
+static bool skip_columns(struct reader *r)
+{
+    bool quoted = false;
+    if (r->left == 0 || *r->at != '(')
+        return false;
+    while (r->left > 0) {
+        uint8_t c = *reader_take(r, 1);
+        quoted ^= c == '"';
+        if (c == ')' && !quoted)
+            return true;
+    }
+    return false;
+}
+
+bool fkeytext_parse(struct bytes statement, struct fkeytext *out)
+{
+    struct reader r = reader_over(statement);
+    if (!take_text(&r, "ALTER TABLE "))
+        return false;
+    out->only = take_text(&r, "ONLY ");
+    out->table = take_name(&r);
+    skip_space(&r);
+    out->add = bytes_of(r.at, r.left);
+    if (!take_text(&r, "ADD CONSTRAINT "))
+        return false;
+    out->constraint = take_name(&r);
+    skip_space(&r);
+    if (!take_text(&r, "FOREIGN KEY ") || !skip_columns(&r))
+        return false;
+    skip_space(&r);
+    if (!take_text(&r, "REFERENCES "))
+        return false;
+    out->parent = take_name(&r);
+    while (out->add.len > 0 &&
+           (out->add.data[out->add.len - 1] == ';' || out->add.data[out->add.len - 1] == ' '))
+        out->add.len--;
+    return out->table.len > 0 && out->parent.len > 0;
+}
+
+/* One part of a name, its quotes undone; a dot ends it. */
+static bool part_is(struct reader *r, const char *wanted)
+{
+    bool quoted = r->left > 0 && *r->at == '"';
+    if (quoted)
+        (void)reader_take(r, 1);
+    for (; r->left > 0; wanted++) {
+        uint8_t c = *r->at;
+        if (!quoted && c == '.')
+            break;
+        (void)reader_take(r, 1);
+        if (quoted && c == '"') {
+            if (r->left == 0 || *r->at != '"')
+                break;
+            (void)reader_take(r, 1);
+        }
+        if (*wanted == '\0' || (uint8_t)*wanted != c)
+            return false;
+    }
+    return *wanted == '\0';
+}
+
+bool fkeytext_names(struct bytes name, const char *schema, const char *table)
+{
+    struct reader r = reader_over(name);
+    return part_is(&r, schema) && take_text(&r, ".") && part_is(&r, table) && r.left == 0;
+}

@@ -1,0 +1,278 @@
+#include "agent/restore/load/newdb.h"
+
+#include "agent/restore/load/targetdb.h"
+#include "proto/base/buf.h"
+
+#define MARK "pgstrand: a restore in progress"
+#define CANCELED "57014"
+#define DUPLICATE_DATABASE "42P04"
+#define DROP_TRIES 10
+#define NAME_MAX_BYTES 63 /* NAMEDATALEN - 1 */
+
+void newdb_fini(struct newdb *n)
+{
+    pgconn_close(n->admin);
+    free(n->target);
+    free(n->name);
+    free(n->comment);
+    *n = (struct newdb){0};
+}
+
+status newdb_check(struct pgconn *target, err *e)
+{
+    struct targetdb t;
+    TRY(targetdb_read(target, &t, e));
+    if (!t.create_database)
+        return err_set(
+            e, ERR_SCHEMA,
+            "with several jobs a new database is made, and the role %s may not: give it CREATEDB, or "
+            "restore with --jobs 1",
+            pgconn_user(target));
+    return DONE;
+}
+
+/* Killed between making the database and marking it, a restore leaves one behind that is empty. */
+static bool is_empty(const struct newdb *n, const char *name)
+{
+    OWNED(pgconn) struct pgconn *c = NULL;
+    err ignored = ERR_INIT; /* whatever keeps us from knowing: then it is not ours to drop */
+    return pgconn_open_database(n->conninfo, name, &c, &ignored).ok && targetdb_check_empty(c, &ignored).ok;
+}
+
+/* What a killed restore left behind goes away; anything else of that name stays, and is in the way. */
+static status clear_leftover(struct newdb *n, const char *name, err *e)
+{
+    OWNED(pgrows) struct pgrows *rows = NULL;
+    OWNED(buf) struct buf sql = {0};
+    const char *params[] = {name};
+    TRY(pgconn_query(n->admin,
+                     "SELECT coalesce(pg_catalog.shobj_description(oid, 'pg_database'), '') FROM "
+                     "pg_catalog.pg_database WHERE datname = $1",
+                     1, params, &rows, e));
+    if (pgrows_count(rows) == 0)
+        return DONE;
+    bool marked = strcmp(pgrows_text(rows, 0, 0), MARK) == 0;
+    if (!marked && (strcmp(name, n->name) != 0 || !is_empty(n, name)))
+        return err_set(e, ERR_REFUSED,
+                       "there is a database %s already, which the restore would use: rename it", name);
+    buf_text(&sql, "DROP DATABASE ");
+    pgconn_quote_name(&sql, name);
+    TRY(buf_done(&sql, e));
+    return pgconn_exec(n->admin, buf_cstring(&sql), e);
+}
+
+static status read_facts(struct pgconn *target, struct pgrows **out, err *e)
+{
+    const char *locale = pgconn_server_version(target) >= 170000   ? "datlocprovider, datlocale"
+                         : pgconn_server_version(target) >= 150000 ? "datlocprovider, daticulocale"
+                                                                   : "'c', NULL";
+    OWNED(buf) struct buf sql = {0};
+    buf_printf(&sql,
+               "SELECT pg_catalog.pg_encoding_to_char(encoding), datcollate, datctype,"
+               " pg_catalog.pg_get_userbyid(datdba), %s,"
+               " (SELECT spcname FROM pg_catalog.pg_tablespace t WHERE t.oid = dattablespace), datconnlimit,"
+               " pg_catalog.shobj_description(oid, 'pg_database') FROM pg_catalog.pg_database"
+               " WHERE datname = pg_catalog.current_database()",
+               locale);
+    TRY(buf_done(&sql, e));
+    TRY(pgconn_query(target, buf_cstring(&sql), 0, NULL, out, e));
+    return pgrows_count(*out) == 1 ? DONE : err_set(e, ERR_SCHEMA, "the target database has gone");
+}
+
+static void option(struct buf *sql, const char *name, const char *value)
+{
+    if (value == NULL)
+        return;
+    buf_printf(sql, " %s ", name);
+    pgconn_quote_literal(sql, value);
+}
+
+static status create(struct newdb *n, const struct pgrows *facts, err *e)
+{
+    OWNED(buf) struct buf sql = {0};
+    const char *provider = pgrows_text(facts, 0, 4);
+    buf_text(&sql, "CREATE DATABASE ");
+    pgconn_quote_name(&sql, n->name);
+    buf_text(&sql, " TEMPLATE template0 OWNER ");
+    pgconn_quote_name(&sql, pgrows_text(facts, 0, 3));
+    buf_text(&sql, " TABLESPACE ");
+    pgconn_quote_name(&sql, pgrows_text(facts, 0, 6));
+    option(&sql, "ENCODING", pgrows_text(facts, 0, 0));
+    option(&sql, "LC_COLLATE", pgrows_text(facts, 0, 1));
+    option(&sql, "LC_CTYPE", pgrows_text(facts, 0, 2));
+    if (strcmp(provider, "i") == 0) {
+        buf_text(&sql, " LOCALE_PROVIDER icu");
+        option(&sql, "ICU_LOCALE", pgrows_text(facts, 0, 5));
+    } else if (strcmp(provider, "b") == 0) {
+        buf_text(&sql, " LOCALE_PROVIDER builtin");
+        option(&sql, "BUILTIN_LOCALE", pgrows_text(facts, 0, 5));
+    }
+    TRY(buf_done(&sql, e));
+    if (!pgconn_exec(n->admin, buf_cstring(&sql), e).ok) {
+        if (strcmp(e->sqlstate, DUPLICATE_DATABASE) != 0)
+            return FAILED;
+        /* The server was still making it for a restore that was killed. */
+        *e = ERR_INIT;
+        TRY(clear_leftover(n, n->name, e));
+        TRY(pgconn_exec(n->admin, buf_cstring(&sql), e));
+    }
+    n->made = true;
+    buf_reset(&sql);
+    buf_text(&sql, "COMMENT ON DATABASE ");
+    pgconn_quote_name(&sql, n->name);
+    buf_text(&sql, " IS '" MARK "'");
+    return pgconn_exec(n->admin, buf_cstring(&sql), e);
+}
+
+static status run_each(struct newdb *n, struct pgconn *target, const char *query, err *e)
+{
+    OWNED(pgrows) struct pgrows *rows = NULL;
+    const char *params[] = {n->name};
+    TRY(pgconn_query(target, query, 1, params, &rows, e));
+    for (int i = 0; i < pgrows_count(rows); i++)
+        TRY(pgconn_exec(n->admin, pgrows_text(rows, i, 0), e));
+    return DONE;
+}
+
+/* ALTER DATABASE ... SET of the target, for all roles and for single ones. The named ones hold a list of
+ * quoted names (GUC_LIST_QUOTE), as one literal it would be a single name; as pg_dump's
+ * variable_is_guc_list_quote. */
+static const char settings_query[] =
+    "SELECT CASE WHEN s.setrole = 0 THEN pg_catalog.format('ALTER DATABASE %I', $1::text) ELSE"
+    " pg_catalog.format('ALTER ROLE %I IN DATABASE %I', pg_catalog.pg_get_userbyid(s.setrole), $1::text) END"
+    " || pg_catalog.format(' SET %I = ', v.name) || CASE WHEN pg_catalog.lower(v.name) IN ('search_path',"
+    "  'temp_tablespaces', 'local_preload_libraries', 'session_preload_libraries',"
+    "  'shared_preload_libraries', 'unix_socket_directories') THEN"
+    "  coalesce((SELECT pg_catalog.string_agg(pg_catalog.quote_literal("
+    "    coalesce(pg_catalog.replace(m[1], '\"\"', '\"'), m[2])), ', ' ORDER BY o)"
+    "   FROM pg_catalog.regexp_matches(v.value, '\"((?:[^\"]|\"\")*)\"|([^,\\s\"]+)', 'g')"
+    "   WITH ORDINALITY AS x(m, o)), pg_catalog.quote_literal(v.value))"
+    "  ELSE pg_catalog.quote_literal(v.value) END"
+    " FROM pg_catalog.pg_db_role_setting s, pg_catalog.unnest(s.setconfig) c,"
+    " LATERAL (SELECT pg_catalog.split_part(c, '=', 1), pg_catalog.substr(c, pg_catalog.strpos(c, '=') + 1))"
+    "  v(name, value)"
+    " WHERE s.setdatabase = (SELECT oid FROM pg_catalog.pg_database"
+    "  WHERE datname = pg_catalog.current_database())";
+
+/* Where the target has the default privileges, the new one has them too. */
+static const char privileges_query[] =
+    "WITH d AS (SELECT datdba, datacl FROM pg_catalog.pg_database WHERE datname = "
+    "pg_catalog.current_database() AND datacl IS NOT NULL)"
+    " SELECT s FROM (SELECT 1 AS o, pg_catalog.format('REVOKE ALL ON DATABASE %I FROM PUBLIC, %I', $1::text,"
+    "   pg_catalog.pg_get_userbyid(datdba)) AS s FROM d"
+    "  UNION ALL SELECT 2, pg_catalog.format('GRANT %s ON DATABASE %I TO %s%s', a.privilege_type, $1::text,"
+    "   CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE "
+    "pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(a.grantee)) "
+    "END,"
+    "   CASE WHEN a.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)"
+    "   FROM d, pg_catalog.aclexplode(d.datacl) a) w ORDER BY o, s";
+
+/* What the swap gives back: a limit of connections would be in the way of the workers. */
+static status keep_facts(struct newdb *n, const struct pgrows *facts, err *e)
+{
+    const char *comment = pgrows_text(facts, 0, 8);
+    n->connections = (int)pgrows_int(facts, 0, 7);
+    n->comment = comment == NULL ? NULL : strdup(comment);
+    return comment == NULL || n->comment != NULL ? DONE : err_no_memory(e);
+}
+
+status newdb_make(struct pgconn *target, const char *conninfo, struct newdb *out, err *e)
+{
+    OWNED(pgrows) struct pgrows *facts = NULL;
+    out->conninfo = conninfo;
+    out->target = strdup(pgconn_database(target));
+    if (out->target == NULL || asprintf(&out->name, "%s_pgstrand_new", out->target) < 0) {
+        out->name = NULL;
+        return err_no_memory(e);
+    }
+    if (strlen(out->name) > NAME_MAX_BYTES)
+        return err_set(
+            e, ERR_VALIDATION,
+            "the name of database %s is too long for a second one beside it: restore with --jobs 1",
+            out->target);
+    const char *other = strcmp(out->target, "postgres") == 0 ? "template1" : "postgres";
+    TRY(pgconn_open_database(conninfo, other, &out->admin, e));
+    TRY(clear_leftover(out, out->name, e));
+    TRY(read_facts(target, &facts, e));
+    TRY(keep_facts(out, facts, e));
+    TRY(create(out, facts, e));
+    TRY(run_each(out, target, privileges_query, e));
+    return run_each(out, target, settings_query, e);
+}
+
+status newdb_connect(const struct newdb *n, struct pgconn **out, err *e)
+{
+    return pgconn_open_database(n->conninfo, n->name, out, e);
+}
+
+static void old_name(const struct newdb *n, struct buf *out)
+{
+    buf_printf(out, "%s_pgstrand_old", n->target);
+}
+
+status newdb_swap(struct newdb *n, err *e)
+{
+    OWNED(buf) struct buf sql = {0};
+    OWNED(buf) struct buf old = {0};
+    old_name(n, &old);
+    TRY(clear_leftover(n, buf_cstring(&old), e));
+    buf_text(&sql, "BEGIN; ALTER DATABASE ");
+    pgconn_quote_name(&sql, n->target);
+    buf_text(&sql, " RENAME TO ");
+    pgconn_quote_name(&sql, buf_cstring(&old));
+    buf_text(&sql, "; COMMENT ON DATABASE ");
+    pgconn_quote_name(&sql, buf_cstring(&old));
+    buf_text(&sql, " IS '" MARK "'; ALTER DATABASE ");
+    pgconn_quote_name(&sql, n->name);
+    buf_text(&sql, " RENAME TO ");
+    pgconn_quote_name(&sql, n->target);
+    buf_text(&sql, "; COMMENT ON DATABASE ");
+    pgconn_quote_name(&sql, n->target);
+    buf_text(&sql, " IS ");
+    if (n->comment == NULL)
+        buf_text(&sql, "NULL");
+    else
+        pgconn_quote_literal(&sql, n->comment);
+    buf_text(&sql, "; ALTER DATABASE ");
+    pgconn_quote_name(&sql, n->target);
+    buf_printf(&sql, " CONNECTION LIMIT %d; COMMIT", n->connections);
+    TRY(buf_done(&sql, e));
+    if (pgconn_exec(n->admin, buf_cstring(&sql), e).ok)
+        return DONE;
+    targetdb_rollback(n->admin);
+    return err_wrap(e, "giving %s the name %s", n->name, n->target);
+}
+
+status newdb_drop_old_start(struct newdb *n, err *e)
+{
+    OWNED(buf) struct buf sql = {0};
+    OWNED(buf) struct buf old = {0};
+    old_name(n, &old);
+    buf_text(&sql, "DROP DATABASE ");
+    pgconn_quote_name(&sql, buf_cstring(&old));
+    TRY(buf_done(&sql, e));
+    return pgconn_start(n->admin, buf_cstring(&sql), e);
+}
+
+status newdb_drop_old_finish(struct newdb *n, err *e)
+{
+    return pgconn_finish(n->admin, e);
+}
+
+/* What interrupts a restore cancels every connection's statement, and may meet the one that cleans up. */
+void newdb_drop(struct newdb *n)
+{
+    OWNED(buf) struct buf sql = {0};
+    err why = ERR_INIT; /* the first failure is the one to tell; a later restore removes what stays */
+    if (!n->made || !pgconn_alive(n->admin))
+        return;
+    buf_text(&sql, "DROP DATABASE IF EXISTS ");
+    pgconn_quote_name(&sql, n->name);
+    if (pgconn_server_version(n->admin) >= 130000)
+        buf_text(&sql, " WITH (FORCE)");
+    for (int tries = 1; tries <= DROP_TRIES; tries++) {
+        why = ERR_INIT;
+        if (pgconn_exec(n->admin, buf_cstring(&sql), &why).ok || strcmp(why.sqlstate, CANCELED) != 0)
+            return;
+    }
+}

@@ -1,0 +1,171 @@
+#include "agent/restore/load/pieces.h"
+
+#include "agent/restore/fold/baserows.h"
+#include "agent/restore/fold/stages.h"
+#include "agent/restore/load/loadtable.h"
+
+/* A table of this size takes a tenth of a second to load; below, starting more statements costs more than it
+ * saves. */
+#define LARGE ((uint64_t)16 << 20)
+#define PIECE_LEAST ((uint64_t)4 << 20)
+#define PIECES_PER_JOB 4  /* so that the last ones end at about the same time */
+#define ACTION_BYTES 128u /* guessed: how many an action adds */
+
+#define TID_RANGES_SINCE 140000 /* server version: before, each range is a scan of the whole table */
+
+void pieces_fini(struct pieces *p)
+{
+    if (p->job != NULL)
+        (void)pthread_mutex_destroy(&p->lock);
+    free(p->bytes);
+    free(p->table);
+    free(p->load);
+    free(p->prove);
+    free(p->proof);
+    *p = (struct pieces){0};
+}
+
+static status measure(struct pieces *p, err *e)
+{
+    const struct plan *plan = p->job->plan;
+    TRY(baserows_bytes(plan, p->bytes, e));
+    for (size_t i = 0; i < plan->count; i++) {
+        p->bytes[i] += plan->table[i].actions * ACTION_BYTES;
+        if (!plan->table[i].comes)
+            continue;
+        size_t at = p->tables++;
+        for (; at > 0 && p->bytes[p->table[at - 1]] < p->bytes[i]; at--)
+            p->table[at] = p->table[at - 1];
+        p->table[at] = i;
+    }
+    while (p->large < p->tables && p->bytes[p->table[p->large]] >= LARGE)
+        p->large++;
+    return DONE;
+}
+
+static unsigned parts_of(const struct pieces *p, size_t i)
+{
+    uint64_t most = (uint64_t)p->job->request->jobs * PIECES_PER_JOB;
+    uint64_t parts = p->bytes[i] / PIECE_LEAST;
+    return (unsigned)(parts < most ? parts : most);
+}
+
+static status append(struct piece **list, size_t *count, size_t i, unsigned parts, err *e)
+{
+    size_t more = parts == 0 ? 1 : parts;
+    struct piece *grown = realloc(*list, (*count + more) * sizeof *grown);
+    if (grown == NULL)
+        return err_no_memory(e);
+    *list = grown;
+    for (unsigned part = 0; part < more; part++)
+        grown[(*count)++] = (struct piece){i, part, parts};
+    return DONE;
+}
+
+static status divide(struct pieces *p, bool ranges, err *e)
+{
+    const struct plan *plan = p->job->plan;
+    for (size_t at = 0; at < p->tables; at++) {
+        size_t i = p->table[at];
+        bool large = at < p->large;
+        bool is_base = stages_is_base(p->job->fold, &plan->table[i]);
+        /* With less WAL one connection is faster than two. */
+        bool shared = large && is_base && !p->truncates;
+        TRY(append(&p->load, &p->loads, i, shared ? parts_of(p, i) : 0, e));
+        if (!shared && !(large && ranges))
+            continue;
+        unsigned parts = ranges ? parts_of(p, i) : 0;
+        TRY(append(&p->prove, &p->proofs, i, parts, e));
+        p->proof[i] = (struct pieces_proof){.later = true, .left = parts == 0 ? 1 : parts};
+        if (shared)
+            p->job->proof[i].expected = plan->table[i].base_digest;
+    }
+    return DONE;
+}
+
+status pieces_init(struct pieces *p, struct job *job, struct pgconn *c, err *e)
+{
+    OWNED(pgrows) struct pgrows *rows = NULL;
+    *p = (struct pieces){.job = job};
+    (void)pthread_mutex_init(&p->lock, NULL);
+    p->bytes = calloc(job->plan->count + 1, sizeof *p->bytes);
+    p->table = calloc(job->plan->count + 1, sizeof *p->table);
+    p->proof = calloc(job->plan->count + 1, sizeof *p->proof);
+    if (p->bytes == NULL || p->table == NULL || p->proof == NULL)
+        return err_no_memory(e);
+    TRY(pgconn_query(c, "SELECT pg_catalog.current_setting('wal_level') = 'minimal'", 0, NULL, &rows, e));
+    p->truncates = pgrows_bool(rows, 0, 0);
+    TRY(measure(p, e));
+    return divide(p, pgconn_server_version(c) >= TID_RANGES_SINCE, e);
+}
+
+/* ---- in the workers ---- */
+
+static status load_whole(struct pieces *p, struct pgconn *c, size_t i, err *e)
+{
+    TRY(loadtable_load(p->job, c, i, e));
+    return p->proof[i].later ? DONE : loadtable_prove(p->job, c, i, e);
+}
+
+static status load_after_truncate(struct pieces *p, struct pgconn *c, size_t i, err *e)
+{
+    OWNED(buf) struct buf sql = {0};
+    buf_text(&sql, "BEGIN; TRUNCATE ONLY ");
+    loadtable_name(&sql, p->job->plan->table[i].message);
+    TRY(buf_done(&sql, e));
+    TRY(pgconn_exec(c, buf_cstring(&sql), e));
+    TRY(load_whole(p, c, i, e));
+    return pgconn_exec(c, "COMMIT", e);
+}
+
+status pieces_load(struct pieces *p, struct pgconn *c, size_t number, err *e)
+{
+    const struct piece *piece = &p->load[number];
+    if (piece->parts > 0)
+        return loadtable_load_part(p->job, c, piece->table, piece->part, piece->parts, e);
+    return p->truncates ? load_after_truncate(p, c, piece->table, e) : load_whole(p, c, piece->table, e);
+}
+
+static status pages_of(struct pgconn *c, const Pgstrand__Table *t, uint64_t *out, err *e)
+{
+    OWNED(pgrows) struct pgrows *rows = NULL;
+    OWNED(buf) struct buf name = {0};
+    loadtable_name(&name, t);
+    TRY(buf_done(&name, e));
+    const char *params[] = {buf_cstring(&name)};
+    TRY(pgconn_query(c,
+                     "SELECT pg_catalog.pg_relation_size($1::pg_catalog.regclass)"
+                     " / pg_catalog.current_setting('block_size')::bigint",
+                     1, params, &rows, e));
+    *out = (uint64_t)pgrows_int(rows, 0, 0);
+    return DONE;
+}
+
+static status read_piece(struct pgconn *c, const struct piece *piece, const Pgstrand__Table *t,
+                         struct table_digest *found, err *e)
+{
+    uint64_t pages = 0;
+    if (piece->parts == 0)
+        return loadtable_read(c, t, found, e);
+    TRY(pages_of(c, t, &pages, e));
+    uint64_t from = pages * piece->part / piece->parts;
+    uint64_t to =
+        piece->part + 1 == piece->parts ? LOADTABLE_NO_END : pages * (piece->part + 1) / piece->parts;
+    /* There are no statistics yet, without which the planner may prefer to read the whole table. */
+    TRY(pgconn_exec(c, "BEGIN; SET LOCAL enable_seqscan = off", e));
+    TRY(loadtable_read_range(c, t, from, to, found, e));
+    return pgconn_exec(c, "COMMIT", e);
+}
+
+status pieces_prove(struct pieces *p, struct pgconn *c, size_t number, err *e)
+{
+    const struct piece *piece = &p->prove[number];
+    struct pieces_proof *proof = &p->proof[piece->table];
+    struct table_digest found = {0};
+    TRY(read_piece(c, piece, p->job->plan->table[piece->table].message, &found, e));
+    (void)pthread_mutex_lock(&p->lock);
+    table_digest_merge(&proof->found, &found);
+    bool last = --proof->left == 0;
+    (void)pthread_mutex_unlock(&p->lock);
+    return last ? loadtable_compare(p->job, piece->table, &proof->found, e) : DONE;
+}

@@ -1,0 +1,37 @@
+/*
+ * replayed: what the target knows of the restores into it: one row per source chain in its schema pgstrand,
+ * written in the restore's own transaction; and the mark that their writes carry, a replication origin.
+ */
+#ifndef PGSTRAND_REPLAYED_H
+#define PGSTRAND_REPLAYED_H
+
+#include "agent/restore/job.h"
+#include "agent/restore/load/targetdb.h"
+
+struct replayed {
+    bool there;   /* the tables are, and may be used */
+    bool before;  /* this very restore was done before */
+    uint64_t seq; /* up to where the chain's whole was brought; 0: never */
+};
+
+/* ERR_REFUSED when another restore works on the database; the lock goes with the connection. */
+MUST_CHECK status replayed_lock(struct pgconn *c, err *e);
+
+/* Only looks. */
+MUST_CHECK status replayed_read(struct job *job, struct pgconn *c, struct replayed *out, err *e);
+
+/* In the restore's transaction: makes the tables where they are missing. Where that may not be, or the schema
+ * pgstrand is somebody else's, a warning and nothing more. */
+MUST_CHECK status replayed_write(struct job *job, struct pgconn *c, err *e);
+
+/* In the restore's transaction: its commit carries the source's origin. Without superuser nothing. */
+MUST_CHECK status replayed_mark(struct job *job, struct pgconn *c, const struct targetdb *t, err *e);
+
+/* pgstrand_<node>: what the rows of a node are marked with elsewhere. */
+#define REPLAYED_ORIGIN_TEXT (UUID_TEXT + 16)
+const char *replayed_origin(const uuid *node, char out[static REPLAYED_ORIGIN_TEXT]);
+
+/* The node whose chain is restored. */
+MUST_CHECK status replayed_source(const struct job *job, uuid *node, uuid *incarnation, err *e);
+
+#endif

@@ -1,0 +1,189 @@
+#include "agent/restore/merge/touches.h"
+
+#include <inttypes.h>
+
+#include "agent/restore/fold/source.h"
+#include "proto/copytext.h"
+
+#define FLUSH_BYTES ((size_t)256 << 10) /* of one table's lines, before they go to the server */
+
+struct touched {
+    const struct stage *stage;
+    struct buf lines;
+};
+
+struct touches {
+    const struct history *history;
+    struct pgconn *c;
+    struct touched *table;
+    size_t count;
+    struct buf old_key, new_key;
+};
+
+static void touches_fini(struct touches *t)
+{
+    for (size_t i = 0; i < t->count && t->table != NULL; i++)
+        buf_fini(&t->table[i].lines);
+    free(t->table);
+    buf_fini(&t->old_key);
+    buf_fini(&t->new_key);
+}
+OWN_VALUE(touches, touches_fini);
+
+void touches_name(struct buf *out, const char *history, const struct stage *s)
+{
+    buf_printf(out, "pg_temp.pgstrand_touch_%s_%zu", history, s->table);
+}
+
+static status make_table(const struct touches *t, const struct stage *s, err *e)
+{
+    OWNED(buf) struct buf sql = {0};
+    buf_printf(&sql, "CREATE TEMPORARY TABLE pgstrand_touch_%s_%zu ON COMMIT DROP AS SELECT ",
+               t->history->name, s->table);
+    for (uint16_t i = 0; i < s->key_count; i++) {
+        pgconn_quote_name(&sql, s->message->column[s->key[i]]->name);
+        buf_printf(&sql, " AS k%u, ", (unsigned)i + 1);
+    }
+    buf_text(&sql, "0::bigint AS seq, ''::text AS kind, pg_catalog.now() AS at, ''::text AS origin FROM ");
+    stage_target(&sql, s);
+    buf_text(&sql, " WITH NO DATA");
+    TRY(buf_done(&sql, e));
+    return pgconn_exec(t->c, buf_cstring(&sql), e);
+}
+
+static status flush(struct touches *t, struct touched *at, err *e)
+{
+    OWNED(buf) struct buf sql = {0};
+    uint64_t rows = 0;
+    if (at->lines.len == 0)
+        return DONE;
+    TRY(buf_done(&at->lines, e));
+    buf_text(&sql, "COPY ");
+    touches_name(&sql, t->history->name, at->stage);
+    buf_text(&sql, " FROM STDIN");
+    TRY(buf_done(&sql, e));
+    TRY(pgconn_copy_in(t->c, buf_cstring(&sql), e));
+    TRY(pgconn_copy_data(t->c, buf_view(&at->lines), e));
+    TRY(pgconn_copy_finish(t->c, &rows, e));
+    buf_reset(&at->lines);
+    return DONE;
+}
+
+/* ---- the key of an action's row ---- */
+
+static int column_of(const struct relation *r, const char *name)
+{
+    for (uint16_t i = 0; i < r->column_count; i++)
+        if (strcmp(r->columns[i].name, name) == 0)
+            return i;
+    return -1;
+}
+
+static bool value_at(struct bytes raw, int column, struct value *out)
+{
+    struct tuple t = tuple_open(raw);
+    for (int i = 0; tuple_next(&t, out); i++)
+        if (i == column)
+            return true;
+    return false;
+}
+
+/* False when the row was written before the table had such a column, or does not tell it. */
+static bool key_of(const struct stage *s, const struct relation *r, struct bytes raw, struct bytes fallback,
+                   struct buf *out)
+{
+    buf_reset(out);
+    for (uint16_t i = 0; i < s->key_count; i++) {
+        struct value v;
+        int column = column_of(r, s->message->column[s->key[i]]->name);
+        if (column < 0 || raw.len == 0 || !value_at(raw, column, &v))
+            return false;
+        if (v.kind == VALUE_UNCHANGED && (fallback.len == 0 || !value_at(fallback, column, &v)))
+            return false;
+        if (v.kind != VALUE_TEXT)
+            return false;
+        copytext_value(out, i == 0, v);
+    }
+    return true;
+}
+
+static void put(struct touched *at, const struct buf *key, char kind, const struct source_action *a)
+{
+    char time[PGTIME_TEXT];
+    buf_bytes(&at->lines, key->data, key->len);
+    buf_printf(&at->lines, "\t%" PRIu64 "\t%c\t%s", a->seq, kind, pgtime_format(a->commit.time, time));
+    copytext_value(&at->lines, false,
+                   (struct value){VALUE_TEXT, a->commit.origin.len > 0 ? a->commit.origin : bytes_text("")});
+    buf_u8(&at->lines, '\n');
+}
+
+static void take_row(struct touches *t, struct touched *at, const struct source_action *a)
+{
+    const struct stage *s = at->stage;
+    bool old = key_of(s, a->relation, a->action.old, (struct bytes){0}, &t->old_key);
+    if (a->action.kind == ACTION_DELETE) {
+        if (old)
+            put(at, &t->old_key, 'D', a);
+        return;
+    }
+    if (!key_of(s, a->relation, a->action.new, a->action.old, &t->new_key))
+        return;
+    bool moved =
+        a->action.kind == ACTION_UPDATE && old &&
+        (t->old_key.len != t->new_key.len || memcmp(t->old_key.data, t->new_key.data, t->old_key.len) != 0);
+    if (moved)
+        put(at, &t->old_key, 'M', a);
+    put(at, &t->new_key, a->action.kind == ACTION_CREATE || moved ? 'C' : 'U', a);
+}
+
+/* ---- the history ---- */
+
+static struct touched *table_of(struct touches *t, const struct relation *r)
+{
+    for (size_t i = 0; r != NULL && i < t->count; i++) {
+        const ProtobufCBinaryData *id = &t->table[i].stage->message->table;
+        if (id->len == sizeof r->table.b && memcmp(id->data, r->table.b, id->len) == 0)
+            return &t->table[i];
+    }
+    return NULL;
+}
+
+static status read_history(struct touches *t, err *e)
+{
+    const struct history *h = t->history;
+    const struct source_options options = {h->chain, 0, h->log, ~0u, 0};
+    OWNED(source) struct source *source = NULL;
+    TRY(source_open(&options, &source, e));
+    for (;;) {
+        struct source_action a = {0};
+        bool end = false;
+        TRY(source_next(source, &a, &end, e));
+        if (end || a.seq > h->to_seq)
+            return DONE;
+        struct touched *at = table_of(t, a.relation);
+        if (at == NULL || a.action.kind > ACTION_DELETE)
+            continue;
+        take_row(t, at, &a);
+        if (at->lines.len > FLUSH_BYTES)
+            TRY(flush(t, at, e));
+    }
+}
+
+status touches_load(const struct history *h, const struct stage *stages, size_t count, struct pgconn *c,
+                    err *e)
+{
+    OWNED(touches) struct touches t = {.history = h, .c = c};
+    t.table = calloc(count + 1, sizeof *t.table);
+    if (t.table == NULL)
+        return err_no_memory(e);
+    for (size_t i = 0; i < count; i++) {
+        if (stages[i].key_count == 0)
+            continue;
+        t.table[t.count++].stage = &stages[i];
+        TRY(make_table(&t, &stages[i], e));
+    }
+    TRY(read_history(&t, e));
+    for (size_t i = 0; i < t.count; i++)
+        TRY(flush(&t, &t.table[i], e));
+    return DONE;
+}

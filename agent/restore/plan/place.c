@@ -1,0 +1,120 @@
+#include "agent/restore/plan/place.h"
+
+#include "agent/lineage.h"
+#include "store/io.h"
+#include "store/vault.h"
+
+void place_fini(struct place *p)
+{
+    chain_free(p->chain);
+    free(p->log);
+    versionbook_fini(&p->unsealed);
+    *p = (struct place){0};
+}
+
+/* Is there a log at all? A restored data directory may have none. */
+static status find_log(const struct datadir *d, char **out, err *e)
+{
+    OWNED(io_names) struct io_names names = {0};
+    *out = NULL;
+    if (!io_exists(d->log))
+        return DONE;
+    TRY(io_list(d->log, &names, e));
+    for (size_t i = 0; i < names.count && *out == NULL; i++)
+        if (strncmp(names.name[i], "seg-", 4) == 0 && (*out = strdup(d->log)) == NULL)
+            return err_no_memory(e);
+    return DONE;
+}
+
+static status own_chain(struct datadir *d, struct place *out, err *e)
+{
+    if (!d->has_identity)
+        return err_set(e, ERR_VALIDATION,
+                       "%s has no chain of its own: say where to restore from with --from VAULT", d->root);
+    TRY(find_log(d, &out->log, e));
+    if (!io_exists(d->chain) && uuid_equal(&d->identity.previous, &UUID_NIL))
+        return err_set(e, ERR_VALIDATION, "there is no snapshot in %s yet: run pgstrand init", d->chain);
+    TRY(lineage_load(d, &out->chain, e));
+    return versionbook_load(d, &out->unsealed, e);
+}
+
+/* The one node of the vault, or the one that was asked for. */
+static status choose_node(const struct vault_chains *chains, const struct restore_request *request, uuid *out,
+                          err *e)
+{
+    OWNED(buf) struct buf nodes = {0};
+    size_t count = 0;
+    for (size_t i = 0; i < chains->count; i++) {
+        char text[UUID_TEXT];
+        const uuid *node = &chains->chain[i].node;
+        if (request->node != NULL && !uuid_equal(node, request->node))
+            continue;
+        if (count > 0 && uuid_equal(node, out))
+            continue;
+        *out = *node;
+        buf_printf(&nodes, "%s%s", count++ > 0 ? ", " : "", uuid_format(node, text));
+    }
+    if (count == 0 && request->node != NULL) {
+        char text[UUID_TEXT];
+        return err_set(e, ERR_VALIDATION, "%s has no chain of node %s", request->from,
+                       uuid_format(request->node, text));
+    }
+    if (count == 0)
+        return err_set(e, ERR_VALIDATION, "%s has no chain", request->from);
+    if (count > 1)
+        return err_set(e, ERR_VALIDATION, "%s has chains of several nodes (%s): choose one with --node",
+                       request->from, buf_cstring(&nodes));
+    return DONE;
+}
+
+static pgtime newest_time(const struct chain *c)
+{
+    return c->count == 0 ? INT64_MIN : c->link[c->count - 1].commit->header->created;
+}
+
+/* The incarnation that was asked for, else the one whose last snapshot is the newest. */
+static status choose_chain(struct vault *v, const struct vault_chains *chains, const uuid *node,
+                           const struct restore_request *request, struct place *out, err *e)
+{
+    for (size_t i = 0; i < chains->count; i++) {
+        const struct vault_chain *at = &chains->chain[i];
+        if (!uuid_equal(&at->node, node) ||
+            (request->incarnation != NULL && !uuid_equal(&at->incarnation, request->incarnation)))
+            continue;
+        OWNED(chain) struct chain *chain = NULL;
+        OWNED(text) char *dir = NULL;
+        TRY(vault_local_dir(v, &at->node, &at->incarnation, &dir, e));
+        TRY(chain_load(dir, &chain, e));
+        if (out->chain != NULL && newest_time(out->chain) >= newest_time(chain))
+            continue;
+        struct chain *older = out->chain;
+        out->chain = chain;
+        chain = older;
+    }
+    return out->chain != NULL ? DONE
+                              : err_set(e, ERR_VALIDATION, "%s has no such incarnation", request->from);
+}
+
+static status vault_chain(const struct restore_request *request, struct place *out, err *e)
+{
+    OWNED(vault) struct vault *v = NULL;
+    OWNED(vault_chains) struct vault_chains chains = {0};
+    uuid node = UUID_NIL;
+    TRY(vault_open(request->from, false, &v, e));
+    TRY(vault_chains(v, &chains, e));
+    TRY(choose_node(&chains, request, &node, e));
+    return choose_chain(v, &chains, &node, request, out, e);
+}
+
+status place_find(struct datadir *d, const struct restore_request *request, struct place *out, err *e)
+{
+    TRY(request->from == NULL ? own_chain(d, out, e) : vault_chain(request, out, e));
+    if (out->chain->count == 0)
+        return err_set(e, ERR_VALIDATION, "%s has no complete snapshot", out->chain->dir);
+    const Pgstrand__SnapshotHeader *h = out->chain->link[0].commit->header;
+    TRY(uuid_from_bytes(bytes_of(h->node.data, h->node.len), "node", &out->node, e));
+    TRY(uuid_from_bytes(bytes_of(h->dataset.data, h->dataset.len), "dataset", &out->dataset, e));
+    out->same_device = request->as == RESTORE_AS_SAME || (request->as == RESTORE_AS_AUTO && d->has_identity &&
+                                                          uuid_equal(&d->identity.node, &out->node));
+    return DONE;
+}

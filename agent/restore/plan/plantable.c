@@ -1,0 +1,151 @@
+#include "agent/restore/plan/plantable.h"
+
+#include <stdarg.h>
+
+#include "agent/glob.h"
+#include "store/snapreader.h"
+
+struct plan_table *plantable_find(const struct plan *p, const uuid *id)
+{
+    for (size_t i = 0; i < p->count; i++) {
+        const ProtobufCBinaryData *raw = &p->table[i].message->table;
+        if (raw->len == sizeof id->b && memcmp(raw->data, id->b, sizeof id->b) == 0)
+            return &p->table[i];
+    }
+    return NULL;
+}
+
+struct plan_table *plantable_by_oid(const struct plan *p, uint32_t oid)
+{
+    for (size_t i = 0; i < p->count; i++)
+        if (p->table[i].message->oid == oid)
+            return &p->table[i];
+    return NULL;
+}
+
+bool plantable_comes(const struct plan *p, uint32_t oid)
+{
+    const struct plan_table *t = plantable_by_oid(p, oid);
+    return t != NULL && t->comes;
+}
+
+uint16_t plantable_attnum(const Pgstrand__Table *t, size_t column)
+{
+    return (uint16_t)(t->column[column]->has_attnum ? t->column[column]->attnum : column + 1);
+}
+
+const Pgstrand__Column *plantable_column(const Pgstrand__Table *t, uint16_t attnum)
+{
+    for (size_t i = 0; i < t->n_column; i++)
+        if (plantable_attnum(t, i) == attnum)
+            return t->column[i];
+    return NULL;
+}
+
+bool plantable_is_keyed(const Pgstrand__Table *t)
+{
+    bool keyed = false;
+    for (size_t i = 0; i < t->n_column; i++)
+        keyed = keyed || t->column[i]->key;
+    return keyed && (t->replica_identity == 'd' || t->replica_identity == 'i');
+}
+
+void plantable_shape(const struct plan_table *t, const char *label, uint16_t *key, struct fold_shape *out)
+{
+    const Pgstrand__Table *m = t->message;
+    *out = (struct fold_shape){.label = label, .columns = (uint16_t)m->n_column, .key = key};
+    for (uint16_t i = 0; plantable_is_keyed(m) && i < m->n_column; i++)
+        if (m->column[i]->key)
+            key[out->key_count++] = i;
+}
+
+__attribute__((format(printf, 3, 4))) static bool differs(char *what, size_t size, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(what, size, format, arguments);
+    va_end(arguments);
+    return false;
+}
+
+bool plantable_fits(const struct plan_table *t, const struct relation *r, char *what, size_t size)
+{
+    const Pgstrand__Table *m = t->message;
+    if (strcmp(m->schema, r->schema) != 0 || strcmp(m->name, r->name) != 0)
+        return differs(what, size, "it is %s.%s now", r->schema, r->name);
+    if (m->replica_identity != (uint32_t)(unsigned char)r->replica_identity)
+        return differs(what, size, "another replica identity");
+    for (size_t i = 0; i < m->n_column && i < r->column_count; i++) {
+        const Pgstrand__Column *a = m->column[i];
+        const struct column *b = &r->columns[i];
+        if (strcmp(a->name, b->name) != 0)
+            return differs(what, size, "column %s is %s now", a->name, b->name);
+        if (a->type != b->type || a->typmod != b->typmod)
+            return differs(what, size, "column %s has another type", a->name);
+        if (plantable_is_keyed(m) && a->key != b->key)
+            return differs(what, size, "column %s %s the key", a->name, b->key ? "joined" : "left");
+    }
+    if (m->n_column < r->column_count)
+        return differs(what, size, "column %s was added", r->columns[m->n_column].name);
+    if (m->n_column > r->column_count)
+        return differs(what, size, "column %s was dropped", m->column[r->column_count]->name);
+    return true;
+}
+
+static void take_digests(struct plan *p, const Pgstrand__SectionIndex *index)
+{
+    for (size_t i = 0; i < index->n_table; i++) {
+        const Pgstrand__TableDigest *d = index->table[i];
+        for (size_t k = 0; k < p->count; k++) {
+            struct plan_table *t = &p->table[k];
+            struct table_digest sealed;
+            if (t->base == NULL || t->base->number != d->table || d->digest.len != SHA256_LEN)
+                continue;
+            table_digest_load(&sealed, d->digest.data, d->rows);
+            table_digest_merge(&t->base_digest, &sealed);
+            t->has_digest = true;
+        }
+    }
+}
+
+static status read_digests(struct plan *p, err *e)
+{
+    OWNED(snapreader) struct snapreader *r = NULL;
+    TRY(snapreader_open(p->chain->link[p->base].dir, p->chain->link[p->base].name, &r, e));
+    for (enum tier tier = TIER_BUSINESS; tier <= TIER_DEVICE; tier++) {
+        bool found = false;
+        TRY(snapreader_section(r, tier, PGSTRAND__SECTION_KIND__ROWS, &found, e));
+        if (found)
+            take_digests(p, snapreader_index(r));
+    }
+    return DONE;
+}
+
+/* The same table in the base: all its versions have one OID. */
+static const Pgstrand__Table *base_of(const struct plan *p, const Pgstrand__Table *m)
+{
+    return p->schema == p->base_schema ? m : versions_table(p->base_schema, m->oid);
+}
+
+status plantable_fill(struct plan *p, const char *globs, err *e)
+{
+    size_t any = 0;
+    p->table = calloc(p->schema->n_table + 1, sizeof *p->table);
+    if (p->table == NULL)
+        return err_no_memory(e);
+    for (size_t i = 0; i < p->schema->n_table; i++) {
+        const Pgstrand__Table *m = p->schema->table[i];
+        if (m->table.len != sizeof(uuid) || m->n_column > RELATION_COLUMNS_MAX)
+            return err_set(e, ERR_STORAGE, "%s: table %s.%s is described wrongly; run pgstrand verify",
+                           p->chain->link[p->base].name, m->schema, m->name);
+        bool named = globs == NULL || glob_list_match(globs, m->schema, m->name);
+        p->table[p->count++] = (struct plan_table){
+            .message = m, .base = base_of(p, m), .comes = named && (p->tiers & TIER_BIT(m->tier)) != 0};
+        any += named;
+    }
+    if (globs != NULL && any == 0)
+        return err_set(e, ERR_VALIDATION, "no table matches %s", globs);
+    for (size_t i = 0; i < p->count; i++)
+        p->table[i].has_digest = p->table[i].base == NULL; /* no rows */
+    return read_digests(p, e);
+}

@@ -1,0 +1,34 @@
+/*
+ * plantable: the tables of a plan's base: which come, and the row counts and digests that were sealed.
+ */
+#ifndef PGSTRAND_PLANTABLE_H
+#define PGSTRAND_PLANTABLE_H
+
+#include "agent/restore/fold/foldline.h"
+#include "agent/restore/plan/plan.h"
+#include "proto/relation.h"
+
+MUST_CHECK status plantable_fill(struct plan *p, const char *globs, err *e);
+
+/* The table with this UUID; NULL when the base has none. */
+struct plan_table *plantable_find(const struct plan *p, const uuid *id);
+
+/* The table with this OID; NULL when the target has none. */
+struct plan_table *plantable_by_oid(const struct plan *p, uint32_t oid);
+bool plantable_comes(const struct plan *p, uint32_t oid);
+
+/* The column's attribute number; where none was sealed, its place. */
+uint16_t plantable_attnum(const Pgstrand__Table *t, size_t column);
+/* NULL when it has none of this number. */
+const Pgstrand__Column *plantable_column(const Pgstrand__Table *t, uint16_t attnum);
+
+/* Its rows as they are at the target; `key` has room for its columns and is lent to *out. */
+void plantable_shape(const struct plan_table *t, const char *label, uint16_t *key, struct fold_shape *out);
+
+/* Are rows told apart by a key, as relation_is_keyed has it? */
+bool plantable_is_keyed(const Pgstrand__Table *t);
+
+/* Is the relation the table as the base knows it? `what` (of `size` bytes) says the first difference. */
+bool plantable_fits(const struct plan_table *t, const struct relation *r, char *what, size_t size);
+
+#endif

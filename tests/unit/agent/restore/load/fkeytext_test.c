@@ -1,0 +1,78 @@
+#include "agent/restore/load/fkeytext.h"
+
+#include "tests/lib/check.h"
+
+static bool parse(const char *text, struct fkeytext *out)
+{
+    return fkeytext_parse(bytes_text(text), out);
+}
+
+static void assert_text(struct bytes got, const char *wanted)
+{
+    assert_int_equal(got.len, strlen(wanted));
+    assert_memory_equal(got.data, wanted, got.len);
+}
+
+static void test_plain(void **state)
+{
+    struct fkeytext k;
+    (void)state;
+    assert_true(parse("ALTER TABLE ONLY public.orders\n    ADD CONSTRAINT orders_customer_fkey FOREIGN KEY "
+                      "(customer) REFERENCES public.customers(id) ON DELETE CASCADE;",
+                      &k));
+    assert_true(k.only);
+    assert_text(k.table, "public.orders");
+    assert_text(k.constraint, "orders_customer_fkey");
+    assert_text(k.parent, "public.customers");
+    assert_text(k.add, "ADD CONSTRAINT orders_customer_fkey FOREIGN KEY (customer) REFERENCES "
+                       "public.customers(id) ON DELETE CASCADE");
+}
+
+static void test_quoted(void **state)
+{
+    struct fkeytext k;
+    (void)state;
+    assert_true(parse("ALTER TABLE \"my shop\".\"a(b) \"\"c\"\"\"\n    ADD CONSTRAINT \"x;y\" FOREIGN KEY "
+                      "(\"a)\", b) REFERENCES \"my.shop\".\"p.q\"(\"id)\", b);",
+                      &k));
+    assert_false(k.only);
+    assert_true(fkeytext_names(k.table, "my shop", "a(b) \"c\""));
+    assert_false(fkeytext_names(k.table, "my shop", "a(b) \"c"));
+    assert_false(fkeytext_names(k.table, "my", "shop"));
+    assert_text(k.constraint, "\"x;y\"");
+    assert_true(fkeytext_names(k.parent, "my.shop", "p.q"));
+    assert_false(fkeytext_names(k.parent, "my.shop", "p.qq"));
+    assert_false(fkeytext_names(k.parent, "my.shop", "p"));
+}
+
+static void test_names_that_are_prefixes(void **state)
+{
+    (void)state;
+    assert_true(fkeytext_names(bytes_text("public.a"), "public", "a"));
+    assert_false(fkeytext_names(bytes_text("public.ab"), "public", "a"));
+    assert_false(fkeytext_names(bytes_text("public.a"), "public", "ab"));
+    assert_false(fkeytext_names(bytes_text("public"), "public", ""));
+}
+
+static void test_other_statements(void **state)
+{
+    struct fkeytext k;
+    (void)state;
+    assert_false(parse("CREATE INDEX x ON public.orders USING btree (id);", &k));
+    assert_false(parse("ALTER TABLE ONLY public.orders\n    ADD CONSTRAINT o PRIMARY KEY (id);", &k));
+    assert_false(parse("ALTER TABLE ONLY public.orders\n    ADD CONSTRAINT o FOREIGN KEY (id", &k));
+    assert_false(
+        parse("ALTER TABLE ONLY public.orders\n    ADD CONSTRAINT o FOREIGN KEY (id) REFERENCES ", &k));
+    assert_false(parse("", &k));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_plain),
+        cmocka_unit_test(test_quoted),
+        cmocka_unit_test(test_names_that_are_prefixes),
+        cmocka_unit_test(test_other_statements),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
