@@ -4,7 +4,7 @@
 #include "agent/restore/fold/stages.h"
 #include "agent/restore/load/emptied.h"
 #include "agent/restore/load/targetdb.h"
-#include "agent/restore/merge/rowdiff.h"
+#include "agent/restore/merge/stagediff.h"
 
 static status nowhere(void *context, struct bytes lines, err *e)
 {
@@ -39,11 +39,11 @@ static status compare(struct job *job, struct pgconn *c, size_t i, err *e)
     OWNED(stage) struct stage s = {0};
     TRY(stage_open(job, c, i, &s, e));
     TRY(stage_load(&s, job, c, e));
-    TRY(rowdiff_count(&s, c, &proof->changes, e));
+    TRY(stagediff_count(&s, c, &proof->changes, e));
     proof->compared = true;
     if (job->request->diff == NULL || !glob_list_match(job->request->diff, t->schema, t->name))
         return DONE;
-    return rowdiff_tell(&s, job, c, true, e);
+    return stagediff_tell(&s, job, c, true, e);
 }
 
 static status compare_all(struct job *job, struct pgconn *c, err *e)

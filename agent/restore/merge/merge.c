@@ -10,7 +10,7 @@
 #include "agent/restore/load/replayed.h"
 #include "agent/restore/load/setsequences.h"
 #include "agent/restore/load/skip.h"
-#include "agent/restore/merge/rowdiff.h"
+#include "agent/restore/merge/stagediff.h"
 #include "agent/restore/merge/touches.h"
 #include "agent/restore/merge/verdict.h"
 #include "agent/restore/plan/place.h"
@@ -147,7 +147,7 @@ static status judge(struct merge *m, struct stage *s, err *e)
     TRY(verdict_count(s, r, m->c, &proof->changes, e));
     proof->compared = true;
     if (r->diff != NULL && glob_list_match(r->diff, s->message->schema, s->message->name))
-        TRY(rowdiff_tell(s, m->job, m->c, false, e));
+        TRY(stagediff_tell(s, m->job, m->c, false, e));
     return DONE;
 }
 

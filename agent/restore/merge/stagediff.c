@@ -1,4 +1,4 @@
-#include "agent/restore/merge/rowdiff.h"
+#include "agent/restore/merge/stagediff.h"
 
 #include "proto/copytext.h"
 
@@ -51,7 +51,7 @@ static void put_multiset(struct buf *sql, const struct stage *s)
     buf_text(sql, " t USING (image) WHERE s.copies IS DISTINCT FROM t.copies");
 }
 
-status rowdiff_count(const struct stage *s, struct pgconn *c, struct row_changes *out, err *e)
+status stagediff_count(const struct stage *s, struct pgconn *c, struct row_changes *out, err *e)
 {
     OWNED(buf) struct buf sql = {0};
     OWNED(pgrows) struct pgrows *rows = NULL;
@@ -141,7 +141,7 @@ static status tell_line(const struct job *job, const char *table, struct bytes l
     return told;
 }
 
-status rowdiff_tell(const struct stage *s, struct job *job, struct pgconn *c, bool removes, err *e)
+status stagediff_tell(const struct stage *s, struct job *job, struct pgconn *c, bool removes, err *e)
 {
     OWNED(buf) struct buf sql = {0};
     OWNED(buf) struct buf name = {0};
