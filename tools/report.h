@@ -1,8 +1,8 @@
 /*
  * report: everything on stderr: messages, warnings and the progress bar (only on a terminal).
  */
-#ifndef PGSTRAND_REPORT_H
-#define PGSTRAND_REPORT_H
+#ifndef PGSTRAND_TOOLS_REPORT_H
+#define PGSTRAND_TOOLS_REPORT_H
 
 #include "tools/cli.h"
 

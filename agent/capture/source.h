@@ -5,8 +5,8 @@
  * Errors: ERR_NETWORK and ERR_TIMEOUT are worth another try (server away or starting, slot busy); ERR_REFUSED
  * says that going on would lose or mix up changes.
  */
-#ifndef PGSTRAND_SOURCE_H
-#define PGSTRAND_SOURCE_H
+#ifndef PGSTRAND_CAPTURE_SOURCE_H
+#define PGSTRAND_CAPTURE_SOURCE_H
 
 #include "agent/capture/loss.h"
 #include "agent/datadir.h"

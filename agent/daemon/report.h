@@ -3,8 +3,8 @@
  *
  * Threads: any. A line is one write, so that lines of two threads never mix.
  */
-#ifndef PGSTRAND_REPORT_H
-#define PGSTRAND_REPORT_H
+#ifndef PGSTRAND_DAEMON_REPORT_H
+#define PGSTRAND_DAEMON_REPORT_H
 
 #include "agent/progress.h"
 #include "proto/base/err.h"

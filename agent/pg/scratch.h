@@ -5,8 +5,8 @@
  * Ownership: scratch_open -> caller -> scratch_close (also at scope end). Only for programs that run while it
  * is open, under the same user.
  */
-#ifndef PGSTRAND_SCRATCH_H
-#define PGSTRAND_SCRATCH_H
+#ifndef PGSTRAND_PG_SCRATCH_H
+#define PGSTRAND_PG_SCRATCH_H
 
 #include "proto/base/bytes.h"
 #include "proto/base/err.h"

@@ -4,8 +4,8 @@
  *     OWNED(scratch) struct scratch s = scratch_make();
  *     ... scratch_path(&s, "file") ...
  */
-#ifndef PGSTRAND_SCRATCH_H
-#define PGSTRAND_SCRATCH_H
+#ifndef PGSTRAND_LIB_SCRATCH_H
+#define PGSTRAND_LIB_SCRATCH_H
 
 #include "tests/lib/check.h"
 

@@ -9,8 +9,8 @@
  * Threads: one per handle. Ownership: what source_next hands out is borrowed until the next call; relations
  * until source_close.
  */
-#ifndef PGSTRAND_SOURCE_H
-#define PGSTRAND_SOURCE_H
+#ifndef PGSTRAND_FOLD_SOURCE_H
+#define PGSTRAND_FOLD_SOURCE_H
 
 #include "proto/action.h"
 #include "proto/base/own.h"
