@@ -44,7 +44,7 @@ static void values_and_units(void **state)
     (void)state;
     OWNED(scratch) struct scratch s = scratch_make();
     OWNED(config)
-    struct config *c = load(&s, "[source]\nconninfo = host=/tmp dbname='a; b' user=x\n"
+    struct config *c = load(&s, "[source]\nconninfo = host=/tmp dbname='a; b' user=x\nconninfo =\n"
                                 "[seal]\ninterval = 90 min\nactions=0\nbytes = 2GiB\nlevel = 19\n"
                                 "on_stop = off\n[capture]\nstatus_interval = 500ms\n"
                                 "[log]\nkeep_bytes = 12345\n");
