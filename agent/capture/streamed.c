@@ -195,6 +195,7 @@ status streamed_into(struct streamed *s, struct transaction *into, err *e)
 {
     const struct bulk_place extent = bulkfile_place(s->draft.file);
     OWNED(memory) uint32_t *version = calloc(s->draft.count + 1u, sizeof *version);
+    const uint64_t before = into->actions;
     bool taken = false;
     if (version == NULL)
         return err_no_memory(e);
@@ -202,7 +203,8 @@ status streamed_into(struct streamed *s, struct transaction *into, err *e)
         transaction_mark(into, "%s", s->txn.what);
     TRY(give_versions(s, into, version, e));
     const struct bulk_versions versions = {version, s->draft.count};
-    if (extent.bytes >= STREAMED_ADOPT)
+    /* A file is a whole transaction: not with an inferred change of the schema in front of it. */
+    if (extent.bytes >= STREAMED_ADOPT && into->actions == before)
         TRY(logwriter_adopt(into->log, s->draft.file, version, versions.count, into->commit.lsn, &taken, e));
     if (!taken)
         return copy(s, into, &versions, e);

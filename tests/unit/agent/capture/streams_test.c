@@ -322,6 +322,40 @@ static void a_large_one_becomes_part_of_the_log(void **state)
     fixture_free(f);
 }
 
+/* Without the event trigger the first sight of a table is an action of its own, in front of the file's. */
+static void a_large_one_with_an_inferred_change_is_copied(void **state)
+{
+    (void)state;
+    struct fixture *f = usual();
+    enum { ROWS = 30000 };
+    char row[300];
+    f->ddl_rows = false;
+    fixture_disconnect(f);
+    fixture_connect(f);
+    for (uint32_t xid = 50; xid < 52; xid++) {
+        m_stream_start(f, xid, true);
+        items(f, xid);
+        for (int i = 0; i < ROWS; i++) {
+            (void)snprintf(row, sizeof row, "%d,%0200d", i, i);
+            m_insert(f, xid, ITEMS, row);
+        }
+        m_stream_stop(f);
+        m_stream_commit(f, xid, 0x2000 + 0x100 * (lsn)xid, 0x2030 + 0x100 * (lsn)xid);
+        assert_int_equal(bulk_files(f), xid - 50); /* the second brings nothing new */
+    }
+    const char *begins = "50: DDL INFERRED=[]; CREATE items/business 0,";
+    const char *at = log_text(f);
+    assert_memory_equal(at, begins, strlen(begins));
+    assert_non_null(strstr(at, "\n51: CREATE items/business 0,"));
+    uint64_t created = 0;
+    while ((at = strstr(at, "CREATE items/business ")) != NULL) {
+        created++;
+        at++;
+    }
+    assert_int_equal(created, 2 * ROWS);
+    fixture_free(f);
+}
+
 /* Everything that is no row: what an aborted subtransaction did to it is undone. */
 static void what_is_held_is_cut_too(void **state)
 {
@@ -451,6 +485,7 @@ int main(void)
         cmocka_unit_test(spools_are_dropped_on_reconnect),
         cmocka_unit_test(long_spools_come_back_in_order),
         cmocka_unit_test(a_large_one_becomes_part_of_the_log),
+        cmocka_unit_test(a_large_one_with_an_inferred_change_is_copied),
         cmocka_unit_test(what_is_held_is_cut_too),
         cmocka_unit_test(what_is_held_counts_at_the_commit),
         cmocka_unit_test(aborts_do_not_pile_up),
