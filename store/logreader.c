@@ -1,3 +1,5 @@
+#include <errno.h>
+
 #include "store/actionlog.h"
 #include "store/io.h"
 #include "store/logbulk.h"
@@ -212,6 +214,18 @@ static bool in_bulk(const struct logreader *r)
     return r->bulk.file != NULL && r->next_seq >= r->bulk.first && r->next_seq <= r->bulk.last;
 }
 
+/* A file goes after its segment, and a reader may have had the segment open still. */
+static status open_failed(const struct logreader *r, uint64_t first, err *e)
+{
+    OWNED(logsegment_list) struct logsegment_list list = {0};
+    err ignored = ERR_INIT;
+    if (e->code != ENOENT || !logsegment_list(r->dir, &list, &ignored).ok || list.count == 0 ||
+        list.first[0] <= first)
+        return FAILED;
+    return err_set(e, ERR_VALIDATION, "the log holds nothing before seq %llu; %llu is gone",
+                   (unsigned long long)list.first[0], (unsigned long long)r->next_seq);
+}
+
 static status open_bulk(struct logreader *r, struct bytes entry, uint64_t first, err *e)
 {
     OWNED(text) char *path = logbulk_path(r->dir, first);
@@ -221,7 +235,8 @@ static status open_bulk(struct logreader *r, struct bytes entry, uint64_t first,
     r->bulk.first = first;
     r->bulk.last = first + r->bulk.entry.extent.actions - 1;
     r->bulk.at = UINT64_MAX; /* nowhere */
-    return bulkreader_open(path, &r->bulk.entry.extent, &r->bulk.file, e);
+    return bulkreader_open(path, &r->bulk.entry.extent, &r->bulk.file, e).ok ? DONE
+                                                                             : open_failed(r, first, e);
 }
 
 /* Is next_seq in a large transaction? The cursor stands at the first entry that does not lie before it. */

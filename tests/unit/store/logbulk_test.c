@@ -347,6 +347,31 @@ static void an_absent_file_is_damage(void **state)
     assert_mentions(&e, "bulk-0000000000000001.act");
 }
 
+/* A reader that has the segment open still, and comes to the file when both are trimmed. */
+static void a_trimmed_file_is_gone(void **state)
+{
+    (void)state;
+    OWNED(scratch) struct scratch s = scratch_make();
+    OWNED(logwriter) struct logwriter *w = fixture_writer(log_of(&s), 128 << 10);
+    OWNED(logreader) struct logreader *r = fixture_reader(log_of(&s));
+    struct log_entry entry;
+    bool end = false;
+    err e = ERR_INIT;
+    const uint32_t v = fixture_relation(w, 10, 0);
+    assert_done(fixture_transaction(w, v, 200, 3, SIZE, &e), &e);
+    assert_done(adopted(&s, w, v, 300, 3000, &e), &e);
+    assert_done(logwriter_flush(w, &e), &e);
+    assert_done(logreader_seek(r, 1, &e), &e);
+    for (int i = 0; i < 3; i++)
+        assert_done(logreader_next(r, &entry, &end, &e), &e);
+    assert_done(adopted(&s, w, v, 400, 3000, &e), &e);
+    assert_done(logwriter_flush(w, &e), &e);
+    assert_done(logwriter_trim(w, 3003, &e), &e);
+    assert_int_equal(bulk_files(&s), 1);
+    assert_fails(logreader_next(r, &entry, &end, &e), &e, ERR_VALIDATION);
+    assert_mentions(&e, "4 is gone");
+}
+
 /* ---- faults ---- */
 
 /* Three transactions, the second in a file; returns at the first failure. */
@@ -426,6 +451,7 @@ int main(void)
         cmocka_unit_test(files_count_for_rotation_and_go_with_their_segment),
         cmocka_unit_test(files_without_an_entry_are_removed),
         cmocka_unit_test(an_absent_file_is_damage),
+        cmocka_unit_test(a_trimmed_file_is_gone),
         cmocka_unit_test(a_failing_call_loses_nothing_and_the_writer_goes_on),
         cmocka_unit_test(survives_being_killed_at_each_call),
     };
