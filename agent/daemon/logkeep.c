@@ -6,6 +6,7 @@
 
 #include "store/actionlog.h"
 #include "store/io.h"
+#include "store/logbulk.h"
 
 /* seg-<first seq as 16 hex digits>.mdb (store/actionlog.h). */
 static bool segment_first_seq(const char *name, uint64_t *out)
@@ -24,7 +25,7 @@ static uint64_t file_size(const char *dir, const char *name)
 status logkeep_through(const struct datadir *d, uint64_t sealed_seq, uint64_t *through, err *e)
 {
     OWNED(io_names) struct io_names names = {0};
-    uint64_t kept = 0;
+    uint64_t segments = 0;
     *through = 0;
     TRY(io_list(d->log, &names, e));
     /* Sorted by name, so by seq: from the newest backwards until enough is kept. */
@@ -32,8 +33,10 @@ status logkeep_through(const struct datadir *d, uint64_t sealed_seq, uint64_t *t
         uint64_t first = 0;
         if (!segment_first_seq(names.name[i], &first))
             continue;
-        kept += file_size(d->log, names.name[i]);
-        if (kept < d->config->log_keep_bytes)
+        uint64_t bulk = 0; /* large transactions in files of their own, from this segment on */
+        TRY(logbulk_bytes(d->log, first, &bulk, e));
+        segments += file_size(d->log, names.name[i]);
+        if (segments + bulk < d->config->log_keep_bytes)
             continue;
         *through = first > 0 ? first - 1 : 0;
         break;
