@@ -17,27 +17,35 @@ static int64_t now_ms(void)
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-static status compare(struct caretaker *k, struct pgconn *c, int64_t now, err *e)
+/* Into the log; without triggers, into the catalogue. */
+static status record_unseen(struct caretaker *k, struct pgconn *c, const struct board_facts *facts, err *e)
 {
-    bool changed = false;
-    struct board_facts facts;
-    k->compare_at = now + (int64_t)k->data->config->schema_check * 1000;
-    board_facts(k->board, &facts);
-    if (!unseen_look(k->data, c, &changed, e).ok) {
-        if (e->class != ERR_TIMEOUT) /* DDL all the time: then every dump is a new one anyway */
-            return FAILED;
-        *e = ERR_INIT;
-        return DONE;
-    }
-    if (!changed)
-        return DONE;
     report_line(REPORT_EVENT,
                 "the schema is another than it was, and nothing recorded why: it is taken again");
     if (k->triggers)
         return unseen_record(c, e);
     const struct capture_observer observer = board_observer(k->board);
-    observer.schema_changed(observer.context, facts.last_seq, facts.durable, "found by comparing the schema");
+    observer.schema_changed(observer.context, facts->last_seq, facts->durable,
+                            "found by comparing the schema");
     return DONE;
+}
+
+static status compare(struct caretaker *k, struct pgconn *c, int64_t now, err *e)
+{
+    bool changed = false;
+    struct unseen seen;
+    struct board_facts facts;
+    k->compare_at = now + (int64_t)k->data->config->schema_check * 1000;
+    board_facts(k->board, &facts);
+    if (!unseen_look(k->data, c, &seen, &changed, e).ok) {
+        if (e->class != ERR_TIMEOUT) /* DDL all the time: then every dump is a new one anyway */
+            return FAILED;
+        *e = ERR_INIT;
+        return DONE;
+    }
+    if (changed)
+        TRY(record_unseen(k, c, &facts, e));
+    return unseen_keep(k->data, &seen, e);
 }
 
 static status look(struct caretaker *k, int64_t now, char *lacks, size_t size, err *e)

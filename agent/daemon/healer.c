@@ -14,9 +14,9 @@
 
 status healer_settle(struct datadir *d, err *e)
 {
-    bool finished = false;
-    TRY(healrecord_settle(d, &finished, e));
-    if (finished)
+    struct healrecord_settled settled;
+    TRY(healrecord_settle(d, &settled, e));
+    if (settled.finished)
         report_line(REPORT_EVENT, "the new incarnation that was begun when the agent ended is finished");
     return DONE;
 }
@@ -42,9 +42,17 @@ static void report_healed(const struct heal_result *r)
 static status heal_once(struct datadir *d, struct capture *c, struct board *b, const char *why, err *e)
 {
     struct heal_result result;
+    struct healrecord_settled settled;
     struct progress progress = report_progress;
     progress.context = c;
     progress.stopped = is_stopping;
+    /* The log may have been switched by a try that then could not write the catalogue. */
+    TRY(healrecord_settle(d, &settled, e));
+    if (settled.finished) {
+        report_line(REPORT_EVENT, "the new incarnation that was begun before is finished");
+        board_recorded(b, settled.broken ? 1 : 0);
+        return DONE;
+    }
     TRY(heal_run(d, d->config->conninfo, why, &progress, &result, e));
     report_healed(&result);
     board_recorded(b, result.broken ? 1 : 0);

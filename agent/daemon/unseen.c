@@ -7,11 +7,6 @@
 
 #define SEEN "schema.seen"
 
-struct seen {
-    uint8_t fingerprint[SHA256_LEN];
-    uint8_t text[SHA256_LEN];
-};
-
 static status hash_text(const struct schema_text *s, uint8_t out[static SHA256_LEN], err *e)
 {
     OWNED(hasher) struct hasher *h = NULL;
@@ -24,7 +19,7 @@ static status hash_text(const struct schema_text *s, uint8_t out[static SHA256_L
 }
 
 /* *known false: nothing was seen yet, or what is there is no such record. */
-static status load(const char *path, struct seen *out, bool *known, err *e)
+static status load(const char *path, struct unseen *out, bool *known, err *e)
 {
     OWNED(memory) uint8_t *raw = NULL;
     size_t len = 0;
@@ -38,23 +33,28 @@ static status load(const char *path, struct seen *out, bool *known, err *e)
     return DONE;
 }
 
-status unseen_look(struct datadir *d, struct pgconn *c, bool *changed, err *e)
+status unseen_look(struct datadir *d, struct pgconn *c, struct unseen *now, bool *changed, err *e)
 {
     OWNED(schema_text) struct schema_text text = {0};
     OWNED(text) char *path = io_join(d->root, SEEN);
-    struct seen before;
-    struct seen now;
+    struct unseen before;
     bool known = false;
     *changed = false;
     if (path == NULL)
         return err_no_memory(e);
     TRY(schema_dump(c, d->config->conninfo, NULL, NULL, &text, e));
-    memcpy(now.fingerprint, text.fingerprint.hash, sizeof now.fingerprint);
-    TRY(hash_text(&text, now.text, e));
+    memcpy(now->fingerprint, text.fingerprint.hash, sizeof now->fingerprint);
+    TRY(hash_text(&text, now->text, e));
     TRY(load(path, &before, &known, e));
-    *changed = known && memcmp(before.text, now.text, sizeof now.text) != 0 &&
-               memcmp(before.fingerprint, now.fingerprint, sizeof now.fingerprint) == 0;
-    return io_store(path, bytes_of(&now, sizeof now), e);
+    *changed = known && memcmp(before.text, now->text, sizeof now->text) != 0 &&
+               memcmp(before.fingerprint, now->fingerprint, sizeof now->fingerprint) == 0;
+    return DONE;
+}
+
+status unseen_keep(struct datadir *d, const struct unseen *now, err *e)
+{
+    OWNED(text) char *path = io_join(d->root, SEEN);
+    return path != NULL ? io_store(path, bytes_of(now, sizeof *now), e) : err_no_memory(e);
 }
 
 status unseen_record(struct pgconn *c, err *e)

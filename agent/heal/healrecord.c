@@ -87,13 +87,18 @@ static status is_switched(const struct datadir *d, const Pgstrand__HealRecord *r
     return DONE;
 }
 
-status healrecord_settle(struct datadir *d, bool *finished, err *e)
+status healrecord_settle(struct datadir *d, struct healrecord_settled *out, err *e)
 {
     PB_OWNED(Pgstrand__HealRecord) *record = NULL;
-    *finished = false;
+    bool switched = false;
+    *out = (struct healrecord_settled){0};
     TRY(catalog_get(d->catalog, CATALOG_HEAL, no_key, (ProtobufCMessage **)(void *)&record, e));
     if (record == NULL)
         return DONE;
-    TRY(is_switched(d, record, finished, e));
-    return *finished ? healrecord_adopt(d, record, e) : catalog_delete(d->catalog, CATALOG_HEAL, no_key, e);
+    TRY(is_switched(d, record, &switched, e));
+    if (!switched)
+        return catalog_delete(d->catalog, CATALOG_HEAL, no_key, e);
+    TRY(healrecord_adopt(d, record, e));
+    *out = (struct healrecord_settled){.finished = true, .broken = record->broken != NULL};
+    return DONE;
 }

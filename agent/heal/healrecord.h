@@ -16,7 +16,12 @@ MUST_CHECK status healrecord_save(struct datadir *d, const Pgstrand__HealRecord 
  * the record. */
 MUST_CHECK status healrecord_adopt(struct datadir *d, const Pgstrand__HealRecord *record, err *e);
 
-/* At a start: finishes or forgets what an interruption left. *finished: the identity is a new one now. */
-MUST_CHECK status healrecord_settle(struct datadir *d, bool *finished, err *e);
+struct healrecord_settled {
+    bool finished; /* the identity is a new one now */
+    bool broken;   /* and a schema break was recorded with it: a new FULL follows */
+};
+
+/* Before a try: finishes or forgets what an interruption or a failed write left. */
+MUST_CHECK status healrecord_settle(struct datadir *d, struct healrecord_settled *out, err *e);
 
 #endif
