@@ -108,7 +108,8 @@ static status look_at_rights(struct preflight *p, struct pgconn *c, err *e)
     TRY(pgconn_query(
         c,
         "SELECT c.oid::regclass::text, pg_catalog.has_table_privilege(c.oid, 'SELECT'),"
-        " pg_catalog.pg_has_role(c.relowner, 'USAGE'), pg_catalog.row_security_active(c.oid)"
+        " pg_catalog.pg_has_role(c.relowner, 'USAGE'), pg_catalog.row_security_active(c.oid),"
+        " pg_catalog.has_schema_privilege(n.oid, 'USAGE'), pg_catalog.quote_ident(n.nspname)"
         " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
         " WHERE c.relkind IN ('r', 'p') AND c.relpersistence = 'p' AND n.nspname NOT LIKE 'pg\\_%'"
         " AND n.nspname NOT IN ('information_schema', 'pgstrand') ORDER BY 1",
@@ -116,7 +117,11 @@ static status look_at_rights(struct preflight *p, struct pgconn *c, err *e)
     const char *role = pgconn_user(c);
     for (int i = 0; i < pgrows_count(rows); i++) {
         const char *table = pgrows_text(rows, i, 0);
-        if (!pgrows_bool(rows, i, 1))
+        if (!pgrows_bool(rows, i, 4))
+            ADD(FINDING_ERROR, ERR_SCHEMA,
+                "role %s may not use the schema of table %s: run GRANT USAGE ON SCHEMA %s TO \"%s\"", role,
+                table, pgrows_text(rows, i, 5), role);
+        else if (!pgrows_bool(rows, i, 1))
             ADD(FINDING_ERROR, ERR_SCHEMA, "role %s may not read table %s: run GRANT SELECT ON %s TO \"%s\"",
                 role, table, table, role);
         else if (pgrows_bool(rows, i, 3))
@@ -219,6 +224,7 @@ static const char large_rows_queries[] =
     " WHERE c.relkind = 'r' AND c.relpersistence = 'p' AND n.nspname NOT LIKE 'pg\\_%'"
     "  AND n.nspname NOT IN ('information_schema', 'pgstrand')"
     "  AND pg_catalog.pg_relation_size(nullif(c.reltoastrelid, 0)) > 4000000"
+    "  AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')"
     "  AND pg_catalog.has_table_privilege(c.oid, 'SELECT')"
     " GROUP BY 1, 2 ORDER BY 1, 2";
 

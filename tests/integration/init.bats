@@ -108,6 +108,10 @@ catalogue() {
         GRANT CREATE ON DATABASE $DB TO reader"
     expect_exit 10 'role plain may not replicate' pgstrand init --data "$DATA" --source "$(conninfo_tcp "$DB" plain)"
     expect_exit 11 'role reader may not read table public.item' pgstrand init --data "$DATA" --source "$(conninfo_tcp "$DB" reader)"
+    sql "$DB" "CREATE SCHEMA closed CREATE TABLE large (id int PRIMARY KEY, v text);
+        GRANT SELECT ON ALL TABLES IN SCHEMA public, closed TO reader; ALTER TABLE closed.large ALTER v SET STORAGE EXTERNAL;
+        INSERT INTO closed.large SELECT 1, repeat('x', 5000000)"
+    expect_exit 11 'role reader may not use the schema of table closed.large' pgstrand init --data "$DATA" --source "$(conninfo_tcp "$DB" reader)"
 }
 
 @test "wrong password: exit 10; server away: exit 13; no such database: exit 10" {
