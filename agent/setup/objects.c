@@ -57,6 +57,65 @@ static status refuse_stranger(struct pgconn *c, const char *node, err *e)
         pgconn_database(c), stranger, pgrows_text(rows, 0, 0));
 }
 
+/* Ours are plain: nothing in them runs when a row is written or read. What a default calls is pg_catalog's
+ * when nothing is on record that it depends on beside its table; then its text says what it is. */
+#define OUR_TABLES                                                                                     \
+    "(SELECT * FROM pg_catalog.pg_class WHERE relnamespace = (SELECT oid FROM pg_catalog.pg_namespace" \
+    "  WHERE nspname = 'pgstrand') AND relname IN ('replay', 'conflict')) c"
+
+static const char embellished_query[] =
+    "SELECT 'table ' || relname || ' is not a plain one' FROM " OUR_TABLES
+    " WHERE relkind <> 'r' OR relpersistence <> 'p' OR relhasrules OR relrowsecurity OR relispartition OR"
+    "  reloftype <> 0 OR EXISTS (SELECT FROM pg_catalog.pg_inherits WHERE c.oid IN (inhrelid, inhparent))"
+    "  OR EXISTS (SELECT FROM pg_catalog.pg_rewrite WHERE ev_class = c.oid)"
+    " UNION ALL SELECT 'trigger ' || tgname || ' on ' || relname FROM " OUR_TABLES
+    "  JOIN pg_catalog.pg_trigger ON tgrelid = c.oid"
+    " UNION ALL SELECT 'constraint ' || conname || ' of ' || relname FROM " OUR_TABLES
+    "  JOIN pg_catalog.pg_constraint k ON (conrelid = c.oid AND contype NOT IN ('p', 'n')) OR"
+    "   confrelid = c.oid"
+    " UNION ALL SELECT 'an index of ' || relname FROM " OUR_TABLES
+    "  JOIN pg_catalog.pg_index i ON indrelid = c.oid AND (NOT indisprimary OR indexprs IS NOT NULL OR"
+    "   indpred IS NOT NULL)"
+    " UNION ALL SELECT 'column ' || attname || ' of ' || relname FROM " OUR_TABLES
+    "  JOIN pg_catalog.pg_attribute a ON attrelid = c.oid AND attnum > 0 AND NOT attisdropped"
+    "  LEFT JOIN pg_catalog.pg_attrdef d ON adrelid = attrelid AND adnum = attnum"
+    "  WHERE atttypid NOT IN ('pg_catalog.uuid'::regtype, 'pg_catalog.int8'::regtype,"
+    "    'pg_catalog.text'::regtype, 'pg_catalog.timestamptz'::regtype) OR attgenerated <> ''"
+    "   OR attidentity <> '' OR pg_catalog.pg_get_expr(adbin, adrelid) NOT IN ('now()', 'pg_catalog.now()', "
+    "'1')"
+    "   OR EXISTS (SELECT FROM pg_catalog.pg_depend p WHERE p.classid = 'pg_catalog.pg_attrdef'::regclass AND"
+    "    p.objid = d.oid AND NOT (p.refclassid = 'pg_catalog.pg_class'::regclass AND p.refobjid = adrelid))"
+    " LIMIT 1";
+
+static const char foreign_query[] =
+    "SELECT o.what || ' belongs to role ' || pg_catalog.pg_get_userbyid(o.owner) FROM ("
+    " SELECT 1 AS place, 'the schema' AS what, nspowner AS owner, false AS content"
+    "  FROM pg_catalog.pg_namespace WHERE nspname = 'pgstrand'"
+    " UNION ALL SELECT 2, relname, relowner, true FROM pg_catalog.pg_class"
+    "  WHERE relnamespace = 'pgstrand'::regnamespace"
+    " UNION ALL SELECT 3, proname, proowner, true FROM pg_catalog.pg_proc"
+    "  WHERE pronamespace = 'pgstrand'::regnamespace"
+    " UNION ALL SELECT 4, 'operator ' || oprname, oprowner, true FROM pg_catalog.pg_operator"
+    "  WHERE oprnamespace = 'pgstrand'::regnamespace"
+    " UNION ALL SELECT 5, 'type ' || typname, typowner, true FROM pg_catalog.pg_type"
+    "  WHERE typnamespace = 'pgstrand'::regnamespace) o,"
+    " pg_catalog.obj_description('pgstrand'::regnamespace, 'pg_namespace') AS mark"
+    " WHERE (o.owner <> (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = current_user)"
+    "   AND NOT (SELECT rolsuper FROM pg_catalog.pg_roles WHERE oid = o.owner))"
+    "  OR (o.content AND coalesce(mark, '') NOT LIKE '" MARK "%')"
+    " ORDER BY o.place, o.what LIMIT 1";
+
+static status refuse_found(struct pgconn *c, const char *query, err *e)
+{
+    OWNED(pgrows) struct pgrows *rows = NULL;
+    TRY(pgconn_query(c, query, 0, NULL, &rows, e));
+    if (pgrows_count(rows) == 0)
+        return DONE;
+    return err_set(e, ERR_REFUSED,
+                   "database %s has a schema pgstrand that pgstrand did not make (%s): rename or drop it",
+                   pgconn_database(c), pgrows_text(rows, 0, 0));
+}
+
 /*
  * Whoever owns the schema or something in it decides what runs when our SECURITY DEFINER functions call or
  * write there; and a schema with other people's objects would go with uninstall. Asked when the schema
@@ -64,34 +123,17 @@ static status refuse_stranger(struct pgconn *c, const char *node, err *e)
  */
 static status refuse_foreign_schema(struct pgconn *c, err *e)
 {
-    OWNED(pgrows) struct pgrows *rows = NULL;
-    TRY(pgconn_query(c,
-                     "SELECT o.what, pg_catalog.pg_get_userbyid(o.owner) FROM ("
-                     " SELECT 1 AS place, 'the schema' AS what, nspowner AS owner, false AS content"
-                     "  FROM pg_catalog.pg_namespace WHERE nspname = 'pgstrand'"
-                     " UNION ALL SELECT 2, relname, relowner, true FROM pg_catalog.pg_class"
-                     "  WHERE relnamespace = 'pgstrand'::regnamespace"
-                     " UNION ALL SELECT 3, proname, proowner, true FROM pg_catalog.pg_proc"
-                     "  WHERE pronamespace = 'pgstrand'::regnamespace) o,"
-                     " pg_catalog.obj_description('pgstrand'::regnamespace, 'pg_namespace') AS mark"
-                     " WHERE (o.owner <> (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = current_user)"
-                     "   AND NOT (SELECT rolsuper FROM pg_catalog.pg_roles WHERE oid = o.owner))"
-                     "  OR (o.content AND coalesce(mark, '') NOT LIKE '" MARK "%')"
-                     " ORDER BY o.place, o.what LIMIT 1",
-                     0, NULL, &rows, e));
-    if (pgrows_count(rows) == 0)
-        return DONE;
-    return err_set(
-        e, ERR_REFUSED,
-        "database %s has a schema pgstrand that pgstrand did not make (%s belongs to role %s): rename "
-        "or drop it",
-        pgconn_database(c), pgrows_text(rows, 0, 0), pgrows_text(rows, 0, 1));
+    TRY(refuse_found(c, foreign_query, e));
+    return refuse_found(c, embellished_query, e);
 }
 
-/* What a restore made under another role becomes ours, before somebody asks whose it is. */
+/* What a restore made under another role becomes ours. The locks come with it, so what refuse_foreign_schema
+ * finds (or not) afterwards stays so; a refusal rolls it back. Nobody keeps a right that the former owner
+ * gave. */
 static status take_over(struct pgconn *c, err *e)
 {
     OWNED(text) char *sql = NULL;
+    OWNED(text) char *revoke = NULL;
     TRY(pgconn_value(
         c,
         "SELECT 'ALTER SCHEMA pgstrand OWNER TO CURRENT_USER; ALTER TABLE IF EXISTS pgstrand.replay OWNER"
@@ -100,7 +142,22 @@ static status take_over(struct pgconn *c, err *e)
         " current_user AND r.rolsuper AND n.nspowner <> r.oid AND"
         " pg_catalog.obj_description(n.oid, 'pg_namespace') = '" MARK_OF_NONE "'",
         &sql, e));
-    return sql == NULL ? DONE : pgconn_exec(c, sql, e);
+    if (sql == NULL)
+        return DONE;
+    TRY(pgconn_exec(c, sql, e));
+    TRY(pgconn_value(
+        c,
+        "SELECT pg_catalog.string_agg(DISTINCT pg_catalog.format('REVOKE ALL ON %s FROM %s CASCADE', what,"
+        "  CASE grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(grantee))"
+        "  END), '; ') FROM ("
+        " SELECT 'SCHEMA pgstrand' AS what, nspowner AS owner, nspacl AS acl FROM pg_catalog.pg_namespace"
+        "  WHERE nspname = 'pgstrand'"
+        " UNION ALL SELECT 'TABLE pgstrand.' || relname, relowner, relacl FROM " OUR_TABLES
+        " UNION ALL SELECT 'TABLE pgstrand.' || relname, relowner, attacl FROM " OUR_TABLES
+        "  JOIN pg_catalog.pg_attribute ON attrelid = c.oid) o, pg_catalog.aclexplode(o.acl)"
+        " WHERE grantee <> o.owner",
+        &revoke, e));
+    return revoke == NULL ? DONE : pgconn_exec(c, revoke, e);
 }
 
 static status install(struct pgconn *c, const char *node, enum objects_mode mode, err *e)
@@ -135,9 +192,17 @@ status objects_install(struct pgconn *c, const char *node, enum objects_mode mod
     return err_wrap(e, "cannot make schema pgstrand");
 }
 
+status objects_check_replay(struct pgconn *c, err *e)
+{
+    OWNED(pgrows) struct pgrows *rows = NULL;
+    TRY(pgconn_query(c, "SELECT FROM pg_catalog.pg_namespace WHERE nspname = 'pgstrand'", 0, NULL, &rows, e));
+    return pgrows_count(rows) == 0 ? DONE : refuse_foreign_schema(c, e);
+}
+
 status objects_install_replay(struct pgconn *c, err *e)
 {
     OWNED(pgrows) struct pgrows *rows = NULL;
+    TRY(objects_check_replay(c, e));
     TRY(pgconn_query(c,
                      "SELECT pg_catalog.to_regclass('pgstrand.replay') IS NULL OR"
                      "  pg_catalog.to_regclass('pgstrand.conflict') IS NULL,"

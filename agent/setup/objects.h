@@ -22,6 +22,11 @@ enum objects_mode { OBJECTS_FULL, OBJECTS_REDUCED };
  */
 MUST_CHECK status objects_install(struct pgconn *c, const char *node, enum objects_mode mode, err *e);
 
+/* Asked before anything is read from or written to what restores remember: ERR_REFUSED when schema pgstrand
+ * is there and is not ours: its owner or that of something in it is neither the current role nor a superuser,
+ * or its tables have triggers, rules, defaults or the like that pgstrand did not make. */
+MUST_CHECK status objects_check_replay(struct pgconn *c, err *e);
+
 /* What restores remember (replay.sql), also in a database that nobody captures: inside the caller's
  * transaction. ERR_REFUSED when there is a schema pgstrand of somebody else's. */
 MUST_CHECK status objects_install_replay(struct pgconn *c, err *e);

@@ -102,7 +102,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT jsonb_agg(jsonb_build_object('class', 'pg_class'::regclass::oid::bigint, 'oid', r::bigint, 'sub', 0,
                          'type', i.type, 'schema', i.schema, 'identity', i.identity, 'inherited', true)
-                     || coalesce(pgstrand.details('pg_class'::regclass, r, i.type), '{}'))
+                     || coalesce(pgstrand.details('pg_class'::regclass::oid, r, i.type), '{}'))
     FROM unnest(relations) r, pg_identify_object('pg_class'::regclass, r, 0) i
     WHERE i.schema NOT LIKE 'pg\_temp%';
 $$;
@@ -182,7 +182,7 @@ BEGIN
     SELECT relreplident INTO present FROM pg_class WHERE oid = rel;
     IF present IS DISTINCT FROM 'f' THEN
         IF rel = ANY (pgstrand.locked(ARRAY[rel])) THEN
-            PERFORM pgstrand.give(rel, coalesce(present, 'd'), 'f', reason);
+            PERFORM pgstrand.give(rel, coalesce(present, 'd'::"char"), 'f'::"char", reason);
         END IF;
     ELSIF current_setting('transaction_isolation') = 'read committed'
           AND (SELECT i.now = 'f' AND i.why = 'no key' FROM pgstrand.identity i
@@ -191,12 +191,12 @@ BEGIN
                       AND pgstrand.tells(indexrelid))
           AND NOT pgstrand.ruled(rel) AND rel = ANY (pgstrand.locked(ARRAY[rel]))
     THEN
-        PERFORM pgstrand.give(rel, 'f', 'd', 'key');
+        PERFORM pgstrand.give(rel, 'f'::"char", 'd'::"char", 'key'::text);
     END IF;
 EXCEPTION WHEN OTHERS THEN
     -- The application's statement goes on; what went wrong is on record.
     INSERT INTO pgstrand.identity (relid, relation, previous, now, why)
-    VALUES (rel, rel::regclass::text, coalesce(present, 'd'), '?', sqlstate);
+    VALUES (rel, rel::regclass::text, coalesce(present, 'd'::"char"), '?', sqlstate);
 END;
 $$;
 
@@ -207,7 +207,7 @@ AS $$
 DECLARE
     one oid;
 BEGIN
-    FOREACH one IN ARRAY coalesce(pgstrand.locked(relations), '{}') LOOP
+    FOREACH one IN ARRAY coalesce(pgstrand.locked(relations), '{}'::oid[]) LOOP
         PERFORM pgstrand.care(one);
     END LOOP;
 END;
@@ -242,7 +242,7 @@ BEGIN
         IF relations IS NOT NULL AND tg_tag LIKE 'ALTER %' THEN
             reached := pgstrand.below(relations);
             IF reached IS NOT NULL THEN
-                touched := touched || coalesce(pgstrand.below_details(reached), '[]');
+                touched := touched || coalesce(pgstrand.below_details(reached), '[]'::jsonb);
             END IF;
         END IF;
     EXCEPTION WHEN OTHERS THEN

@@ -360,6 +360,45 @@ finishes() {
     sql "$DB" "DROP SCHEMA pgstrand CASCADE; DROP OWNED BY mallory; DROP ROLE mallory"
 }
 
+@test "a schema that only says it was made by a restore: nobody's trigger, default or view runs with our rights" {
+    local as_mallory
+    shop
+    init
+    database_new victim
+    sql victim "DROP ROLE IF EXISTS mallory; CREATE ROLE mallory LOGIN; GRANT CREATE ON DATABASE victim TO mallory"
+    as_mallory=("$PSQL" -X -q -v ON_ERROR_STOP=1 -d "$(conninfo_tcp victim mallory)")
+    "${as_mallory[@]}" -c "CREATE SCHEMA pgstrand; COMMENT ON SCHEMA pgstrand IS 'pgstrand node 00000000-0000-0000-0000-000000000000'" \
+        -f "$BATS_TEST_DIRNAME/../../agent/setup/replay.sql" -c "GRANT ALL ON SCHEMA pgstrand TO PUBLIC; GRANT ALL ON pgstrand.replay TO PUBLIC"
+    # Plain as it is, a superuser's init takes it over, and nobody keeps a right.
+    pgstrand init --data "$BATS_TEST_TMPDIR/other" --source "$(conninfo victim)" --no-progress
+    [ "$(sql victim "SELECT has_table_privilege('mallory', 'pgstrand.replay', 'SELECT'), has_schema_privilege('mallory', 'pgstrand', 'CREATE'),
+        (SELECT count(*) FROM pg_class WHERE relnamespace = 'pgstrand'::regnamespace AND relowner <> 10)")" = 'f|f|0' ]
+    pgstrand uninstall --data "$BATS_TEST_TMPDIR/other" --yes
+    rm -rf "$BATS_TEST_TMPDIR/other"
+    # With something inside that runs, it is refused, by init and by restore.
+    pgstrand restore --data "$DATA" --target "$(conninfo victim)" >/dev/null
+    sql victim "DROP SCHEMA pgstrand CASCADE"
+    "${as_mallory[@]}" -c "CREATE SCHEMA pgstrand; COMMENT ON SCHEMA pgstrand IS 'pgstrand node 00000000-0000-0000-0000-000000000000'" \
+        -f "$BATS_TEST_DIRNAME/../../agent/setup/replay.sql" -c "CREATE SCHEMA evil; GRANT ALL ON SCHEMA evil TO PUBLIC;
+        CREATE FUNCTION evil.now() RETURNS timestamptz LANGUAGE plpgsql AS \$\$ BEGIN ALTER ROLE mallory SUPERUSER; RETURN NULL; END \$\$;
+        CREATE FUNCTION evil.run() RETURNS trigger LANGUAGE plpgsql AS \$\$ BEGIN ALTER ROLE mallory SUPERUSER; RETURN NEW; END \$\$;
+        CREATE TRIGGER grab BEFORE INSERT ON pgstrand.replay FOR EACH ROW EXECUTE FUNCTION evil.run();
+        ALTER TABLE pgstrand.replay ENABLE ALWAYS TRIGGER grab"
+    pgstrand restore --data "$DATA" --target "$(conninfo victim)" --mode replace >"$BATS_TEST_TMPDIR/out" 2>&1 || complain "$(cat "$BATS_TEST_TMPDIR/out")"
+    grep -q 'does not remember this restore: .*belongs to role mallory' "$BATS_TEST_TMPDIR/out"
+    expect_exit 15 'belongs to role mallory' pgstrand restore --data "$DATA" --target "$(conninfo victim)" --mode merge
+    expect_exit 15 'trigger grab on replay' pgstrand init --data "$BATS_TEST_TMPDIR/other" --source "$(conninfo victim)"
+    [ "$(sql victim "SELECT pg_get_userbyid(nspowner) FROM pg_namespace WHERE nspname = 'pgstrand'")" = mallory ]
+    "${as_mallory[@]}" -c "DROP TRIGGER grab ON pgstrand.replay; ALTER TABLE pgstrand.replay ALTER at SET DEFAULT evil.now()"
+    expect_exit 15 'column at of replay' pgstrand init --data "$BATS_TEST_TMPDIR/other" --source "$(conninfo victim)"
+    # Also where an earlier init has taken it over as it was.
+    sql victim "ALTER SCHEMA pgstrand OWNER TO postgres; ALTER TABLE pgstrand.replay OWNER TO postgres; ALTER TABLE pgstrand.conflict OWNER TO postgres"
+    expect_exit 15 'column at of replay' pgstrand restore --data "$DATA" --target "$(conninfo victim)" --mode merge
+    [ "$(sql victim "SELECT rolsuper FROM pg_roles WHERE rolname = 'mallory'")" = f ]
+    database_drop victim
+    sql "$DB" "DROP ROLE mallory"
+}
+
 @test "a key with a generated column, which the stream does not carry, is none" {
     shop
     sql "$DB" "CREATE TABLE shout (a int, n text, g text GENERATED ALWAYS AS (upper(n)) STORED, PRIMARY KEY (a, g))"

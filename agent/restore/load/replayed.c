@@ -65,9 +65,12 @@ status replayed_read(struct job *job, struct pgconn *c, struct replayed *out, er
     TRY(pgconn_query(
         c,
         "SELECT coalesce(pg_catalog.has_table_privilege(pg_catalog.to_regclass('pgstrand.replay'),"
-        " 'SELECT'), false)",
+        " 'SELECT'), false), coalesce(pg_catalog.has_table_privilege(pg_catalog.to_regclass("
+        "'pgstrand.conflict'), 'SELECT'), false)",
         0, NULL, &there, e));
     out->there = pgrows_bool(there, 0, 0);
+    if (out->there || pgrows_bool(there, 0, 1))
+        TRY(objects_check_replay(c, e)); /* another role's view or trigger would run with our rights */
     if (!out->there)
         return DONE;
     TRY(replayed_source(job, &node, &incarnation, e));
