@@ -238,8 +238,14 @@ static status complete_log(const struct cli *cli, struct datadir *d, const struc
                      "SELECT FROM pg_catalog.pg_replication_slots WHERE slot_name = $1 AND database ="
                      " pg_catalog.current_database()",
                      1, params, &rows, e));
-    if (pgrows_count(rows) > 0 && !waiting_run(d, c, LSN_NONE, LOG_WAIT_SECONDS, &waited, &why).ok)
-        report_note(cli, "changes that the log does not have yet do not count as newer: %s", why.message);
+    if (pgrows_count(rows) == 0 || waiting_run(d, c, LSN_NONE, LOG_WAIT_SECONDS, &waited, &why).ok)
+        return DONE;
+    if (!r->dry_run && r->newer == MERGE_KEEP) {
+        *e = why;
+        return err_wrap(
+            e, "which rows are newer on the target is not known (start the agent, or --newer replace)");
+    }
+    report_note(cli, "changes that the log does not have yet do not count as newer: %s", why.message);
     return DONE;
 }
 

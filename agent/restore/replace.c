@@ -150,7 +150,12 @@ static status empty(const struct emptied *t, struct pgconn *c, err *e)
 static status exchange(struct job *job, const struct emptied *t, struct pgconn *c, err *e)
 {
     TRY(empty(t, c, e));
-    TRY(loadtable_all(job, c, e));
+    return loadtable_all(job, c, e);
+}
+
+/* No rollback takes setval back: behind everything that may refuse. */
+static status set_sequences(struct job *job, struct pgconn *c, err *e)
+{
     TRY(setsequences_captured(job, c, e));
     return setsequences_pass_columns(c, e);
 }
@@ -159,7 +164,8 @@ static status as_replica(struct job *job, const struct emptied *t, struct orphan
                          err *e)
 {
     TRY(exchange(job, t, c, e));
-    return orphans_settle_standing(o, c, emptied_oids(t), e);
+    TRY(orphans_settle_standing(o, c, emptied_oids(t), e));
+    return set_sequences(job, c, e);
 }
 
 static status as_owner(struct job *job, const struct emptied *t, struct orphans *o, struct pgconn *c, err *e)
@@ -171,6 +177,7 @@ static status as_owner(struct job *job, const struct emptied *t, struct orphans 
     TRY(exchange(job, t, c, e));
     TRY(orphans_add_keys(o, c, buf_cstring(&keys), e));
     TRY(orphans_settle(o, c, e));
+    TRY(set_sequences(job, c, e)); /* it sees every row only as long as row security is off */
     return triggers.len == 0 ? DONE : pgconn_exec(c, buf_cstring(&triggers), e);
 }
 

@@ -32,11 +32,13 @@ status replayed_source(const struct job *job, uuid *node, uuid *incarnation, err
     return uuid_from_bytes(bytes_of(h->incarnation.data, h->incarnation.len), "incarnation", incarnation, e);
 }
 
-/* What else decides what a restore does: another scope is another restore. */
+/* What else decides what a restore does: another scope is another restore. One that left rows out is like
+ * none that is asked for: the same again is done again. */
 static void scope_of(const struct job *job, struct buf *out)
 {
     const struct restore_request *r = job->request;
     static const char *const modes[] = {"fresh", "replace", "merge"};
+    buf_text(out, job->left_out_count > 0 ? "partial " : "");
     buf_text(out, modes[r->mode]);
     if (r->mode == RESTORE_MERGE)
         buf_printf(out, " newer=%s conflicts=%s deleted=%s", r->newer == MERGE_TAKE ? "replace" : "keep",
@@ -51,7 +53,7 @@ static void scope_of(const struct job *job, struct buf *out)
 
 static bool is_whole(const struct job *job)
 {
-    return job->request->tables == NULL && job->request->tiers == 0;
+    return job->request->tables == NULL && job->request->tiers == 0 && job->left_out_count == 0;
 }
 
 status replayed_read(struct job *job, struct pgconn *c, struct replayed *out, err *e)

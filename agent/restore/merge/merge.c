@@ -234,8 +234,8 @@ static status change(struct merge *m, err *e)
     orphans_init(&orphans, m->job, &m->target);
     TRY(find_oids(m, e));
     TRY(m->target.replica ? apply_as_replica(m, &orphans, e) : apply_as_owner(m, &orphans, e));
-    TRY(setsequences_pass_columns(m->c, e));
-    return remember(m, e);
+    TRY(remember(m, e));
+    return setsequences_pass_columns(m->c, e); /* last: no rollback takes setval back */
 }
 
 /* ---- telling ---- */

@@ -35,7 +35,8 @@ static void key_image(struct buf *out, const struct stage *s, const char *alias,
 
 /* ---- making them ---- */
 
-/* One row of facts for each key of a history. */
+/* One row of facts for each key of a history; what came from `foreign` (NULL: from nobody) is no change of
+ * its own. */
 static void put_history(struct buf *sql, const struct stage *s, const char *history, const char *foreign)
 {
     buf_text(sql, "(SELECT ");
@@ -44,9 +45,13 @@ static void put_history(struct buf *sql, const struct stage *s, const char *hist
                   " (pg_catalog.array_agg(h.kind ORDER BY h.seq, h.kind DESC))[1] AS first_kind,"
                   " (pg_catalog.array_agg(h.origin ORDER BY h.seq))[1] AS first_origin,"
                   " (pg_catalog.array_agg(h.kind ORDER BY h.seq DESC, h.kind))[1] AS last_kind,"
-                  " max(h.at) FILTER (WHERE h.origin <> ");
-    pgconn_quote_literal(sql, foreign);
-    buf_text(sql, ") AS last_at FROM ");
+                  " max(h.at)");
+    if (foreign != NULL) {
+        buf_text(sql, " FILTER (WHERE h.origin <> ");
+        pgconn_quote_literal(sql, foreign);
+        buf_text(sql, ")");
+    }
+    buf_text(sql, " AS last_at FROM ");
     touches_name(sql, history, s);
     buf_text(sql, " h GROUP BY ");
     stage_key_list(sql, s, "h", true);
@@ -110,7 +115,7 @@ static void put_joins(struct buf *sql, const struct stage *s, const struct verdi
 {
     char origin[REPLAYED_ORIGIN_TEXT], text[UUID_TEXT];
     buf_text(sql, " LEFT JOIN ");
-    put_history(sql, s, VERDICT_SOURCE, "");
+    put_history(sql, s, VERDICT_SOURCE, NULL);
     buf_text(sql, " src ON ");
     stage_key_match(sql, s, "src", on);
     if (f->own_history) {
