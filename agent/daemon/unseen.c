@@ -59,5 +59,5 @@ status unseen_keep(struct datadir *d, const struct unseen *now, err *e)
 
 status unseen_record(struct pgconn *c, err *e)
 {
-    return pgconn_exec(c, "SELECT pgstrand.note('compare', 'UNRECORDED CHANGE', '[]')", e);
+    return pgconn_exec(c, "SELECT pgstrand.note('compare'::text, 'UNRECORDED CHANGE'::text, '[]'::jsonb)", e);
 }
