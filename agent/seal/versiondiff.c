@@ -173,7 +173,32 @@ static struct bytes statement_of(const char *pre_data, const char *identity)
     return end == NULL ? (struct bytes){0} : bytes_of(at, (size_t)(end - at));
 }
 
-/* Each line of the old list stands in the new one, too: labels were added and none was renamed. */
+static bool is_enum(struct bytes statement)
+{
+    static const char labels[] = " AS ENUM (";
+    return statement.len > 0 && memmem(statement.data, statement.len, labels, sizeof labels - 1) != NULL;
+}
+
+static size_t lines(struct bytes text)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < text.len; i++)
+        count += text.data[i] == '\n';
+    return count;
+}
+
+/* How many commands changed the type or may have. */
+static size_t alterations(const struct diff *d, uint32_t oid)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < d->label->touches; i++)
+        for (size_t k = 0; k < d->label->touch[i].count; k++)
+            count += d->label->touch[i].object[k].class == CLASS_TYPE &&
+                     d->label->touch[i].object[k].oid == oid && begins(d->label->touch[i].tag, "ALTER TYPE");
+    return count;
+}
+
+/* Each line of the old list stands in the new one, too. */
 static bool has_all_lines(struct bytes was, struct bytes is)
 {
     struct bytes line;
@@ -190,16 +215,39 @@ static bool has_all_lines(struct bytes was, struct bytes is)
     return true;
 }
 
+/* Labels cannot be dropped, and a command adds one at most: when there are as many commands as new labels,
+ * none of them renamed one. A name given up and given again would look the same in the text, but rows that
+ * have the old one mean another label; one command that left the text as it was did nothing to the labels. */
+static bool only_added(const struct diff *d, uint32_t oid, struct bytes was, struct bytes is)
+{
+    const size_t commands = alterations(d, oid);
+    if (bytes_equal(was, is))
+        return commands <= 1;
+    return has_all_lines(was, is) && lines(is) >= lines(was) + commands;
+}
+
+/* A type that either text does not know by this name was renamed, moved or dropped meanwhile: nothing shows
+ * what happened to its labels, if it has any. */
 static status look_at_type(struct diff *d, const struct ddl_touch *t, const struct ddl_object *o, err *e)
 {
     const struct bytes was = statement_of(d->before->pre_data, o->identity);
     const struct bytes is = statement_of(d->now->pre_data, o->identity);
-    static const char labels[] = " AS ENUM (";
-    if (was.len == 0 || is.len == 0 || bytes_equal(was, is))
-        return DONE;
-    if (memmem(was.data, was.len, labels, sizeof labels - 1) != NULL && has_all_lines(was, is))
-        return DONE;
-    return add(d, 0, t->change, e, "type %s holds something else", o->identity);
+    const bool both = was.len > 0 && is.len > 0;
+    const bool neither = was.len == 0 && is.len == 0;
+    bool same = false;
+    if (is_enum(was) || is_enum(is))
+        same = both && only_added(d, o->oid, was, is);
+    else
+        same = !neither && (!both || bytes_equal(was, is));
+    return same ? DONE : add(d, 0, t->change, e, "type %s holds something else", o->identity);
+}
+
+/* ALTER TYPE ... ATTRIBUTE, which PostgreSQL reports of the relation behind the type. The text does not tell:
+ * an attribute dropped and added again is empty in the rows there are. */
+static bool alters_attributes(const struct ddl_touch *t, const struct ddl_object *o)
+{
+    return o->class == DDLOBJECTS_CLASS_RELATION && strcmp(o->type, "composite type") == 0 &&
+           begins(t->tag, "ALTER TYPE");
 }
 
 status versiondiff_find(struct versionlabel *label, const Pgstrand__Schema *before,
@@ -209,7 +257,9 @@ status versiondiff_find(struct versionlabel *label, const Pgstrand__Schema *befo
     for (size_t i = 0; i < label->touches; i++) {
         const struct ddl_touch *t = &label->touch[i];
         for (size_t k = 0; k < t->count; k++) {
-            if (t->object[k].class == DDLOBJECTS_CLASS_RELATION)
+            if (alters_attributes(t, &t->object[k]))
+                TRY(add(&d, 0, t->change, e, "type %s holds something else", t->object[k].identity));
+            else if (t->object[k].class == DDLOBJECTS_CLASS_RELATION)
                 TRY(look_at_rewrite(&d, t, &t->object[k], e));
             else if (t->object[k].class == CLASS_TYPE && begins(t->tag, "ALTER TYPE"))
                 TRY(look_at_type(&d, t, &t->object[k], e));

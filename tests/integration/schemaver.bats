@@ -182,3 +182,30 @@ setup() {
     check "$seq"
     [ "$(sql "$target" "SELECT string_agg(later::text, ',' ORDER BY id) FROM felt")" = 8,8,8,9 ]
 }
+
+more_fulls() {
+    [ "$(fulls)" -gt "$1" ]
+}
+
+# Rows from before the change mean something else after it: a FULL must come by itself, and restores then give the source's rows.
+needs_full() {
+    local before
+    before=$(fulls)
+    step "$1"
+    wait_for 30 more_fulls "$before" || complain "no FULL after: $1" || return 1
+    sql shop "$2" >/dev/null
+    keep_state
+    check "$(tail -n 1 "$HARNESS/seqs")"
+}
+
+@test "attributes of a composite type, and a label that is renamed and added again: a new FULL, and the rows of the source" {
+    step "CREATE TYPE pair AS (a int, b int); CREATE TABLE paired (id int PRIMARY KEY, p pair);
+          CREATE TYPE state AS ENUM ('new', 'done'); CREATE TABLE ticket (id int PRIMARY KEY, s state)" \
+        "INSERT INTO paired VALUES (1, '(1,2)'); INSERT INTO ticket VALUES (1, 'new'), (2, 'done')"
+    pgstrand seal --data "$DATA" --type full >/dev/null
+    needs_full "ALTER TYPE pair DROP ATTRIBUTE b, ADD ATTRIBUTE c int" "INSERT INTO paired VALUES (2, '(3,4)')"
+    [ "$(sql "$target" "SELECT p FROM paired WHERE id = 1")" = '(1,)' ]
+    needs_full "BEGIN; ALTER TYPE state RENAME VALUE 'new' TO 'open'; ALTER TYPE state ADD VALUE 'new'; COMMIT" \
+        "INSERT INTO ticket VALUES (3, 'new')"
+    [ "$(sql "$target" "SELECT s FROM ticket WHERE id = 1")" = open ]
+}
