@@ -16,7 +16,8 @@ static status set_text(char **text, const char *piece, err *e)
     if (*text != NULL)
         buf_text(&joined, *text);
     if (joined.len > 0 && *piece != '\0')
-        buf_u8(&joined, ' '); /* an empty piece would leave a space at the end, which the next reading drops */
+        buf_u8(&joined,
+               ' '); /* an empty piece would leave a space at the end, which the next reading drops */
     buf_text(&joined, piece);
     char *taken = buf_take_cstring(&joined);
     if (taken == NULL)
