@@ -348,10 +348,8 @@ static void a_large_one_with_an_inferred_change_is_copied(void **state)
     assert_memory_equal(at, begins, strlen(begins));
     assert_non_null(strstr(at, "\n51: CREATE items/business 0,"));
     uint64_t created = 0;
-    while ((at = strstr(at, "CREATE items/business ")) != NULL) {
-        created++;
-        at++;
-    }
+    for (; *at != '\0'; at++) /* the sanitizers' strstr measures the whole text each time */
+        created += *at == 'C' && strncmp(at, "CREATE items/business ", 22) == 0;
     assert_int_equal(created, 2 * ROWS);
     fixture_free(f);
 }
