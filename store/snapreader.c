@@ -117,11 +117,9 @@ status snapreader_section(struct snapreader *r, enum tier tier, enum _Pgstrand__
     pbmem_free((ProtobufCMessage *)r->section.index);
     r->section = (struct snapfile_section){0};
     r->file = NULL;
-    r->next = r->stop = 0;
+    r->next = 0;
     TRY(load(r, tier, kind, &r->file, &r->section, e));
     *found = r->file != NULL;
-    if (*found)
-        r->stop = r->section.index->n_frame;
     return DONE;
 }
 
@@ -156,37 +154,10 @@ status snapreader_next(struct snapreader *r, uint32_t table, struct snap_payload
     if (r->file == NULL)
         return err_set(e, ERR_VALIDATION, "%s: no section was chosen", r->name);
     const Pgstrand__SectionIndex *index = r->section.index;
-    while (table != 0 && r->next < r->stop && index->frame[r->next]->table != table)
+    while (table != 0 && r->next < index->n_frame && index->frame[r->next]->table != table)
         r->next++;
-    *end = r->next == r->stop;
+    *end = r->next == index->n_frame;
     return *end ? DONE : read_payload(r->file, &r->section, &r->next, &r->joined, out, e);
-}
-
-/* The frame at which a table's payload of this ordinal begins; behind the last frame when there are fewer. */
-static size_t frame_of(const Pgstrand__SectionIndex *index, uint32_t table, size_t ordinal)
-{
-    bool begins = true;
-    for (size_t i = 0; i < index->n_frame; i++) {
-        if (begins && index->frame[i]->table == table && ordinal-- == 0)
-            return i;
-        begins = (index->frame[i]->flags & FRAME_LAST) != 0;
-    }
-    return index->n_frame;
-}
-
-static size_t payloads_of(const Pgstrand__SectionIndex *index, uint32_t table)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < index->n_frame; i++)
-        count += index->frame[i]->table == table && (index->frame[i]->flags & FRAME_LAST) != 0;
-    return count;
-}
-
-void snapreader_part(struct snapreader *r, uint32_t table, unsigned part, unsigned parts)
-{
-    size_t count = payloads_of(r->section.index, table);
-    r->next = frame_of(r->section.index, table, count * part / parts);
-    r->stop = frame_of(r->section.index, table, count * (part + 1) / parts);
 }
 
 status snapreader_schema(struct snapreader *r, Pgstrand__Schema **out, err *e)

@@ -49,10 +49,6 @@ struct snap_payload {
 MUST_CHECK status snapreader_next(struct snapreader *r, uint32_t table, struct snap_payload *out, bool *end,
                                   err *e);
 
-/* From now on snapreader_next, asked for this table, gives one of `parts` about equal shares of its payloads,
- * numbered from 0; together the shares are all of them. A section must have been found. */
-void snapreader_part(struct snapreader *r, uint32_t table, unsigned part, unsigned parts);
-
 /* The SCHEMA section unpacked (pbmem_free it). */
 MUST_CHECK status snapreader_schema(struct snapreader *r, Pgstrand__Schema **out, err *e);
 

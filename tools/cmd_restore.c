@@ -145,7 +145,7 @@ static status parse_request(const struct restore_options *o, struct restore_requ
         TRY(usage("--node", uuid_parse(o->node, node, e), e));
         r->node = node;
     }
-    r->jobs = o->jobs.given ? (int)o->jobs.value : 1;
+    r->jobs = o->jobs.given ? (int)o->jobs.value : 0;
     if (o->jobs.given && (o->jobs.value < 1 || o->jobs.value > 64))
         return err_set(e, ERR_USAGE, "--jobs wants a number from 1 to 64");
     if (o->memory != NULL)
@@ -323,7 +323,8 @@ status cmd_restore(struct cli *cli, err *e)
         {"role", OPTION_TEXTS, &o.role, "OLD=NEW",
          "a role of the schema is another one on the target; may be repeated"},
         {"jobs", OPTION_NUMBER, &o.jobs, "N",
-         "1 (default): one transaction; more: a new database, then names swap"},
+         "1: one transaction; more: a new database, then names swap (default: 2 for a large base, if "
+         "possible)"},
         {"memory", OPTION_TEXT, &o.memory, "SIZE",
          "what changes may take before they go to disk (default: restore.memory, 128 MiB)"},
         {"on-error", OPTION_TEXT, &o.on_error, "WHAT",

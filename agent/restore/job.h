@@ -26,7 +26,7 @@ struct skipped_row {
 
 struct job {
     struct datadir *d;
-    const struct restore_request *request;
+    struct restore_request *request; /* its number of jobs is chosen when the target is known */
     const struct progress *progress;
     struct plan *plan;
     struct fold *fold;

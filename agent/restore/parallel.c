@@ -1,6 +1,8 @@
 #include "agent/restore/parallel.h"
 
+#include "agent/restore/load/agenda.h"
 #include "agent/restore/load/analyze.h"
+#include "agent/restore/load/ddltext.h"
 #include "agent/restore/load/newdb.h"
 #include "agent/restore/load/orphans.h"
 #include "agent/restore/load/pieces.h"
@@ -23,6 +25,7 @@ struct parallel {
     struct targetdb facts;
     struct pgconn *worker[WORKPOOL_MAX]; /* connections, used by one phase after the other */
     struct pieces pieces;
+    struct agenda agenda; /* rows, proofs and indexes */
     struct orphans orphans;
     struct bytes *statement[SCHEMASQL_PHASES]; /* of post-data */
     size_t statements[SCHEMASQL_PHASES];
@@ -40,6 +43,7 @@ static void parallel_fini(struct parallel *p)
 {
     parallel_close(p);
     pieces_fini(&p->pieces);
+    agenda_fini(&p->agenda);
     orphans_fini(&p->orphans);
     for (int phase = 0; phase < SCHEMASQL_PHASES; phase++)
         free(p->statement[phase]);
@@ -71,34 +75,34 @@ static status list_statements(struct parallel *p, err *e)
     return DONE;
 }
 
-/* pg_dump puts names in quotes only where needed. */
-static bool names_table(struct bytes s, const Pgstrand__Table *t)
+/* An index whose table is not found waits for all tables. */
+static size_t rank_of(const struct parallel *p, struct bytes statement, bool *locks)
 {
-    OWNED(buf) struct buf plain = {0};
-    OWNED(buf) struct buf quoted = {0};
-    buf_printf(&plain, ".%s ", t->name);
-    buf_u8(&quoted, '.');
-    pgconn_quote_name(&quoted, t->name);
-    return memmem(s.data, s.len, plain.data, plain.len) != NULL ||
-           memmem(s.data, s.len, quoted.data, quoted.len) != NULL;
+    struct bytes name;
+    if (!ddltext_index(statement, &name, locks))
+        return AGENDA_NO_TABLE;
+    for (size_t rank = 0; rank < p->pieces.tables; rank++) {
+        const Pgstrand__Table *t = p->job->plan->table[p->pieces.table[rank]].message;
+        if (ddltext_names(name, t->schema, t->name))
+            return rank;
+    }
+    return AGENDA_NO_TABLE;
 }
 
-/* Indexes of large tables come first, so that none of them is left for the end; a wrong guess costs time
- * only. */
-static void order_indexes(struct parallel *p)
+static status list_work(struct parallel *p, err *e)
 {
-    struct bytes *s = p->statement[SCHEMASQL_INDEX];
-    size_t sorted = 0;
-    for (size_t k = 0; k < p->pieces.large; k++) {
-        const Pgstrand__Table *t = p->job->plan->table[p->pieces.table[k]].message;
-        for (size_t i = sorted; i < p->statements[SCHEMASQL_INDEX]; i++) {
-            if (!names_table(s[i], t))
-                continue;
-            struct bytes found = s[i];
-            memmove(&s[sorted + 1], &s[sorted], (i - sorted) * sizeof *s);
-            s[sorted++] = found;
-        }
+    TRY(agenda_init(&p->agenda, p->pieces.tables, e));
+    for (size_t rank = 0; rank < p->pieces.tables; rank++)
+        TRY(agenda_add(&p->agenda, AGENDA_LOAD, rank, rank, false, e));
+    for (size_t i = 0; i < p->pieces.proofs; i++)
+        TRY(agenda_add(&p->agenda, AGENDA_PROVE, p->pieces.prove[i].rank, i, false, e));
+    for (size_t i = 0; i < p->statements[SCHEMASQL_INDEX]; i++) {
+        bool locks = false;
+        size_t rank = rank_of(p, p->statement[SCHEMASQL_INDEX][i], &locks);
+        TRY(agenda_add(&p->agenda, AGENDA_STATEMENT, rank, i, locks, e));
     }
+    agenda_ready(&p->agenda);
+    return DONE;
 }
 
 /* ---- in the workers ---- */
@@ -108,15 +112,11 @@ static status connect_worker(void *context, struct pgconn **out, err *e)
     const struct parallel *p = context;
     TRY(newdb_connect(p->db, out, e));
     TRY(targetdb_settings(*out, &p->facts, e));
+    /* Nothing here counts before the names are swapped, and that commit makes all before it durable. */
+    TRY(pgconn_exec(*out, "SET synchronous_commit = off", e));
     if (p->pieces.tables > 0 && p->pieces.bytes[p->pieces.table[0]] >= PARALLEL_INDEX_FROM)
         return DONE;
     return pgconn_exec(*out, "SET max_parallel_maintenance_workers = 0", e);
-}
-
-static status load_task(void *context, struct pgconn *c, size_t number, err *e)
-{
-    struct parallel *p = context;
-    return pieces_load(&p->pieces, c, number, e);
 }
 
 /* Two foreign keys may lock the same two tables in different order; the server lets one of them fail. */
@@ -136,13 +136,27 @@ static status run_statement(struct parallel *p, struct pgconn *c, enum schemasql
     }
 }
 
-/* What is left to prove, then the indexes. */
-static status index_task(void *context, struct pgconn *c, size_t number, err *e)
+static bool take(void *context, size_t *number)
 {
     struct parallel *p = context;
-    if (number < p->pieces.proofs)
-        return pieces_prove(&p->pieces, c, number, e);
-    return run_statement(p, c, SCHEMASQL_INDEX, number - p->pieces.proofs, e);
+    return agenda_take(&p->agenda, number);
+}
+
+static void ended(void *context, size_t number)
+{
+    struct parallel *p = context;
+    agenda_ended(&p->agenda, number);
+}
+
+static status work_task(void *context, struct pgconn *c, size_t number, err *e)
+{
+    struct parallel *p = context;
+    const struct agenda_item *item = &p->agenda.item[number];
+    if (item->kind == AGENDA_LOAD)
+        return pieces_load(&p->pieces, c, item->what, e);
+    if (item->kind == AGENDA_PROVE)
+        return pieces_prove(&p->pieces, c, item->what, e);
+    return run_statement(p, c, SCHEMASQL_INDEX, item->what, e);
 }
 
 static status key_task(void *context, struct pgconn *c, size_t number, err *e)
@@ -150,11 +164,31 @@ static status key_task(void *context, struct pgconn *c, size_t number, err *e)
     return run_statement(context, c, SCHEMASQL_FOREIGN, number, e);
 }
 
-static status run_pool(struct parallel *p, size_t tasks, const char *what,
-                       status (*task)(void *, struct pgconn *, size_t, err *), err *e)
+static status do_work(struct parallel *p, err *e)
 {
-    const struct workpool pool = {p->job->request->jobs, tasks, p,        connect_worker, task,
-                                  p->job->progress,      what,  p->worker};
+    const struct workpool pool = {.workers = p->job->request->jobs,
+                                  .tasks = p->agenda.count,
+                                  .context = p,
+                                  .connect = connect_worker,
+                                  .task = work_task,
+                                  .take = take,
+                                  .ended = ended,
+                                  .progress = p->job->progress,
+                                  .what = "load and index",
+                                  .kept = p->worker};
+    return workpool_run(&pool, e);
+}
+
+static status add_keys(struct parallel *p, err *e)
+{
+    const struct workpool pool = {.workers = p->job->request->jobs,
+                                  .tasks = p->statements[SCHEMASQL_FOREIGN],
+                                  .context = p,
+                                  .connect = connect_worker,
+                                  .task = key_task,
+                                  .progress = p->job->progress,
+                                  .what = "foreign keys",
+                                  .kept = p->worker};
     return workpool_run(&pool, e);
 }
 
@@ -189,10 +223,9 @@ static status build(struct parallel *p, err *e)
     TRY(pgconn_exec(c, "BEGIN", e));
     TRY(schemasql_run(job, c, job->plan->schema->pre_data, "schema", e));
     TRY(pgconn_exec(c, "COMMIT", e));
-    TRY(run_pool(p, p->pieces.loads, "load", load_task, e));
-    TRY(run_pool(p, p->pieces.proofs + p->statements[SCHEMASQL_INDEX], "indexes", index_task, e));
+    TRY(do_work(p, e));
     TRY(run_in_order(p, c, SCHEMASQL_ATTACH, e));
-    TRY(run_pool(p, p->statements[SCHEMASQL_FOREIGN], "foreign keys", key_task, e));
+    TRY(add_keys(p, e));
     return end(p, c, e);
 }
 
@@ -216,7 +249,7 @@ status parallel_run(struct job *job, struct pgconn **c, err *e)
     TRY(targetdb_read(*c, &p.facts, e));
     TRY(pieces_init(&p.pieces, job, *c, e));
     TRY(list_statements(&p, e));
-    order_indexes(&p);
+    TRY(list_work(&p, e));
     status done = newdb_make(*c, job->request->conninfo, &db, e);
     if (done.ok)
         done = build(&p, e);

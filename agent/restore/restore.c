@@ -8,7 +8,9 @@
 #include "agent/restore/inherit.h"
 #include "agent/restore/job.h"
 #include "agent/restore/load/emptied.h"
+#include "agent/restore/load/newdb.h"
 #include "agent/restore/load/orphans.h"
+#include "agent/restore/load/pieces.h"
 #include "agent/restore/load/replayed.h"
 #include "agent/restore/load/rolemap.h"
 #include "agent/restore/merge/merge.h"
@@ -211,6 +213,25 @@ static status check_target(const struct job *job, struct pgconn *c, err *e)
     return job->request->jobs > 1 ? parallel_check(c, e) : DONE;
 }
 
+/* Below, making and dropping a database costs more than a second connection saves. */
+#define PARALLEL_FROM ((uint64_t)64 << 20) /* bytes of rows */
+
+/* Not asked for a number: two connections, where that pays and disturbs nobody; else one transaction. */
+static status choose_jobs(const struct job *job, struct pgconn *c, int *jobs, err *e)
+{
+    uint64_t bytes = 0;
+    bool fits = false;
+    *jobs = 1;
+    if (job->request->mode != RESTORE_FRESH || job->request->skip)
+        return DONE;
+    TRY(pieces_bytes(job->plan, &bytes, e));
+    if (bytes >= PARALLEL_FROM)
+        TRY(newdb_suits(c, &fits, e));
+    if (fits)
+        *jobs = 2;
+    return DONE;
+}
+
 static status load(struct job *job, struct pgconn **c, err *e)
 {
     if (job->request->mode == RESTORE_REPLACE)
@@ -225,10 +246,13 @@ static status load(struct job *job, struct pgconn **c, err *e)
 /* The fold's share of the memory; its parts on disk take half as much again when they are read. */
 static struct fold_options fold_options_of(const struct datadir *d, const struct restore_request *request)
 {
+    bool may_share = request->jobs == 0 && request->mode == RESTORE_FRESH && !request->skip;
     uint64_t memory = request->memory != 0 ? request->memory : d->config->restore_memory;
     return (struct fold_options){.memory = (size_t)(memory / 3 * 2),
                                  .dir = d->spool,
-                                 .emitters = request->jobs > 1 ? (unsigned)request->jobs : 1};
+                                 .emitters = may_share           ? 2
+                                             : request->jobs > 1 ? (unsigned)request->jobs
+                                                                 : 1};
 }
 
 static status gather(struct job *job, bool own, err *e)
@@ -293,6 +317,8 @@ static status run(struct job *job, const struct place *place, err *e)
         TRY(look_back(job, c, e));
     if (request->dry_run)
         return dry_run(job, c, &unfit, e);
+    if (job->request->jobs == 0)
+        TRY(choose_jobs(job, c, &job->request->jobs, e));
     if (!job->out->before)
         TRY(load(job, &c, e));
     if (!place->same_device && !job->d->has_identity)
@@ -300,9 +326,10 @@ static status run(struct job *job, const struct place *place, err *e)
     return report_tables(job, e);
 }
 
-status restore_run(struct datadir *d, const struct restore_request *request, const struct progress *progress,
+status restore_run(struct datadir *d, const struct restore_request *asked, const struct progress *progress,
                    struct restore_result *out, err *e)
 {
+    struct restore_request own = *asked, *request = &own;
     OWNED(place) struct place place = {0};
     OWNED(plan) struct plan *plan = NULL;
     OWNED(fold) struct fold *fold = NULL;

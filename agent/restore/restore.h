@@ -54,8 +54,8 @@ struct restore_request {
     bool again;                  /* merge: also what the target remembers as merged */
     unsigned tiers;              /* bits 1 << enum tier; 0: by device */
     const char *tables;          /* glob list; NULL: all */
-    int jobs;                    /* 1: one transaction; more: a new database, then names are swapped */
-    uint64_t memory;             /* bytes before it spills; 0: the configuration's restore.memory */
+    int jobs; /* 1: one transaction; more: a new database, then names are swapped; 0: what suits the target */
+    uint64_t memory; /* bytes before it spills; 0: the configuration's restore.memory */
     bool dry_run;
     /* dry_run: each row of the tables that match `diff` (a glob list, NULL: none) that would be "added",
      * "changed" or "removed", as JSON objects; old or new is NULL where there is none. */

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "agent/capture/context.h"
-#include "agent/restore/load/fkeytext.h"
+#include "agent/restore/load/ddltext.h"
 #include "agent/tiers.h"
 #include "proto/base/lsn.h"
 #include "proto/base/pgtime.h"
@@ -80,12 +80,15 @@ static bool inside(struct bytes part, struct bytes whole)
 
 static void fuzz_foreign_key(struct bytes statement)
 {
-    struct fkeytext k;
-    if (!fkeytext_parse(statement, &k))
+    struct ddltext_key k;
+    struct bytes table;
+    bool locks;
+    (void)ddltext_index(statement, &table, &locks);
+    if (!ddltext_foreign_key(statement, &k))
         return;
     HOLDS(inside(k.table, statement) && inside(k.constraint, statement));
     HOLDS(inside(k.parent, statement) && inside(k.add, statement));
-    (void)fkeytext_names(k.table, "public", "orders");
+    (void)ddltext_names(k.table, "public", "orders");
 }
 
 static void fuzz_context(struct bytes content)

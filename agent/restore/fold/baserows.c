@@ -31,15 +31,6 @@ status baserows_open(const struct plan *p, const struct plan_table *t, struct ba
     return DONE;
 }
 
-status baserows_open_part(const struct plan *p, const struct plan_table *t, unsigned part, unsigned parts,
-                          struct baserows **out, err *e)
-{
-    TRY(baserows_open(p, t, out, e));
-    if ((*out)->reader != NULL)
-        snapreader_part((*out)->reader, (*out)->table, part, parts);
-    return DONE;
-}
-
 /* By the tables' numbers in the schema. */
 static status bytes_of_tier(struct snapreader *reader, enum tier tier, uint64_t *by_number, size_t numbers,
                             err *e)

@@ -14,9 +14,6 @@ struct baserows;
 
 MUST_CHECK status baserows_open(const struct plan *p, const struct plan_table *t, struct baserows **out,
                                 err *e);
-/* One of `parts` shares of them, numbered from 0. */
-MUST_CHECK status baserows_open_part(const struct plan *p, const struct plan_table *t, unsigned part,
-                                     unsigned parts, struct baserows **out, err *e);
 void baserows_close(struct baserows *b); /* NULL-safe */
 OWN_POINTER(baserows, baserows_close);
 

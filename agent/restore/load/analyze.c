@@ -59,8 +59,13 @@ status analyze_tables(struct job *job, err *e)
             sample[a.count++] = (struct sample){i, job->proof[i].expected.rows};
     qsort(sample, a.count, sizeof *sample, by_rows);
     int workers = job->request->jobs > CONNECTIONS_LEAST ? job->request->jobs : CONNECTIONS_LEAST;
-    const struct workpool pool = {workers,     a.count,       &a,        connect_worker,
-                                  analyze_one, job->progress, "analyze", NULL};
+    const struct workpool pool = {.workers = workers,
+                                  .tasks = a.count,
+                                  .context = &a,
+                                  .connect = connect_worker,
+                                  .task = analyze_one,
+                                  .progress = job->progress,
+                                  .what = "analyze"};
     if (workpool_run(&pool, &why).ok)
         return DONE;
     return job_warn(job, e, "restored, but the statistics were not made (run ANALYZE): %s", why.message);

@@ -3,7 +3,6 @@
 #include <inttypes.h>
 
 #include "agent/pg/tables.h"
-#include "agent/restore/fold/baserows.h"
 #include "agent/restore/fold/stages.h"
 #include "agent/restore/load/loadform.h"
 #include "agent/restore/load/skip.h"
@@ -85,37 +84,19 @@ static status emit(struct job *job, struct sending *s, size_t i, err *e)
                        &job->proof[i].expected, e);
 }
 
-/* Base rows as they are. */
-static status pass(struct job *job, struct sending *s, size_t i, unsigned part, unsigned parts, err *e)
-{
-    OWNED(baserows) struct baserows *rows = NULL;
-    TRY(baserows_open_part(job->plan, &job->plan->table[i], part, parts, &rows, e));
-    const struct fold_source source = baserows_source(rows);
-    for (;;) {
-        struct bytes lines;
-        bool end = false;
-        TRY(source.next(source.context, &lines, &end, e));
-        if (end)
-            return DONE;
-        TRY(send(s, lines, e));
-    }
-}
-
-/* parts 0: through the fold. */
-static status send_rows(struct job *job, struct sending *s, size_t i, unsigned part, unsigned parts, err *e)
+static status send_rows(struct job *job, struct sending *s, size_t i, err *e)
 {
     bool binary = s->form.column != NULL;
     if (binary)
         copybinary_begin(&s->out);
-    TRY(parts == 0 ? emit(job, s, i, e) : pass(job, s, i, part, parts, e));
+    TRY(emit(job, s, i, e));
     if (binary)
         copybinary_end(&s->out);
     return flush(s, e);
 }
 
 /* Into the table itself, or another one of its columns (always as text). */
-static status copy_in(struct job *job, struct pgconn *c, size_t i, const char *into, unsigned part,
-                      unsigned parts, err *e)
+static status copy_in(struct job *job, struct pgconn *c, size_t i, const char *into, err *e)
 {
     const struct plan_table *from = &job->plan->table[i];
     OWNED(sending) struct sending s = {.c = c};
@@ -134,34 +115,27 @@ static status copy_in(struct job *job, struct pgconn *c, size_t i, const char *i
     buf_text(&sql, s.form.column != NULL ? " FROM STDIN (FORMAT binary)" : " FROM STDIN");
     TRY(buf_done(&sql, e));
     TRY(pgconn_copy_in(c, buf_cstring(&sql), e));
-    if (!send_rows(job, &s, i, part, parts, e).ok) {
+    if (!send_rows(job, &s, i, e).ok) {
         pgconn_copy_fail(c, "pgstrand: the restore failed");
         return FAILED;
     }
     return pgconn_copy_finish(c, &loaded, e);
 }
 
-static status load(struct job *job, struct pgconn *c, size_t i, const char *into, unsigned part,
-                   unsigned parts, err *e)
+static status load(struct job *job, struct pgconn *c, size_t i, const char *into, err *e)
 {
     const Pgstrand__Table *t = job->plan->table[i].message;
-    return copy_in(job, c, i, into, part, parts, e).ok ? DONE
-                                                       : err_wrap(e, "loading %s.%s", t->schema, t->name);
+    return copy_in(job, c, i, into, e).ok ? DONE : err_wrap(e, "loading %s.%s", t->schema, t->name);
 }
 
 status loadtable_load(struct job *job, struct pgconn *c, size_t i, err *e)
 {
-    return load(job, c, i, NULL, 0, 0, e);
+    return load(job, c, i, NULL, e);
 }
 
 status loadtable_load_as(struct job *job, struct pgconn *c, size_t i, const char *into, err *e)
 {
-    return load(job, c, i, into, 0, 0, e);
-}
-
-status loadtable_load_part(struct job *job, struct pgconn *c, size_t i, unsigned part, unsigned parts, err *e)
-{
-    return load(job, c, i, NULL, part, parts, e);
+    return load(job, c, i, into, e);
 }
 
 static status read_rows(struct pgconn *c, const char *sql, struct table_digest *found, err *e)

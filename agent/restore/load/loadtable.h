@@ -20,11 +20,6 @@ MUST_CHECK status loadtable_load_as(struct job *job, struct pgconn *c, size_t i,
 /* Reads it back and compares: ERR_STORAGE when anything differs. */
 MUST_CHECK status loadtable_prove(struct job *job, struct pgconn *c, size_t i, err *e);
 
-/* One of `parts` shares of the base's rows, as they are; of a table without changes. Sets no expected digest.
- */
-MUST_CHECK status loadtable_load_part(struct job *job, struct pgconn *c, size_t i, unsigned part,
-                                      unsigned parts, err *e);
-
 /* The steps of proving: adds the rows of the table, or of its pages `from` to before `to`, to *found; then
  * compares. Ranges need a server of version 14, where they are not a scan of the whole table. */
 #define LOADTABLE_NO_END UINT64_MAX

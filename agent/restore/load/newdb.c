@@ -3,6 +3,7 @@
 #include "agent/restore/load/targetdb.h"
 #include "proto/base/buf.h"
 
+#define NEW_SUFFIX "_pgstrand_new"
 #define MARK "pgstrand: a restore in progress"
 #define CANCELED "57014"
 #define DUPLICATE_DATABASE "42P04"
@@ -28,6 +29,27 @@ status newdb_check(struct pgconn *target, err *e)
             "with several jobs a new database is made, and the role %s may not: give it CREATEDB, or "
             "restore with --jobs 1",
             pgconn_user(target));
+    return DONE;
+}
+
+status newdb_suits(struct pgconn *target, bool *suits, err *e)
+{
+    OWNED(pgrows) struct pgrows *rows = NULL;
+    TRY(pgconn_query(
+        target,
+        "SELECT (r.rolsuper OR r.rolcreatedb AND pg_catalog.pg_has_role(d.datdba, 'USAGE'))"
+        " AND NOT d.datistemplate AND d.datname <> 'postgres'"
+        " AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_activity a"
+        "  WHERE a.datid = d.oid AND a.pid <> pg_catalog.pg_backend_pid()"
+        "   AND a.backend_type IN ('client backend', 'walsender'))"
+        " AND NOT EXISTS (SELECT FROM pg_catalog.pg_replication_slots s WHERE s.database = d.datname)"
+        " AND NOT EXISTS (SELECT FROM pg_catalog.pg_prepared_xacts p WHERE p.database = d.datname)"
+        " AND NOT EXISTS (SELECT FROM pg_catalog.pg_subscription s WHERE s.subdbid = d.oid)"
+        " FROM pg_catalog.pg_roles r, pg_catalog.pg_database d"
+        " WHERE r.rolname = current_user AND d.datname = pg_catalog.current_database()",
+        0, NULL, &rows, e));
+    *suits = pgrows_count(rows) == 1 && pgrows_bool(rows, 0, 0) &&
+             strlen(pgconn_database(target)) + strlen(NEW_SUFFIX) <= NAME_MAX_BYTES;
     return DONE;
 }
 
@@ -181,7 +203,7 @@ status newdb_make(struct pgconn *target, const char *conninfo, struct newdb *out
     OWNED(pgrows) struct pgrows *facts = NULL;
     out->conninfo = conninfo;
     out->target = strdup(pgconn_database(target));
-    if (out->target == NULL || asprintf(&out->name, "%s_pgstrand_new", out->target) < 0) {
+    if (out->target == NULL || asprintf(&out->name, "%s" NEW_SUFFIX, out->target) < 0) {
         out->name = NULL;
         return err_no_memory(e);
     }

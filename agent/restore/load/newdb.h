@@ -24,6 +24,11 @@ OWN_VALUE(newdb, newdb_fini);
 /* ERR_SCHEMA when the role may not make databases. */
 MUST_CHECK status newdb_check(struct pgconn *target, err *e);
 
+/* May it be made and take the target's place without anybody having been asked? The role may make databases
+ * and owns the target, nobody else is connected to it, and nothing of the server's (a logical slot, a
+ * subscription) belongs to it. */
+MUST_CHECK status newdb_suits(struct pgconn *target, bool *suits, err *e);
+
 /* Makes it from template0, with all that the target is as a database: encoding, locale, owner, tablespace,
  * privileges, settings; its comment and its connection limit come with the swap. */
 MUST_CHECK status newdb_make(struct pgconn *target, const char *conninfo, struct newdb *out, err *e);

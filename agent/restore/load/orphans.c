@@ -2,7 +2,7 @@
 
 #include <inttypes.h>
 
-#include "agent/restore/load/fkeytext.h"
+#include "agent/restore/load/ddltext.h"
 #include "agent/restore/load/orphansweep.h"
 #include "agent/restore/load/schemasql.h"
 #include "proto/sqlsplit.h"
@@ -28,7 +28,7 @@ void orphans_fini(struct orphans *o)
 static const struct plan_table *planned(const struct plan *p, struct bytes name)
 {
     for (size_t i = 0; i < p->count; i++)
-        if (fkeytext_names(name, p->table[i].message->schema, p->table[i].message->name))
+        if (ddltext_names(name, p->table[i].message->schema, p->table[i].message->name))
             return &p->table[i];
     return NULL;
 }
@@ -46,8 +46,8 @@ status orphans_foresee(struct job *job, err *e)
     struct reader rest = reader_over(bytes_text(text == NULL ? "" : text));
     struct bytes s;
     while (sqlsplit_next(&rest, &s)) {
-        struct fkeytext key;
-        if (schemasql_phase_of(s) != SCHEMASQL_FOREIGN || !fkeytext_parse(s, &key))
+        struct ddltext_key key;
+        if (schemasql_phase_of(s) != SCHEMASQL_FOREIGN || !ddltext_foreign_key(s, &key))
             continue;
         const struct plan_table *from = planned(job->plan, key.table);
         const struct plan_table *to = planned(job->plan, key.parent);

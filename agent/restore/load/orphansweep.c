@@ -2,8 +2,8 @@
 
 #include <inttypes.h>
 
+#include "agent/restore/load/ddltext.h"
 #include "agent/restore/load/emptied.h"
-#include "agent/restore/load/fkeytext.h"
 #include "agent/restore/load/loadtable.h"
 #include "agent/restore/load/schemasql.h"
 
@@ -47,8 +47,8 @@ static status add_unchecked(struct pgconn *c, struct bytes table, struct bytes a
 
 static status add_statement_unchecked(struct pgconn *c, struct bytes statement, err *e)
 {
-    struct fkeytext key;
-    if (!fkeytext_parse(statement, &key))
+    struct ddltext_key key;
+    if (!ddltext_foreign_key(statement, &key))
         return err_set(e, ERR_SCHEMA, "cannot read a foreign key's statement: %.*s", (int)statement.len,
                        (const char *)statement.data);
     return add_unchecked(c, key.table, key.add, e);

@@ -1,7 +1,6 @@
 #include "agent/restore/load/pieces.h"
 
 #include "agent/restore/fold/baserows.h"
-#include "agent/restore/fold/stages.h"
 #include "agent/restore/load/loadtable.h"
 
 /* A table of this size takes a tenth of a second to load; below, starting more statements costs more than it
@@ -19,18 +18,36 @@ void pieces_fini(struct pieces *p)
         (void)pthread_mutex_destroy(&p->lock);
     free(p->bytes);
     free(p->table);
-    free(p->load);
     free(p->prove);
     free(p->proof);
     *p = (struct pieces){0};
 }
 
+static status bytes_by_table(const struct plan *plan, uint64_t *bytes, err *e)
+{
+    TRY(baserows_bytes(plan, bytes, e));
+    for (size_t i = 0; i < plan->count; i++)
+        bytes[i] += plan->table[i].actions * ACTION_BYTES;
+    return DONE;
+}
+
+status pieces_bytes(const struct plan *plan, uint64_t *out, err *e)
+{
+    OWNED(memory) uint64_t *bytes = calloc(plan->count + 1, sizeof *bytes);
+    if (bytes == NULL)
+        return err_no_memory(e);
+    TRY(bytes_by_table(plan, bytes, e));
+    *out = 0;
+    for (size_t i = 0; i < plan->count; i++)
+        *out += plan->table[i].comes ? bytes[i] : 0;
+    return DONE;
+}
+
 static status measure(struct pieces *p, err *e)
 {
     const struct plan *plan = p->job->plan;
-    TRY(baserows_bytes(plan, p->bytes, e));
+    TRY(bytes_by_table(plan, p->bytes, e));
     for (size_t i = 0; i < plan->count; i++) {
-        p->bytes[i] += plan->table[i].actions * ACTION_BYTES;
         if (!plan->table[i].comes)
             continue;
         size_t at = p->tables++;
@@ -50,35 +67,18 @@ static unsigned parts_of(const struct pieces *p, size_t i)
     return (unsigned)(parts < most ? parts : most);
 }
 
-static status append(struct piece **list, size_t *count, size_t i, unsigned parts, err *e)
+static status divide(struct pieces *p, err *e)
 {
-    size_t more = parts == 0 ? 1 : parts;
-    struct piece *grown = realloc(*list, (*count + more) * sizeof *grown);
-    if (grown == NULL)
-        return err_no_memory(e);
-    *list = grown;
-    for (unsigned part = 0; part < more; part++)
-        grown[(*count)++] = (struct piece){i, part, parts};
-    return DONE;
-}
-
-static status divide(struct pieces *p, bool ranges, err *e)
-{
-    const struct plan *plan = p->job->plan;
-    for (size_t at = 0; at < p->tables; at++) {
-        size_t i = p->table[at];
-        bool large = at < p->large;
-        bool is_base = stages_is_base(p->job->fold, &plan->table[i]);
-        /* With less WAL one connection is faster than two. */
-        bool shared = large && is_base && !p->truncates;
-        TRY(append(&p->load, &p->loads, i, shared ? parts_of(p, i) : 0, e));
-        if (!shared && !(large && ranges))
-            continue;
-        unsigned parts = ranges ? parts_of(p, i) : 0;
-        TRY(append(&p->prove, &p->proofs, i, parts, e));
-        p->proof[i] = (struct pieces_proof){.later = true, .left = parts == 0 ? 1 : parts};
-        if (shared)
-            p->job->proof[i].expected = plan->table[i].base_digest;
+    for (size_t rank = 0; rank < p->large; rank++) {
+        size_t i = p->table[rank];
+        unsigned parts = parts_of(p, i);
+        struct piece *grown = realloc(p->prove, (p->proofs + parts) * sizeof *grown);
+        if (grown == NULL)
+            return err_no_memory(e);
+        p->prove = grown;
+        for (unsigned part = 0; part < parts; part++)
+            grown[p->proofs++] = (struct piece){rank, part, parts};
+        p->proof[i] = (struct pieces_proof){.later = true, .left = parts};
     }
     return DONE;
 }
@@ -96,7 +96,7 @@ status pieces_init(struct pieces *p, struct job *job, struct pgconn *c, err *e)
     TRY(pgconn_query(c, "SELECT pg_catalog.current_setting('wal_level') = 'minimal'", 0, NULL, &rows, e));
     p->truncates = pgrows_bool(rows, 0, 0);
     TRY(measure(p, e));
-    return divide(p, pgconn_server_version(c) >= TID_RANGES_SINCE, e);
+    return pgconn_server_version(c) >= TID_RANGES_SINCE ? divide(p, e) : DONE;
 }
 
 /* ---- in the workers ---- */
@@ -118,12 +118,10 @@ static status load_after_truncate(struct pieces *p, struct pgconn *c, size_t i, 
     return pgconn_exec(c, "COMMIT", e);
 }
 
-status pieces_load(struct pieces *p, struct pgconn *c, size_t number, err *e)
+status pieces_load(struct pieces *p, struct pgconn *c, size_t rank, err *e)
 {
-    const struct piece *piece = &p->load[number];
-    if (piece->parts > 0)
-        return loadtable_load_part(p->job, c, piece->table, piece->part, piece->parts, e);
-    return p->truncates ? load_after_truncate(p, c, piece->table, e) : load_whole(p, c, piece->table, e);
+    size_t i = p->table[rank];
+    return p->truncates ? load_after_truncate(p, c, i, e) : load_whole(p, c, i, e);
 }
 
 static status pages_of(struct pgconn *c, const Pgstrand__Table *t, uint64_t *out, err *e)
@@ -145,8 +143,6 @@ static status read_piece(struct pgconn *c, const struct piece *piece, const Pgst
                          struct table_digest *found, err *e)
 {
     uint64_t pages = 0;
-    if (piece->parts == 0)
-        return loadtable_read(c, t, found, e);
     TRY(pages_of(c, t, &pages, e));
     uint64_t from = pages * piece->part / piece->parts;
     uint64_t to =
@@ -160,12 +156,13 @@ static status read_piece(struct pgconn *c, const struct piece *piece, const Pgst
 status pieces_prove(struct pieces *p, struct pgconn *c, size_t number, err *e)
 {
     const struct piece *piece = &p->prove[number];
-    struct pieces_proof *proof = &p->proof[piece->table];
+    size_t i = p->table[piece->rank];
+    struct pieces_proof *proof = &p->proof[i];
     struct table_digest found = {0};
-    TRY(read_piece(c, piece, p->job->plan->table[piece->table].message, &found, e));
+    TRY(read_piece(c, piece, p->job->plan->table[i].message, &found, e));
     (void)pthread_mutex_lock(&p->lock);
     table_digest_merge(&proof->found, &found);
     bool last = --proof->left == 0;
     (void)pthread_mutex_unlock(&p->lock);
-    return last ? loadtable_compare(p->job, piece->table, &proof->found, e) : DONE;
+    return last ? loadtable_compare(p->job, i, &proof->found, e) : DONE;
 }

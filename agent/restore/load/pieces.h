@@ -1,13 +1,11 @@
 /*
- * pieces: what several connections load and prove. A large table is loaded and read back in pieces, so that
- * no connection is left alone with it.
+ * pieces: what several connections load and prove. A table is loaded by one connection, so that its rows keep
+ * their order; a large one is read back in pieces.
  *
- * Loading:  a large table without changes is its base: each piece is a share of the base's rows. A table with
- *           changes goes through its fold and is loaded whole.
  * Proving:  a table that is not large is read back by the connection that loaded it; a large one by ranges of
- *           pages, when all of it is loaded. The ranges' digests are added up.
- * Threads:  pieces_load and pieces_prove from several, each with a connection of its own. All pieces must be
- *           loaded before the first one is proven.
+ *           pages, when it is loaded. The ranges' digests are added up.
+ * Threads:  pieces_load and pieces_prove from several, each with a connection of its own. A table must be
+ *           loaded before the first of its pieces is proven.
  */
 #ifndef PGSTRAND_PIECES_H
 #define PGSTRAND_PIECES_H
@@ -17,8 +15,8 @@
 #include "agent/restore/job.h"
 
 struct piece {
-    size_t table;         /* of the plan */
-    unsigned part, parts; /* parts 0: the whole table */
+    size_t rank; /* of its table in pieces.table */
+    unsigned part, parts;
 };
 
 struct pieces_proof {
@@ -33,21 +31,23 @@ struct pieces {
     uint64_t *bytes; /* by the plan's tables, estimated */
     size_t *table;   /* those that come, largest first */
     size_t tables;
-    size_t large;       /* so many of them are large */
-    struct piece *load; /* in the order in which they should start */
-    size_t loads;
+    size_t large; /* so many of them are large */
     struct piece *prove;
     size_t proofs;
     pthread_mutex_t lock; /* over proof */
     struct pieces_proof *proof;
 };
 
+/* What the plan's tables take, estimated. */
+MUST_CHECK status pieces_bytes(const struct plan *plan, uint64_t *out, err *e);
+
 /* The plan's fold is complete. `c`: to the server that is restored to. */
 MUST_CHECK status pieces_init(struct pieces *p, struct job *job, struct pgconn *c, err *e);
 void pieces_fini(struct pieces *p);
 OWN_VALUE(pieces, pieces_fini);
 
-MUST_CHECK status pieces_load(struct pieces *p, struct pgconn *c, size_t number, err *e);
+/* `rank`: in pieces.table. */
+MUST_CHECK status pieces_load(struct pieces *p, struct pgconn *c, size_t rank, err *e);
 /* ERR_STORAGE when it is the last of its table and anything differs. */
 MUST_CHECK status pieces_prove(struct pieces *p, struct pgconn *c, size_t number, err *e);
 

@@ -6,7 +6,7 @@ struct shared {
     const struct workpool *pool;
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    size_t next;
+    size_t started;
     size_t done;
     int running;
     int seats; /* taken by workers: numbers of kept connections */
@@ -14,26 +14,49 @@ struct shared {
     err why;
 };
 
-/* The number of the next task; false when there is none or something failed. */
+static bool choose(struct shared *s, size_t *number)
+{
+    const struct workpool *pool = s->pool;
+    if (pool->take != NULL)
+        return pool->take(pool->context, number);
+    *number = s->started;
+    return true;
+}
+
+/* The number of the next task, waiting for one that may start; false when there is none left or something
+ * failed. */
 static bool take_task(struct shared *s, size_t *number)
 {
+    bool any = false;
     (void)pthread_mutex_lock(&s->lock);
-    bool any = !s->failed && s->next < s->pool->tasks;
-    if (any)
-        *number = s->next++;
+    while (!any && !s->failed && s->started < s->pool->tasks) {
+        any = choose(s, number);
+        if (!any)
+            (void)pthread_cond_wait(&s->changed, &s->lock);
+    }
+    s->started += any;
     (void)pthread_mutex_unlock(&s->lock);
     return any;
 }
 
-static void tell(struct shared *s, bool ok, const err *why)
+static void tell_failure(struct shared *s, const err *why)
 {
     (void)pthread_mutex_lock(&s->lock);
-    s->done += ok;
-    if (!ok && !s->failed) {
+    if (!s->failed) {
         s->failed = true;
         s->why = *why;
     }
-    (void)pthread_cond_signal(&s->changed);
+    (void)pthread_cond_broadcast(&s->changed);
+    (void)pthread_mutex_unlock(&s->lock);
+}
+
+static void tell_ended(struct shared *s, size_t number)
+{
+    (void)pthread_mutex_lock(&s->lock);
+    s->done++;
+    if (s->pool->ended != NULL)
+        s->pool->ended(s->pool->context, number);
+    (void)pthread_cond_broadcast(&s->changed);
     (void)pthread_mutex_unlock(&s->lock);
 }
 
@@ -58,14 +81,16 @@ static void *work(void *context)
     size_t number;
     bool connected = *c != NULL || pool->connect(pool->context, c, &e).ok;
     if (!connected)
-        tell(s, false, &e);
+        tell_failure(s, &e);
     while (connected && take_task(s, &number)) {
-        bool ok = pool->task(pool->context, *c, number, &e).ok;
-        tell(s, ok, &e);
+        if (pool->task(pool->context, *c, number, &e).ok)
+            tell_ended(s, number);
+        else
+            tell_failure(s, &e);
     }
     (void)pthread_mutex_lock(&s->lock);
     s->running--;
-    (void)pthread_cond_signal(&s->changed);
+    (void)pthread_cond_broadcast(&s->changed);
     (void)pthread_mutex_unlock(&s->lock);
     return NULL;
 }
@@ -103,7 +128,7 @@ status workpool_run(const struct workpool *pool, err *e)
             continue;
         err why = ERR_INIT;
         (void)err_errno(&why, code, "cannot start a thread").ok;
-        tell(&s, false, &why);
+        tell_failure(&s, &why);
         (void)pthread_mutex_lock(&s.lock);
         s.running--;
         (void)pthread_mutex_unlock(&s.lock);

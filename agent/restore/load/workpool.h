@@ -1,6 +1,7 @@
 /*
  * workpool: numbered tasks over several threads, each with a database connection of its own. Tasks start in
- * their order; after a failure no new one starts, and the first failure is the one that is told.
+ * their order, or as `take` says; after a failure no new one starts, and the first failure is the one that is
+ * told.
  *
  * Threads: workpool_run returns when all have ended; progress is told from the caller's thread.
  */
@@ -19,6 +20,10 @@ struct workpool {
     /* In a worker's thread. */
     status (*connect)(void *context, struct pgconn **out, err *e);
     status (*task)(void *context, struct pgconn *c, size_t number, err *e);
+    /* One call at a time. NULL: in the order of their numbers. `take`: false while none may start before
+     * another one has ended. `ended`: the task ended well. */
+    bool (*take)(void *context, size_t *number);
+    void (*ended)(void *context, size_t number);
     const struct progress *progress;
     const char *what; /* for progress */
     /* `workers` connections that outlive the run, NULL where there is none yet; closed by the caller. NULL:

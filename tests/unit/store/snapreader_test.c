@@ -88,24 +88,6 @@ static void a_table_can_be_read_alone(void **state)
     }
     assert_int_equal(snapreader_index(r)->n_table, 3);
     assert_int_equal(snapreader_index(r)->table[2]->rows, 10);
-
-    /* In shares: together all ten payloads in their order, however many shares there are. */
-    for (unsigned parts = 1; parts <= 12; parts++) {
-        uint64_t seq = 1;
-        for (unsigned part = 0; part < parts; part++) {
-            unsigned given = 0;
-            snapreader_part(r, 2, part, parts);
-            for (;; seq += 3, given++) {
-                assert_done(snapreader_next(r, 2, &p, &end, &e), &e);
-                if (end)
-                    break;
-                assert_int_equal(p.table, 2);
-                assert_int_equal(p.first_seq, seq);
-            }
-            assert_in_range(given, 10 / parts, 10 / parts + 1);
-        }
-        assert_int_equal(seq, 31);
-    }
     assert_int_equal(snapreader_commit(r)->section[0]->rows, 30);
 }
 

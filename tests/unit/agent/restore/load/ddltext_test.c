@@ -1,10 +1,10 @@
-#include "agent/restore/load/fkeytext.h"
+#include "agent/restore/load/ddltext.h"
 
 #include "tests/lib/check.h"
 
-static bool parse(const char *text, struct fkeytext *out)
+static bool parse(const char *text, struct ddltext_key *out)
 {
-    return fkeytext_parse(bytes_text(text), out);
+    return ddltext_foreign_key(bytes_text(text), out);
 }
 
 static void assert_text(struct bytes got, const char *wanted)
@@ -15,7 +15,7 @@ static void assert_text(struct bytes got, const char *wanted)
 
 static void test_plain(void **state)
 {
-    struct fkeytext k;
+    struct ddltext_key k;
     (void)state;
     assert_true(parse("ALTER TABLE ONLY public.orders\n    ADD CONSTRAINT orders_customer_fkey FOREIGN KEY "
                       "(customer) REFERENCES public.customers(id) ON DELETE CASCADE;",
@@ -30,33 +30,53 @@ static void test_plain(void **state)
 
 static void test_quoted(void **state)
 {
-    struct fkeytext k;
+    struct ddltext_key k;
     (void)state;
     assert_true(parse("ALTER TABLE \"my shop\".\"a(b) \"\"c\"\"\"\n    ADD CONSTRAINT \"x;y\" FOREIGN KEY "
                       "(\"a)\", b) REFERENCES \"my.shop\".\"p.q\"(\"id)\", b);",
                       &k));
     assert_false(k.only);
-    assert_true(fkeytext_names(k.table, "my shop", "a(b) \"c\""));
-    assert_false(fkeytext_names(k.table, "my shop", "a(b) \"c"));
-    assert_false(fkeytext_names(k.table, "my", "shop"));
+    assert_true(ddltext_names(k.table, "my shop", "a(b) \"c\""));
+    assert_false(ddltext_names(k.table, "my shop", "a(b) \"c"));
+    assert_false(ddltext_names(k.table, "my", "shop"));
     assert_text(k.constraint, "\"x;y\"");
-    assert_true(fkeytext_names(k.parent, "my.shop", "p.q"));
-    assert_false(fkeytext_names(k.parent, "my.shop", "p.qq"));
-    assert_false(fkeytext_names(k.parent, "my.shop", "p"));
+    assert_true(ddltext_names(k.parent, "my.shop", "p.q"));
+    assert_false(ddltext_names(k.parent, "my.shop", "p.qq"));
+    assert_false(ddltext_names(k.parent, "my.shop", "p"));
 }
 
 static void test_names_that_are_prefixes(void **state)
 {
     (void)state;
-    assert_true(fkeytext_names(bytes_text("public.a"), "public", "a"));
-    assert_false(fkeytext_names(bytes_text("public.ab"), "public", "a"));
-    assert_false(fkeytext_names(bytes_text("public.a"), "public", "ab"));
-    assert_false(fkeytext_names(bytes_text("public"), "public", ""));
+    assert_true(ddltext_names(bytes_text("public.a"), "public", "a"));
+    assert_false(ddltext_names(bytes_text("public.ab"), "public", "a"));
+    assert_false(ddltext_names(bytes_text("public.a"), "public", "ab"));
+    assert_false(ddltext_names(bytes_text("public"), "public", ""));
+}
+
+static void test_indexes(void **state)
+{
+    struct bytes table;
+    bool locks;
+    (void)state;
+    assert_true(ddltext_index(
+        bytes_text("ALTER TABLE ONLY public.orders\n    ADD CONSTRAINT orders_pkey PRIMARY KEY (id);"),
+        &table, &locks));
+    assert_text(table, "public.orders");
+    assert_true(locks);
+    assert_true(ddltext_index(
+        bytes_text("CREATE UNIQUE INDEX \"a ON b.c\" ON ONLY \"my shop\".orders USING btree (id);"), &table,
+        &locks));
+    assert_true(ddltext_names(table, "my shop", "orders"));
+    assert_false(locks);
+    assert_false(ddltext_index(bytes_text("ALTER TABLE public.orders OWNER TO shop;"), &table, &locks));
+    assert_false(ddltext_index(bytes_text("CREATE INDEX i"), &table, &locks));
+    assert_false(ddltext_index(bytes_text("CREATE TABLE public.orders ();"), &table, &locks));
 }
 
 static void test_other_statements(void **state)
 {
-    struct fkeytext k;
+    struct ddltext_key k;
     (void)state;
     assert_false(parse("CREATE INDEX x ON public.orders USING btree (id);", &k));
     assert_false(parse("ALTER TABLE ONLY public.orders\n    ADD CONSTRAINT o PRIMARY KEY (id);", &k));
@@ -72,6 +92,7 @@ int main(void)
         cmocka_unit_test(test_plain),
         cmocka_unit_test(test_quoted),
         cmocka_unit_test(test_names_that_are_prefixes),
+        cmocka_unit_test(test_indexes),
         cmocka_unit_test(test_other_statements),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

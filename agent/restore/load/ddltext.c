@@ -1,4 +1,4 @@
-#include "agent/restore/load/fkeytext.h"
+#include "agent/restore/load/ddltext.h"
 
 #include "proto/base/reader.h"
 
@@ -44,7 +44,7 @@ static bool skip_columns(struct reader *r)
     return false;
 }
 
-bool fkeytext_parse(struct bytes statement, struct fkeytext *out)
+bool ddltext_foreign_key(struct bytes statement, struct ddltext_key *out)
 {
     struct reader r = reader_over(statement);
     if (!take_text(&r, "ALTER TABLE "))
@@ -69,6 +69,23 @@ bool fkeytext_parse(struct bytes statement, struct fkeytext *out)
     return out->table.len > 0 && out->parent.len > 0;
 }
 
+bool ddltext_index(struct bytes statement, struct bytes *table, bool *locks)
+{
+    struct reader r = reader_over(statement);
+    *locks = take_text(&r, "ALTER TABLE ");
+    if (!*locks) {
+        if (!take_text(&r, "CREATE INDEX ") && !take_text(&r, "CREATE UNIQUE INDEX "))
+            return false;
+        (void)take_name(&r);
+        if (!take_text(&r, " ON "))
+            return false;
+    }
+    (void)take_text(&r, "ONLY ");
+    *table = take_name(&r);
+    skip_space(&r);
+    return table->len > 0 && (!*locks || take_text(&r, "ADD CONSTRAINT "));
+}
+
 /* One part of a name, its quotes undone; a dot ends it. */
 static bool part_is(struct reader *r, const char *wanted)
 {
@@ -91,7 +108,7 @@ static bool part_is(struct reader *r, const char *wanted)
     return *wanted == '\0';
 }
 
-bool fkeytext_names(struct bytes name, const char *schema, const char *table)
+bool ddltext_names(struct bytes name, const char *schema, const char *table)
 {
     struct reader r = reader_over(name);
     return part_is(&r, schema) && take_text(&r, ".") && part_is(&r, table) && r.left == 0;

@@ -1,0 +1,59 @@
+/*
+ * agenda: which piece of work on a new database several connections may start next.
+ *
+ * A table is loaded, proven, then indexed; different tables are in different stages at the same time. The
+ * most work first, and rather a table that nobody works on: connections that write to one table wait for each
+ * other, and rows that arrive in two streams lie in neither's order, which makes their index dearer
+ * (PostgreSQL finds sorted input in one pass) and range scans slower for good.
+ *
+ * Threads: the caller serialises (workpool calls under its lock).
+ */
+#ifndef PGSTRAND_AGENDA_H
+#define PGSTRAND_AGENDA_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "proto/base/err.h"
+
+#define AGENDA_NO_TABLE SIZE_MAX
+
+enum agenda_kind { AGENDA_LOAD, AGENDA_PROVE, AGENDA_STATEMENT };
+
+struct agenda_item {
+    enum agenda_kind kind;
+    size_t table; /* its rank among the tables, 0 has the most work; AGENDA_NO_TABLE: after all tables */
+    size_t what;  /* the caller's number for it */
+    bool alone;   /* a statement that locks its table against all others */
+    bool started;
+};
+
+struct agenda_table {
+    unsigned loads, proofs; /* not ended */
+    unsigned running;
+    bool locked; /* by a statement that runs */
+};
+
+struct agenda {
+    struct agenda_item *item; /* in the order in which they should start */
+    size_t count;
+    struct agenda_table *table;
+    size_t tables;
+    unsigned unproven; /* tables with loads or proofs left */
+};
+
+MUST_CHECK status agenda_init(struct agenda *a, size_t tables, err *e);
+void agenda_fini(struct agenda *a);
+
+/* Items of one table in the order of their kinds. */
+MUST_CHECK status agenda_add(struct agenda *a, enum agenda_kind kind, size_t table, size_t what, bool alone,
+                             err *e);
+/* After the last agenda_add. */
+void agenda_ready(struct agenda *a);
+
+/* The number of an item that may start now, counted as started; false: none now. */
+bool agenda_take(struct agenda *a, size_t *number);
+/* It ended well. */
+void agenda_ended(struct agenda *a, size_t number);
+
+#endif

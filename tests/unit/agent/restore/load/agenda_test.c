@@ -1,0 +1,125 @@
+#include "agent/restore/load/agenda.h"
+
+#include "tests/lib/check.h"
+
+enum { LOAD = AGENDA_LOAD, PROVE = AGENDA_PROVE, STATEMENT = AGENDA_STATEMENT };
+
+/* Two tables: 0 has two proofs, a key and two indexes, 1 a key; one statement concerns no table. */
+static struct agenda two_tables(void)
+{
+    struct agenda a;
+    err e = ERR_INIT;
+    assert_done(agenda_init(&a, 2, &e), &e);
+    assert_done(agenda_add(&a, AGENDA_STATEMENT, AGENDA_NO_TABLE, 9, false, &e), &e);
+    assert_done(agenda_add(&a, AGENDA_STATEMENT, 1, 4, true, &e), &e);
+    assert_done(agenda_add(&a, AGENDA_STATEMENT, 0, 1, true, &e), &e);
+    assert_done(agenda_add(&a, AGENDA_STATEMENT, 0, 2, false, &e), &e);
+    assert_done(agenda_add(&a, AGENDA_STATEMENT, 0, 3, false, &e), &e);
+    assert_done(agenda_add(&a, AGENDA_PROVE, 0, 0, false, &e), &e);
+    assert_done(agenda_add(&a, AGENDA_PROVE, 0, 1, false, &e), &e);
+    assert_done(agenda_add(&a, AGENDA_LOAD, 0, 0, false, &e), &e);
+    assert_done(agenda_add(&a, AGENDA_LOAD, 1, 1, false, &e), &e);
+    agenda_ready(&a);
+    return a;
+}
+
+/* The next one is this. */
+static size_t takes(struct agenda *a, int kind, size_t table, size_t what)
+{
+    size_t number = SIZE_MAX;
+    assert_true(agenda_take(a, &number));
+    assert_int_equal(a->item[number].kind, kind);
+    assert_int_equal(a->item[number].table, table);
+    assert_int_equal(a->item[number].what, what);
+    return number;
+}
+
+static void takes_none(struct agenda *a)
+{
+    size_t number;
+    assert_false(agenda_take(a, &number));
+}
+
+static void test_one_connection_goes_table_by_table(void **state)
+{
+    struct agenda a = two_tables();
+    (void)state;
+    agenda_ended(&a, takes(&a, LOAD, 0, 0));
+    agenda_ended(&a, takes(&a, PROVE, 0, 0));
+    agenda_ended(&a, takes(&a, PROVE, 0, 1));
+    agenda_ended(&a, takes(&a, STATEMENT, 0, 1));
+    agenda_ended(&a, takes(&a, STATEMENT, 0, 2));
+    agenda_ended(&a, takes(&a, STATEMENT, 0, 3));
+    agenda_ended(&a, takes(&a, LOAD, 1, 1));
+    agenda_ended(&a, takes(&a, STATEMENT, 1, 4));
+    agenda_ended(&a, takes(&a, STATEMENT, AGENDA_NO_TABLE, 9));
+    takes_none(&a);
+    agenda_fini(&a);
+}
+
+static void test_another_table_comes_before_a_busy_one(void **state)
+{
+    struct agenda a = two_tables();
+    (void)state;
+    size_t large = takes(&a, LOAD, 0, 0);
+    size_t small = takes(&a, LOAD, 1, 1);
+    takes_none(&a);
+    agenda_ended(&a, small);
+    agenda_ended(&a, takes(&a, STATEMENT, 1, 4));
+    takes_none(&a); /* what concerns no table waits for all */
+    agenda_ended(&a, large);
+    size_t first = takes(&a, PROVE, 0, 0);
+    size_t second = takes(&a, PROVE, 0, 1); /* nothing else is left: together */
+    takes_none(&a);
+    agenda_ended(&a, first);
+    takes_none(&a);
+    agenda_ended(&a, second);
+    size_t key = takes(&a, STATEMENT, 0, 1);
+    agenda_ended(&a, takes(&a, STATEMENT, AGENDA_NO_TABLE, 9));
+    takes_none(&a); /* the key locks the table */
+    agenda_ended(&a, key);
+    size_t index = takes(&a, STATEMENT, 0, 2);
+    agenda_ended(&a, takes(&a, STATEMENT, 0, 3)); /* indexes of one table together */
+    agenda_ended(&a, index);
+    takes_none(&a);
+    agenda_fini(&a);
+}
+
+/* A statement that locks its table does not start while another one runs there. */
+static void test_a_lock_waits(void **state)
+{
+    struct agenda a;
+    err e = ERR_INIT;
+    (void)state;
+    assert_done(agenda_init(&a, 1, &e), &e);
+    assert_done(agenda_add(&a, AGENDA_STATEMENT, 0, 0, false, &e), &e);
+    assert_done(agenda_add(&a, AGENDA_STATEMENT, 0, 1, true, &e), &e);
+    agenda_ready(&a);
+    size_t index = takes(&a, STATEMENT, 0, 0);
+    takes_none(&a);
+    agenda_ended(&a, index);
+    agenda_ended(&a, takes(&a, STATEMENT, 0, 1));
+    agenda_fini(&a);
+}
+
+static void test_nothing_to_do(void **state)
+{
+    struct agenda a;
+    err e = ERR_INIT;
+    (void)state;
+    assert_done(agenda_init(&a, 0, &e), &e);
+    agenda_ready(&a);
+    takes_none(&a);
+    agenda_fini(&a);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_one_connection_goes_table_by_table),
+        cmocka_unit_test(test_another_table_comes_before_a_busy_one),
+        cmocka_unit_test(test_a_lock_waits),
+        cmocka_unit_test(test_nothing_to_do),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
