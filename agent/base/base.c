@@ -21,6 +21,7 @@ struct copying {
     struct tablebook *book;
     pthread_mutex_t lock;
     pthread_cond_t changed;
+    bool schema;      /* nobody has begun to dump it */
     size_t next;      /* task that nobody has taken yet */
     int running;      /* workers */
     int64_t finished; /* weight of complete tasks */
@@ -40,6 +41,15 @@ static struct basetask *take(struct copying *c)
     struct basetask *task = more ? &c->tasks.task[c->next++] : NULL;
     (void)pthread_mutex_unlock(&c->lock);
     return task;
+}
+
+static bool take_schema(struct copying *c)
+{
+    (void)pthread_mutex_lock(&c->lock);
+    bool mine = c->schema;
+    c->schema = false;
+    (void)pthread_mutex_unlock(&c->lock);
+    return mine;
 }
 
 static bool is_stopped(struct copying *c)
@@ -145,6 +155,8 @@ static status copy_task(struct copying *c, struct pgconn *conn, const struct bas
 static status work(struct copying *c, err *e)
 {
     OWNED(pgconn) struct pgconn *conn = NULL;
+    if (take_schema(c))
+        TRY(baseschema_stage(c->d, c->request, e));
     TRY(baseschema_connect(c->request, &conn, e));
     for (const struct basetask *task = take(c); task != NULL; task = take(c))
         TRY(copy_task(c, conn, task, e));
@@ -193,8 +205,9 @@ static void report_until_done(struct copying *c, const struct progress *progress
 static status run_workers(struct copying *c, const struct progress *progress, err *e)
 {
     int wanted = c->request->jobs < 1 ? 1 : c->request->jobs;
-    if ((size_t)wanted > c->tasks.count)
-        wanted = (int)c->tasks.count;
+    size_t useful = c->tasks.count + c->schema;
+    if ((size_t)wanted > useful)
+        wanted = (int)useful;
     OWNED(memory) struct worker *workers = calloc((size_t)wanted + 1, sizeof *workers);
     if (workers == NULL)
         return err_no_memory(e);
@@ -229,7 +242,11 @@ status base_copy(struct datadir *d, const struct base_request *request, const st
     struct copying c = {.d = d, .request = request};
     OWNED(tablebook) struct tablebook *book = NULL;
     TRY(io_make_dir(d->base, e));
-    TRY(baseschema_stage(d, request, e));
+    TRY(baseschema_is_staged(d, &c.schema, e));
+    /* One that is there may be of another schema, and then the rows beside it go, before any are copied. */
+    c.schema = !c.schema;
+    if (!c.schema)
+        TRY(baseschema_stage(d, request, e));
     TRY(tablebook_load(d->catalog, &d->identity.dataset, &book, e));
     OWNED(basetasks) struct basetasks tasks = {0};
     TRY(basetasks_plan(d, tables, request->jobs, &tasks, e));

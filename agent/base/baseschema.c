@@ -71,6 +71,15 @@ static bool same_fingerprint(const Pgstrand__Schema *staged, const struct schema
                        bytes_of(text->fingerprint.hash, sizeof text->fingerprint.hash));
 }
 
+status baseschema_is_staged(struct datadir *d, bool *staged, err *e)
+{
+    OWNED(text) char *path = path_of(d);
+    if (path == NULL)
+        return err_no_memory(e);
+    *staged = io_exists(path);
+    return DONE;
+}
+
 status baseschema_stage(struct datadir *d, const struct base_request *request, err *e)
 {
     OWNED(pgconn) struct pgconn *conn = NULL;

@@ -15,6 +15,9 @@
 /* A connection inside a read-only transaction under the request's snapshot. */
 MUST_CHECK status baseschema_connect(const struct base_request *request, struct pgconn **out, err *e);
 
+/* Was one staged before? */
+MUST_CHECK status baseschema_is_staged(struct datadir *d, bool *staged, err *e);
+
 /*
  * Dumps the schema under the request's snapshot and stages it. When one is staged already (an interrupted
  * base) and its fingerprint differs, the bases staged with it are of another schema: all are forgotten and

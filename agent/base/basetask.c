@@ -91,7 +91,8 @@ static uint32_t parts_of(const struct table_info *table, int jobs)
 {
     if (jobs < 2 || table->pages < 2 * BASETASK_PAGES)
         return 1;
-    return (uint32_t)((table->pages + BASETASK_PAGES - 1) / BASETASK_PAGES);
+    int64_t parts = table->pages / BASETASK_PAGES;
+    return (uint32_t)(parts < BASETASK_PARTS_MAX ? parts : BASETASK_PARTS_MAX);
 }
 
 static void cut(const struct table_info *table, uint32_t parts, struct basetasks *out)
@@ -99,8 +100,8 @@ static void cut(const struct table_info *table, uint32_t parts, struct basetasks
     for (uint32_t part = 0; part < parts; part++) {
         struct basetask *task = &out->task[out->count++];
         *task = (struct basetask){.table = table, .part = part, .parts = parts};
-        task->first_page = (int64_t)part * BASETASK_PAGES;
-        task->end_page = part + 1 == parts ? -1 : task->first_page + BASETASK_PAGES;
+        task->first_page = table->pages * part / parts;
+        task->end_page = part + 1 == parts ? -1 : table->pages * (part + 1) / parts;
         task->weight = table->bytes / (int64_t)parts;
         out->weight += task->weight;
     }

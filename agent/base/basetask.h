@@ -10,9 +10,11 @@
 
 #include "agent/base/base.h"
 
-/* A part of a large table has so many pages (of 8 KiB): 256 MiB. Smaller ones gain nothing, larger ones leave
- * connections idle at the end. */
-#define BASETASK_PAGES 32768
+/* A part of a large table has at least so many pages (of 8 KiB): 32 MiB, a tenth of a second's work. Smaller
+ * ones gain nothing, larger ones leave connections idle at the end. */
+#define BASETASK_PAGES 4096
+/* However large the table: each part is a file and a record. */
+#define BASETASK_PARTS_MAX 256
 
 struct basetask {
     const struct table_info *table;

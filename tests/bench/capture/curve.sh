@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Does a change cost the same however many are in the log? The agent's processor time a change and the wall time a change of
-# catching up, while the log grows from 10^5 to 10^7 actions (--decades 8: to 10^8, which takes an hour and 20 GB).
+# catching up, while the log grows from 10^5 to 10^7 actions (--decades 8: to 10^8, which takes a quarter of an hour and 30 GB).
 #
 #   tests/bench/capture/curve.sh [--decades N] [--window N]
 #
 # At each power of ten the agent catches up on a backlog of the last N actions before it (default 90000 of 10^5; 300000 of the others),
-# in transactions of ten rows. Nothing is sealed or trimmed.
+# in transactions of ten rows; what lies before comes in transactions of a thousand. Nothing is sealed or trimmed.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.bash"
 
@@ -24,9 +24,9 @@ done
     exit 2
 }
 
-# N changes in transactions of ten; the table is emptied now and then, so that the server's side stays the same.
+# N changes in transactions of ten, or of so many; the table is emptied now and then, so that the server's side stays the same.
 produce() {
-    sql curve "CALL produce($1)"
+    sql curve "CALL produce($1, ${2:-10})"
     made=$((made + $1))
 }
 
@@ -37,10 +37,10 @@ caught_up() {
 bench_begin max_wal_size=16GB
 database_new curve
 sql curve 'CREATE TABLE bulk (id bigserial PRIMARY KEY, a int, b text, c timestamptz)'
-sql curve "CREATE PROCEDURE produce(n bigint) LANGUAGE plpgsql AS \$\$
+sql curve "CREATE PROCEDURE produce(n bigint, rows int) LANGUAGE plpgsql AS \$\$
 BEGIN
-    FOR i IN 1 .. n / 10 LOOP
-        INSERT INTO bulk (a, b, c) SELECT k % 97, 'row number ' || k, now() FROM generate_series(1, 10) k;
+    FOR i IN 1 .. n / rows LOOP
+        INSERT INTO bulk (a, b, c) SELECT k % 97, 'row number ' || k, now() FROM generate_series(1, rows) k;
         COMMIT;
     END LOOP;
 END \$\$"
@@ -56,7 +56,7 @@ for ((d = 5; d <= decades; d++)); do
     agent_start "$data"
     while [ "$made" -lt $((total - last)) ]; do
         rest=$((total - last - made))
-        produce $((rest < 1000000 ? rest : 1000000))
+        produce $((rest < 1000000 ? rest : 1000000)) 1000
         caught_up
         sql curve 'TRUNCATE bulk'
     done
