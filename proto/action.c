@@ -62,6 +62,28 @@ void action_encode(const struct action *a, bool with_index, struct buf *out)
         wire_uint(out, ACTION_INDEX, a->index);
 }
 
+size_t action_pieces(const struct action *a, struct buf *room, struct bytes out[static ACTION_PIECES])
+{
+    static const uint32_t number[] = {ACTION_OLD, ACTION_NEW, ACTION_CONTENT};
+    const struct bytes field[] = {a->old, a->new, a->content};
+    struct action small = *a;
+    size_t end[3], count = 0;
+    small.old = small.new = small.content = (struct bytes){0};
+    buf_reset(room);
+    action_encode(&small, true, room);
+    for (unsigned i = 0; i < 3; i++) {
+        if (field[i].len > 0)
+            wire_bytes_head(room, number[i], field[i].len);
+        end[i] = room->len;
+    }
+    for (unsigned i = 0; i < 3; i++) {
+        const size_t from = i == 0 ? 0 : end[i - 1];
+        out[count++] = bytes_of(room->data + from, end[i] - from);
+        out[count++] = field[i];
+    }
+    return count;
+}
+
 void action_put_relation(struct buf *out, uint32_t version)
 {
     wire_uint(out, ACTION_RELATION, version);

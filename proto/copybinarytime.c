@@ -1,11 +1,12 @@
 #include "proto/copybinaryvalue.h"
 
+#include "proto/base/pgtime.h"
+
 /* Dates and times: "2026-11-22", "2026-11-22 06:10:00.25+00", "0044-03-15 BC", "infinity". */
 
 #define DAY_US INT64_C(86400000000)
 #define SECOND_US INT64_C(1000000)
-#define YEAR_DIGITS 7                /* up to 5874897 */
-#define DAYS_TO_2000 INT64_C(730425) /* from 0000-03-01 to 2000-01-01 */
+#define YEAR_DIGITS 7 /* up to 5874897 */
 
 /* What is left of a text. */
 struct cursor {
@@ -26,17 +27,6 @@ static bool number(struct cursor *c, size_t least, size_t most, int64_t *out)
     for (; digits < most && c->at < c->end && *c->at >= '0' && *c->at <= '9'; digits++)
         *out = *out * 10 + (*c->at++ - '0');
     return digits >= least;
-}
-
-/* Days since 2000-01-01 of the Gregorian calendar, year 0 being 1 BC. Years begin in March here, so that the
- * leap day is the last one; a period of 400 years has 146097 days. */
-static int64_t days(int64_t year, int64_t month, int64_t day)
-{
-    year -= month <= 2;
-    int64_t period = (year >= 0 ? year : year - 399) / 400;
-    int64_t of_period = year - period * 400;
-    int64_t of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-    return period * 146097 + of_period * 365 + of_period / 4 - of_period / 100 + of_year - DAYS_TO_2000;
 }
 
 struct date {
@@ -118,7 +108,7 @@ bool copybinaryvalue_date(struct buf *out, struct bytes text)
     }
     if (!date(&c, &d) || !era(&c, &d))
         return false;
-    buf_u32(out, (uint32_t)days(d.year, d.month, d.day));
+    buf_u32(out, (uint32_t)pgtime_days(d.year, d.month, d.day));
     return true;
 }
 
@@ -134,7 +124,7 @@ bool copybinaryvalue_timestamp(struct buf *out, struct bytes text)
     }
     if (!date(&c, &d) || !skip(&c, ' ') || !clock_time(&c, &time) || !zone(&c, &offset) || !era(&c, &d))
         return false;
-    int64_t day = days(d.year, d.month, d.day), us;
+    int64_t day = pgtime_days(d.year, d.month, d.day), us;
     if (__builtin_mul_overflow(day, DAY_US, &us) || __builtin_add_overflow(us, time - offset, &us))
         return false;
     buf_u64(out, (uint64_t)us);

@@ -47,6 +47,11 @@ void wire_bytes(struct buf *b, uint32_t field, struct bytes value)
     buf_bytes(b, value.data, value.len);
 }
 
+void wire_bytes_head(struct buf *b, uint32_t field, size_t len)
+{
+    put_pair(b, (uint64_t)field << 3 | DELIMITED, len, 0);
+}
+
 static void read_value(struct reader *r, struct wire_field *out)
 {
     switch (out->type) {

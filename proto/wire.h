@@ -12,6 +12,7 @@
 void wire_uint(struct buf *b, uint32_t field, uint64_t value);
 void wire_sint(struct buf *b, uint32_t field, int64_t value); /* zigzag */
 void wire_bytes(struct buf *b, uint32_t field, struct bytes value);
+void wire_bytes_head(struct buf *b, uint32_t field, size_t len); /* what stands before so many bytes */
 
 struct wire_field {
     uint32_t number;

@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 
+#include "proto/actionunpack.h"
 #include "proto/pbmem.h"
 #include "store/framecoder.h"
 #include "store/merkle.h"
@@ -28,6 +29,7 @@ struct snapfile {
     uint8_t *stored; /* FRAME_STORED_MAX bytes */
     struct buf rows; /* a frame of rows, after it was by column */
     struct framedecoder *decoder;
+    struct actionunpack *actions; /* made when it is first needed */
     struct hasher *hasher;
 };
 
@@ -176,6 +178,7 @@ void snapfile_close(struct snapfile *f)
     io_close(f->file);
     pbmem_free((ProtobufCMessage *)f->list);
     framedecoder_free(f->decoder);
+    actionunpack_free(f->actions);
     hasher_free(f->hasher);
     buf_fini(&f->rows);
     free(f->stored);
@@ -319,6 +322,19 @@ status snapfile_frame(struct snapfile *f, uint32_t section, const Pgstrand__Fram
     return DONE;
 }
 
+/* A frame of actions by column, to its last action. */
+static status check_actions(struct snapfile *f, struct bytes raw, err *e)
+{
+    if (f->actions == NULL)
+        TRY(actionunpack_new(&f->actions, e));
+    TRY(actionunpack_open(f->actions, raw, ACTIONUNPACK_COLUMNS, e));
+    for (bool end = false; !end;) {
+        struct sealed_action a;
+        TRY(actionunpack_next(f->actions, &a, &end, e));
+    }
+    return DONE;
+}
+
 status snapfile_check(struct snapfile *f, Pgstrand__Tier tier, Pgstrand__SectionKind kind,
                       const uint8_t root[static SHA256_LEN], uint64_t *frames, err *e)
 {
@@ -328,6 +344,8 @@ status snapfile_check(struct snapfile *f, Pgstrand__Tier tier, Pgstrand__Section
     for (size_t i = 0; i < index->n_frame; i++) {
         struct bytes raw;
         TRY(snapfile_frame(f, s.number, index->frame[i], &raw, e));
+        if ((index->frame[i]->flags & FRAME_ACTIONS) != 0)
+            TRY(check_actions(f, raw, e));
     }
     *frames += index->n_frame;
     return DONE;

@@ -58,9 +58,11 @@ void snapframe_encode(const struct frame *f, struct bytes stored, uint8_t out[st
 /* Rows by column are never spread over frames. */
 static bool flags_valid(const struct frame *f)
 {
-    uint32_t known = FRAME_FIRST | FRAME_LAST | FRAME_COLUMNS;
-    bool columns = (f->flags & FRAME_COLUMNS) != 0;
-    return (f->flags & ~known) == 0 && (!columns || (f->type == FRAME_DATA && f->flags == known));
+    const uint32_t whole = FRAME_FIRST | FRAME_LAST, layout = f->flags & ~whole;
+    if (layout == 0)
+        return true;
+    return (layout == FRAME_COLUMNS || layout == FRAME_ACTIONS) && f->type == FRAME_DATA &&
+           (f->flags & whole) == whole;
 }
 
 status snapframe_decode(const uint8_t header[static FRAME_HEADER_LEN], struct frame *out, err *e)

@@ -17,7 +17,7 @@ enum frame_type { FRAME_DATA = 1, FRAME_INDEX = 2, FRAME_LIST = 3 };
 
 struct frame {
     enum frame_type type;
-    uint32_t flags;   /* FRAME_FIRST, FRAME_LAST, FRAME_COLUMNS */
+    uint32_t flags;   /* FRAME_FIRST, FRAME_LAST, FRAME_COLUMNS, FRAME_ACTIONS */
     uint32_t section; /* within the snapshot, from 1; 0 in a row file */
     uint32_t number;  /* within the section and type, from 0 */
     uint32_t table;   /* 0: several or none */

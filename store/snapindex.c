@@ -49,7 +49,8 @@ static bool frames_valid(const Pgstrand__SectionIndex *index, uint32_t parts)
         if (f->number != i || f->part >= parts || f->offset >= SNAP_ROLLOVER_MAX ||
             f->stored_length > FRAME_STORED_MAX || f->raw_length > FRAME_RAW_MAX ||
             f->leaf.len != SHA256_LEN || !span_step(&span, f) ||
-            ((f->flags & FRAME_COLUMNS) != 0 && index->kind != PGSTRAND__SECTION_KIND__ROWS))
+            ((f->flags & FRAME_COLUMNS) != 0 && index->kind != PGSTRAND__SECTION_KIND__ROWS) ||
+            ((f->flags & FRAME_ACTIONS) != 0 && index->kind != PGSTRAND__SECTION_KIND__ACTIONS))
             return false;
     }
     return !span.open;

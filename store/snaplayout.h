@@ -11,8 +11,11 @@
 #include <snapshot.pb-c.h>
 
 #define SNAP_FORMAT_MAJOR 1u
-#define SNAP_OLDEST_READER 1u     /* the oldest format a reader must know to read what is written now */
-#define SNAP_FEATURES UINT64_C(0) /* incompatible features that this reader knows */
+#define SNAP_OLDEST_READER 1u /* the oldest format a reader must know to read what is written now */
+
+/* Incompatible features, and all that this reader knows. */
+#define SNAP_FEATURE_ACTIONS UINT64_C(1) /* actions may lie by column in their frames */
+#define SNAP_FEATURES SNAP_FEATURE_ACTIONS
 
 #define SNAP_MAGIC_LEN 8
 #define SNAP_PART_HEADER_LEN 40

@@ -134,8 +134,10 @@ static status read_payload(struct snapfile *f, const struct snapfile_section *s,
                            struct buf *joined, struct snap_payload *out, err *e)
 {
     Pgstrand__FrameEntry *const *frame = s->index->frame;
-    *out = (struct snap_payload){
-        .table = frame[*at]->table, .first_seq = frame[*at]->first_seq, .last_seq = frame[*at]->last_seq};
+    *out = (struct snap_payload){.table = frame[*at]->table,
+                                 .first_seq = frame[*at]->first_seq,
+                                 .last_seq = frame[*at]->last_seq,
+                                 .by_column = (frame[*at]->flags & FRAME_ACTIONS) != 0};
     if ((frame[*at]->flags & FRAME_LAST) != 0)
         return snapfile_frame(f, s->number, frame[(*at)++], &out->payload, e);
     buf_reset(joined);

@@ -42,7 +42,8 @@ struct snap_payload {
     uint32_t table;
     uint64_t first_seq;
     uint64_t last_seq;
-    struct bytes payload; /* raw protobuf bytes */
+    struct bytes payload; /* raw protobuf bytes, */
+    bool by_column;       /* or actions by column (actionunpack.h) */
 };
 
 /* The next payload of the section in frame order; with table != 0 only that table's. *end at the end. */

@@ -81,38 +81,110 @@ static status spoil(struct snapsection *s)
     return FAILED;
 }
 
-static status add_pieces(struct snapsection *s, struct framecoder *coder, const struct frame *model,
-                         uint32_t frames, struct bytes payload, err *e)
+/* A payload in pieces, from which frames are cut. */
+struct payload {
+    const struct bytes *piece;
+    size_t pieces;
+    size_t offset;    /* in the first of them */
+    size_t left;      /* bytes of all that are left */
+    struct buf frame; /* the bytes of a frame that lies in several pieces */
+};
+
+static void payload_fini(struct payload *p)
+{
+    buf_fini(&p->frame);
+}
+OWN_VALUE(payload, payload_fini);
+
+/* At most `most` bytes, all in one piece. */
+static struct bytes cut(struct payload *p, size_t most)
+{
+    while (p->pieces > 0 && p->offset == p->piece->len) {
+        p->piece++;
+        p->pieces--;
+        p->offset = 0;
+    }
+    if (p->pieces == 0)
+        return bytes_of("", 0);
+    const size_t here = p->piece->len - p->offset, len = here < most ? here : most;
+    const struct bytes out = bytes_of(p->piece->data + p->offset, len);
+    p->offset += len;
+    p->left -= len;
+    return out;
+}
+
+/* The bytes of the next frame; copied only where they lie in several pieces. */
+static status next_frame(struct payload *p, struct bytes *out, err *e)
+{
+    const size_t len = p->left < FRAME_RAW_MAX ? p->left : FRAME_RAW_MAX;
+    *out = cut(p, len);
+    if (out->len == len)
+        return DONE;
+    buf_reset(&p->frame);
+    buf_bytes(&p->frame, out->data, out->len);
+    while (p->frame.len < len && !p->frame.bad) {
+        const struct bytes more = cut(p, len - p->frame.len);
+        buf_bytes(&p->frame, more.data, more.len);
+    }
+    *out = buf_view(&p->frame);
+    return buf_done(&p->frame, e);
+}
+
+static status add_frames(struct snapsection *s, struct framecoder *coder, const struct frame *model,
+                         uint32_t frames, struct payload *payload, err *e)
 {
     for (uint32_t i = 0; i < frames; i++) {
-        size_t from = (size_t)i * FRAME_RAW_MAX;
-        size_t len = i + 1 == frames ? payload.len - from : FRAME_RAW_MAX;
-        struct bytes stored = {0};
-        TRY(framecoder_compress(coder, bytes_of(payload.data + from, len), &stored, e));
+        struct bytes raw = {0}, stored = {0};
+        TRY(next_frame(payload, &raw, e));
+        TRY(framecoder_compress(coder, raw, &stored, e));
         struct frame f = *model;
         f.number += i;
-        f.flags = (i == 0 ? FRAME_FIRST : 0) | (i + 1 == frames ? FRAME_LAST : 0);
+        f.flags |= (i == 0 ? FRAME_FIRST : 0) | (i + 1 == frames ? FRAME_LAST : 0);
         f.stored = (uint32_t)stored.len;
-        f.raw = (uint32_t)len;
+        f.raw = (uint32_t)raw.len;
         TRY(add(s, framecoder_hasher(coder), &f, stored, e));
     }
     return DONE;
 }
 
+/* `model` has the table, the seqs and the layout. */
+static status add_payload(struct snapsection *s, struct framecoder *coder, struct frame *model,
+                          const struct bytes *piece, size_t pieces, err *e)
+{
+    OWNED(payload) struct payload p = {.piece = piece, .pieces = pieces};
+    for (size_t i = 0; i < pieces; i++)
+        p.left += piece[i].len;
+    if (p.left > SNAP_PAYLOAD_MAX)
+        return err_set(e, ERR_VALIDATION, "a payload of %zu bytes is more than a snapshot can hold", p.left);
+    const uint32_t frames = p.left == 0 ? 1 : (uint32_t)((p.left + FRAME_RAW_MAX - 1) / FRAME_RAW_MAX);
+    model->type = FRAME_DATA;
+    model->section = s->number;
+    TRY(reserve_locked(s, frames, &model->number, e));
+    return add_frames(s, coder, model, frames, &p, e).ok ? DONE : spoil(s);
+}
+
 status snapsection_frame(struct snapsection *s, struct framecoder *coder, uint32_t table, uint64_t first_seq,
                          uint64_t last_seq, struct bytes payload, err *e)
 {
-    struct frame model = {.type = FRAME_DATA,
-                          .section = s->number,
-                          .table = table,
-                          .first_seq = first_seq,
-                          .last_seq = last_seq};
-    if (payload.len > SNAP_PAYLOAD_MAX)
-        return err_set(e, ERR_VALIDATION, "a payload of %zu bytes is more than a snapshot can hold",
-                       payload.len);
-    uint32_t frames = payload.len == 0 ? 1 : (uint32_t)((payload.len + FRAME_RAW_MAX - 1) / FRAME_RAW_MAX);
-    TRY(reserve_locked(s, frames, &model.number, e));
-    return add_pieces(s, coder, &model, frames, payload, e).ok ? DONE : spoil(s);
+    struct frame model = {.table = table, .first_seq = first_seq, .last_seq = last_seq};
+    return add_payload(s, coder, &model, &payload, 1, e);
+}
+
+status snapsection_pieces(struct snapsection *s, struct framecoder *coder, uint64_t first_seq,
+                          uint64_t last_seq, const struct bytes *piece, size_t pieces, err *e)
+{
+    struct frame model = {.first_seq = first_seq, .last_seq = last_seq};
+    return add_payload(s, coder, &model, piece, pieces, e);
+}
+
+status snapsection_actions(struct snapsection *s, struct framecoder *coder, uint64_t first_seq,
+                           uint64_t last_seq, struct bytes payload, err *e)
+{
+    struct frame model = {.first_seq = first_seq, .last_seq = last_seq, .flags = FRAME_ACTIONS};
+    if (s->kind != PGSTRAND__SECTION_KIND__ACTIONS || payload.len > FRAME_RAW_MAX ||
+        (s->writer->header->feature_incompatible & SNAP_FEATURE_ACTIONS) == 0)
+        return err_set(e, ERR_VALIDATION, "actions by column do not belong here");
+    return add_payload(s, coder, &model, &payload, 1, e);
 }
 
 static status add_staged(struct snapsection *s, struct rowstage *stage, uint32_t table, uint32_t first,

@@ -2,6 +2,7 @@
 
 #include "store/snaphandle.h"
 
+#include "proto/actionunpack.h"
 #include "proto/pbmem.h"
 #include "proto/wire.h"
 #include "store/snapframe.h"
@@ -13,7 +14,9 @@ struct tally {
     struct hasher *hasher;
     const Pgstrand__SectionIndex *index;
     struct table_digest *digest; /* by place in the index */
+    struct actionunpack *unpack;
     uint64_t rows;
+    uint64_t actions;
 };
 
 static struct table_digest *digest_of(struct tally *t, uint32_t table)
@@ -55,14 +58,27 @@ static status check_rows(struct tally *t, const struct snap_payload *p, err *e)
     return reader_done(&r, "a frame of rows", e);
 }
 
+static status check_actions(struct tally *t, const struct snap_payload *p, err *e)
+{
+    TRY(actionunpack_open(t->unpack, p->payload, p->by_column ? ACTIONUNPACK_COLUMNS : ACTIONUNPACK_MESSAGE,
+                          e));
+    for (;; t->actions++) {
+        struct sealed_action a;
+        bool end = false;
+        TRY(actionunpack_next(t->unpack, &a, &end, e));
+        if (end)
+            return DONE;
+        if (a.seq < p->first_seq || a.seq > p->last_seq)
+            return err_set(e, ERR_STORAGE, "action %" PRIu64 " is in a frame of others", a.seq);
+    }
+}
+
 /* The messages of the other kinds; kinds of later versions have none here. */
 static const ProtobufCMessageDescriptor *message_of(Pgstrand__SectionKind kind)
 {
     switch (kind) {
     case PGSTRAND__SECTION_KIND__SCHEMA:
         return &pgstrand__schema__descriptor;
-    case PGSTRAND__SECTION_KIND__ACTIONS:
-        return &pgstrand__actions_frame__descriptor;
     case PGSTRAND__SECTION_KIND__SEQUENCES:
         return &pgstrand__sequences__descriptor;
     case PGSTRAND__SECTION_KIND__CONFIG:
@@ -77,6 +93,8 @@ static status check_payload(struct tally *t, const struct snap_payload *p, err *
     const ProtobufCMessageDescriptor *type = message_of(t->index->kind);
     if (t->index->kind == PGSTRAND__SECTION_KIND__ROWS)
         return check_rows(t, p, e);
+    if (t->index->kind == PGSTRAND__SECTION_KIND__ACTIONS)
+        return check_actions(t, p, e);
     if (type == NULL)
         return DONE;
     ProtobufCMessage *message = NULL;
@@ -109,8 +127,9 @@ static status compare_figures(const struct tally *t, const Pgstrand__SectionRoot
         stored += t->index->frame[i]->stored_length;
         raw += t->index->frame[i]->raw_length;
     }
-    if (stored != root->stored || raw != root->raw || t->rows != root->rows)
-        return err_set(e, ERR_STORAGE, "it does not have the size or the rows that were committed");
+    if (stored != root->stored || raw != root->raw || t->rows != root->rows || t->actions != root->actions)
+        return err_set(e, ERR_STORAGE,
+                       "it does not have the size, the rows or the actions that were committed");
     return DONE;
 }
 
@@ -118,11 +137,13 @@ static status check_section(struct snapreader *r, const Pgstrand__SectionRoot *r
 {
     bool found = false, end = false;
     OWNED(hasher) struct hasher *h = NULL;
+    OWNED(actionunpack) struct actionunpack *unpack = NULL;
     TRY(hasher_new(&h, e));
+    TRY(actionunpack_new(&unpack, e));
     TRY(snapreader_section(r, (enum tier)root->tier, root->kind, &found, e));
     if (!found)
         return DONE;
-    struct tally t = {.hasher = h, .index = r->section.index};
+    struct tally t = {.hasher = h, .index = r->section.index, .unpack = unpack};
     OWNED(memory) struct table_digest *digest = calloc(t.index->n_table + 1, sizeof *digest);
     if (digest == NULL)
         return err_no_memory(e);

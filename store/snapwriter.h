@@ -29,6 +29,7 @@
 #define FRAME_FIRST 1u
 #define FRAME_LAST 2u
 #define FRAME_COLUMNS 4u /* rows by column (rowlayout.h); readers get them back as a RowsFrame */
+#define FRAME_ACTIONS 8u /* actions by column (actionpack.h); read with actionunpack.h */
 
 struct framecoder; /* one thread's zstd context and buffers */
 MUST_CHECK status framecoder_new(int level, struct framecoder **out, err *e); /* zstd level, 1 to 19 */
@@ -54,6 +55,15 @@ MUST_CHECK status snapwriter_section(struct snapwriter *w, enum tier tier, Pgstr
  * FRAME_RAW_MAX: several frames. */
 MUST_CHECK status snapsection_frame(struct snapsection *s, struct framecoder *coder, uint32_t table,
                                     uint64_t first_seq, uint64_t last_seq, struct bytes payload, err *e);
+
+/* The same for a payload that is given in pieces, one behind the other. */
+MUST_CHECK status snapsection_pieces(struct snapsection *s, struct framecoder *coder, uint64_t first_seq,
+                                     uint64_t last_seq, const struct bytes *piece, size_t pieces, err *e);
+
+/* Adds actions that actionpack_take laid out, at most FRAME_RAW_MAX bytes. The header must have the feature
+ * SNAP_FEATURE_ACTIONS. */
+MUST_CHECK status snapsection_actions(struct snapsection *s, struct framecoder *coder, uint64_t first_seq,
+                                      uint64_t last_seq, struct bytes payload, err *e);
 
 /* Adds the frames of a staged row file (rowfile.h) without compressing them again, and the table's digest. */
 MUST_CHECK status snapsection_import(struct snapsection *s, const char *rowfile, uint32_t table, err *e);

@@ -1,11 +1,12 @@
 #include "agent/seal/sealactions.h"
 
+#include "proto/actionpack.h"
 #include "proto/pbmem.h"
 #include "proto/wire.h"
 
-/* A frame is closed when it has grown so large: below FRAME_RAW_MAX, so that one more transaction seldom
- * splits it. */
-#define FRAME_TARGET (FRAME_RAW_MAX - ((size_t)256 << 10))
+/* An action with more bytes is a payload of its own: by column it would gain nothing and leave its frame half
+ * empty. */
+#define HUGE_ACTION (FRAME_RAW_MAX / 4)
 
 #define FIELD_COMMIT 1 /* ActionsFrame.commit, CommitActions.commit */
 #define FIELD_ACTION 2 /* CommitActions.action */
@@ -14,10 +15,8 @@
 /* What is being gathered for one tier. */
 struct stream {
     struct snapsection *section; /* NULL until the tier has an action */
-    struct buf group;            /* CommitActions of the commit in progress */
-    struct buf frame;            /* ActionsFrame: whole groups */
-    uint64_t commit_seq;         /* first_seq of the commit that group belongs to; 0: none */
-    uint64_t first_seq;          /* of the frame */
+    struct actionpack *pack;
+    uint64_t first_seq; /* of what is in it */
     uint64_t last_seq;
     uint64_t actions;
 };
@@ -27,7 +26,7 @@ struct sealactions {
     struct framecoder *coder;
     struct sealactions_relations relations;
     struct stream stream[TIERS];
-    struct buf scratch;
+    struct packroom *room;
     uint32_t *version; /* sorted */
     size_t version_count;
     size_t version_room;
@@ -48,13 +47,15 @@ struct sealactions_relations sealactions_of_log(struct logreader *log)
 status sealactions_new(struct snapwriter *writer, struct framecoder *coder,
                        const struct sealactions_relations *relations, struct sealactions **out, err *e)
 {
-    struct sealactions *s = calloc(1, sizeof *s);
+    OWNED(sealactions) struct sealactions *s = calloc(1, sizeof *s);
     if (s == NULL)
         return err_no_memory(e);
+    TRY(packroom_new(&s->room, e));
     s->writer = writer;
     s->coder = coder;
     s->relations = *relations;
     *out = s;
+    s = NULL;
     return DONE;
 }
 
@@ -62,15 +63,13 @@ void sealactions_free(struct sealactions *s)
 {
     if (s == NULL)
         return;
-    for (int tier = 0; tier < TIERS; tier++) {
-        buf_fini(&s->stream[tier].group);
-        buf_fini(&s->stream[tier].frame);
-    }
+    for (int tier = 0; tier < TIERS; tier++)
+        actionpack_free(s->stream[tier].pack);
     for (size_t i = 0; s->relation != NULL && i < s->version_count; i++)
         pbmem_free(s->relation[i] == NULL ? NULL : &s->relation[i]->base);
     free(s->relation);
     free(s->version);
-    buf_fini(&s->scratch);
+    packroom_free(s->room);
     free(s);
 }
 
@@ -100,50 +99,76 @@ static status note_version(struct sealactions *s, uint32_t version, err *e)
     return DONE;
 }
 
-/* The commit in progress becomes part of the frame. */
-static void close_group(struct stream *t)
-{
-    if (t->group.len > 0)
-        wire_bytes(&t->frame, FIELD_COMMIT, buf_view(&t->group));
-    buf_reset(&t->group);
-    t->commit_seq = 0;
-}
-
 static status flush_frame(struct sealactions *s, struct stream *t, err *e)
 {
-    close_group(t);
-    TRY(buf_done(&t->frame, e));
-    if (t->frame.len == 0)
+    struct bytes frame;
+    if (t->pack == NULL || actionpack_count(t->pack) == 0)
         return DONE;
-    TRY(snapsection_frame(t->section, s->coder, 0, t->first_seq, t->last_seq, buf_view(&t->frame), e));
-    buf_reset(&t->frame);
+    TRY(actionpack_take(t->pack, s->room, &frame, e));
+    return snapsection_actions(t->section, s->coder, t->first_seq, t->last_seq, frame, e);
+}
+
+/* What stands in an ActionsFrame before the one action of `len` bytes of one commit. */
+static status put_heads(const struct commit *c, size_t len, struct buf *out, err *e)
+{
+    OWNED(buf) struct buf group = {0};
+    OWNED(buf) struct buf commit = {0};
+    commit_encode(c, &commit);
+    wire_bytes(&group, FIELD_COMMIT, buf_view(&commit));
+    wire_bytes_head(&group, FIELD_ACTION, len);
+    TRY(buf_done(&group, e));
+    wire_bytes_head(out, FIELD_COMMIT, group.len + len);
+    buf_bytes(out, group.data, group.len);
+    return buf_done(out, e);
+}
+
+static status add_huge(struct sealactions *s, struct stream *t, const struct sealactions_item *item,
+                       const struct action *action, err *e)
+{
+    OWNED(buf) struct buf heads = {0};
+    OWNED(buf) struct buf room = {0};
+    struct bytes piece[1 + ACTION_PIECES];
+    struct action indexed = *action;
+    size_t len = 0;
+    TRY(flush_frame(s, t, e));
+    indexed.index = item->seq - item->commit->first_seq;
+    const size_t pieces = action_pieces(&indexed, &room, piece + 1);
+    TRY(buf_done(&room, e));
+    for (size_t i = 1; i <= pieces; i++)
+        len += piece[i].len;
+    TRY(put_heads(item->commit, len, &heads, e));
+    piece[0] = buf_view(&heads);
+    return snapsection_pieces(t->section, s->coder, item->seq, item->seq, piece, 1 + pieces, e);
+}
+
+static status add_packed(struct sealactions *s, struct stream *t, const struct sealactions_item *item,
+                         const struct action *action, err *e)
+{
+    bool added = false;
+    if (t->pack == NULL)
+        TRY(actionpack_new(FRAME_RAW_MAX, &t->pack, e));
+    TRY(actionpack_add(t->pack, item->commit, item->seq, action, &added, e));
+    if (!added) {
+        TRY(flush_frame(s, t, e));
+        TRY(actionpack_add(t->pack, item->commit, item->seq, action, &added, e));
+    }
+    if (!added)
+        return add_huge(s, t, item, action, e);
+    if (actionpack_count(t->pack) == 1)
+        t->first_seq = item->seq;
+    t->last_seq = item->seq;
     return DONE;
 }
 
 static status add(struct sealactions *s, enum tier tier, const struct sealactions_item *item,
-                  struct bytes action, err *e)
+                  const struct action *action, err *e)
 {
     struct stream *t = &s->stream[tier];
     if (t->section == NULL)
         TRY(snapwriter_section(s->writer, tier, PGSTRAND__SECTION_KIND__ACTIONS, &t->section, e));
-    if (t->frame.len + t->group.len > FRAME_TARGET)
-        TRY(flush_frame(s, t, e));
-    if (t->frame.len == 0 && t->group.len == 0)
-        t->first_seq = item->seq;
-    if (t->commit_seq != item->commit->first_seq) {
-        close_group(t);
-        t->commit_seq = item->commit->first_seq;
-        buf_reset(&s->scratch);
-        commit_encode(item->commit, &s->scratch);
-        wire_bytes(&t->group, FIELD_COMMIT, buf_view(&s->scratch));
-    }
-    buf_reset(&s->scratch);
-    buf_bytes(&s->scratch, action.data, action.len);
-    action_append_index(&s->scratch, item->seq - item->commit->first_seq);
-    wire_bytes(&t->group, FIELD_ACTION, buf_view(&s->scratch));
-    t->last_seq = item->seq;
     t->actions++;
-    return buf_done(&t->group, e);
+    const size_t len = action->old.len + action->new.len + action->content.len;
+    return len > HUGE_ACTION ? add_huge(s, t, item, action, e) : add_packed(s, t, item, action, e);
 }
 
 /* The relation versions of a TRUNCATE, by tier. */
@@ -179,16 +204,13 @@ static status sort_truncated(struct sealactions *s, struct bytes packed, struct 
 static status add_truncate(struct sealactions *s, const struct sealactions_item *item, err *e)
 {
     OWNED(truncated) struct truncated sorted = {0};
-    OWNED(buf) struct buf encoded = {0};
     TRY(sort_truncated(s, item->action->truncated, &sorted, e));
     for (enum tier tier = TIER_BUSINESS; tier < TIERS; tier++) {
         struct action part = *item->action;
         if (sorted.tier[tier].len == 0)
             continue;
         part.truncated = buf_view(&sorted.tier[tier]);
-        buf_reset(&encoded);
-        action_encode(&part, false, &encoded);
-        TRY(add(s, tier, item, buf_view(&encoded), e));
+        TRY(add(s, tier, item, &part, e));
     }
     return DONE;
 }
@@ -199,9 +221,9 @@ status sealactions_put(struct sealactions *s, const struct sealactions_item *ite
     if (item->action->kind == ACTION_TRUNCATE)
         return add_truncate(s, item, e);
     if (item->relation == NULL)
-        return add(s, TIER_BUSINESS, item, item->raw, e);
+        return add(s, TIER_BUSINESS, item, item->action, e);
     TRY(note_version(s, item->relation->version, e));
-    return add(s, item->relation->tier, item, item->raw, e);
+    return add(s, item->relation->tier, item, item->action, e);
 }
 
 status sealactions_end(struct sealactions *s, err *e)
@@ -225,8 +247,7 @@ status sealactions_copy(struct sealactions *s, struct logreader *log, uint64_t f
         TRY(logreader_next(log, &entry, &end, e));
         if (end || entry.seq != expected)
             return err_set(e, ERR_STORAGE, "the log has no action %llu", (unsigned long long)expected);
-        const struct sealactions_item item = {entry.seq, entry.commit, &entry.action, entry.raw,
-                                              entry.relation};
+        const struct sealactions_item item = {entry.seq, entry.commit, &entry.action, entry.relation};
         TRY(sealactions_put(s, &item, e));
     }
     return sealactions_end(s, e);

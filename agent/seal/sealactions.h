@@ -1,9 +1,9 @@
 /*
- * sealactions: copies actions into the ACTIONS sections of a snapshot, one section a tier, in seq order.
+ * sealactions: puts actions into the ACTIONS sections of a snapshot, one section a tier, in seq order.
  *
- * Bytes of the log are copied as they are; only each action's index in its commit is added, because a sealed
- * action has no key. Relation versions that are named are collected for the SCHEMA section. Memory: one frame
- * a tier.
+ * Actions lie by column in their frames (proto/actionpack.h); a huge one is a payload of its own, a message
+ * cut into frames. Relation versions that are named are collected for the SCHEMA section. Memory: a frame a
+ * tier, and two more to lay out and compress one; a huge action is not copied.
  */
 #ifndef PGSTRAND_SEALACTIONS_H
 #define PGSTRAND_SEALACTIONS_H
@@ -32,7 +32,6 @@ struct sealactions_item {
     uint64_t seq;
     const struct commit *commit;
     const struct action *action;
-    struct bytes raw;                /* the action as encoded, without its index */
     const struct relation *relation; /* NULL for TRUNCATE, DDL and MESSAGE */
 };
 
@@ -42,7 +41,7 @@ MUST_CHECK status sealactions_put(struct sealactions *s, const struct sealaction
 /* Ends the sections. */
 MUST_CHECK status sealactions_end(struct sealactions *s, err *e);
 
-/* Copies the log's actions from first to last (both included), and ends the sections. */
+/* Puts the log's actions from first to last (both included), and ends the sections. */
 MUST_CHECK status sealactions_copy(struct sealactions *s, struct logreader *log, uint64_t first,
                                    uint64_t last, err *e);
 

@@ -103,7 +103,6 @@ static status find_relation(void *context, uint32_t version, const struct relati
 /* The second pass: those that are left. */
 static status copy_needed(struct reduction *r, struct source *from, struct sealactions *to, err *e)
 {
-    OWNED(buf) struct buf raw = {0};
     for (uint64_t n = 0;; n++) {
         struct source_action a;
         bool end = false, needed = false;
@@ -114,10 +113,7 @@ static status copy_needed(struct reduction *r, struct source *from, struct seala
         TRY(netchanges_needs(r->net, from, &a, &needed, e));
         if (!needed)
             continue;
-        buf_reset(&raw);
-        action_encode(&a.action, false, &raw);
-        TRY(buf_done(&raw, e));
-        const struct sealactions_item item = {a.seq, &a.commit, &a.action, buf_view(&raw), a.relation};
+        const struct sealactions_item item = {a.seq, &a.commit, &a.action, a.relation};
         TRY(sealactions_put(to, &item, e));
     }
 }

@@ -3,6 +3,8 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "store/snaplayout.h"
+
 const struct chain_link *sealheader_base(const struct chain *chain)
 {
     for (size_t i = chain->count; i > 0; i--)
@@ -81,6 +83,8 @@ status sealheader_fill(const struct datadir *d, const struct seal_request *reque
     h->description = text(request->description);
     h->device_name = text(d->identity.device_name);
     h->system_identifier = text(d->identity.system_identifier);
+    h->has_feature_incompatible = h->type != PGSTRAND__SNAPSHOT_TYPE__FULL;
+    h->feature_incompatible = h->has_feature_incompatible ? SNAP_FEATURE_ACTIONS : 0;
     fill_place(chain, out);
     fill_machine(server_version, out);
     return DONE;

@@ -7,6 +7,9 @@
 
 #define EPOCH_DELTA INT64_C(946684800) /* seconds from 1970-01-01 to 2000-01-01 */
 #define MICROS INT64_C(1000000)
+#define DAYS_TO_2000 INT64_C(730425) /* from 0000-03-01 */
+#define PERIOD_YEARS 400             /* after so many years the calendar repeats itself */
+#define PERIOD_DAYS 146097
 
 pgtime pgtime_now(void)
 {
@@ -125,4 +128,28 @@ status pgtime_parse(const char *text, pgtime *out, err *e)
     if (!parse(text, out))
         return err_set(e, ERR_VALIDATION, "'%s' is not a time (such as 2026-11-22T14:30:00Z)", text);
     return DONE;
+}
+
+/* Years begin in March here, so that the leap day is the last one. */
+int64_t pgtime_days(int64_t year, int64_t month, int64_t day)
+{
+    year -= month <= 2;
+    int64_t period = (year >= 0 ? year : year - (PERIOD_YEARS - 1)) / PERIOD_YEARS;
+    int64_t of_period = year - period * PERIOD_YEARS;
+    int64_t of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+    return period * PERIOD_DAYS + of_period * 365 + of_period / 4 - of_period / 100 + of_year - DAYS_TO_2000;
+}
+
+struct pgtime_date pgtime_date_of(int64_t days)
+{
+    days += DAYS_TO_2000;
+    int64_t period = (days >= 0 ? days : days - (PERIOD_DAYS - 1)) / PERIOD_DAYS;
+    int64_t day = days - period * PERIOD_DAYS; /* of the period */
+    int64_t year = (day - day / 1460 + day / 36524 - day / 146096) / 365;
+    day -= 365 * year + year / 4 - year / 100; /* of the year */
+    int64_t month = (5 * day + 2) / 153;       /* 0: March */
+    struct pgtime_date out = {.year = period * PERIOD_YEARS + year + (month >= 10),
+                              .month = (unsigned)(month + (month < 10 ? 3 : -9)),
+                              .day = (unsigned)(day - (153 * month + 2) / 5 + 1)};
+    return out;
 }

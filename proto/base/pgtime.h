@@ -23,4 +23,15 @@ const char *pgtime_format(pgtime value, char out[static PGTIME_TEXT]);
  * -hh[:mm]); without an offset it is UTC. ERR_VALIDATION otherwise. */
 MUST_CHECK status pgtime_parse(const char *text, pgtime *out, err *e);
 
+/* Days since 2000-01-01 in the Gregorian calendar, carried on before its beginning; year 0 is 1 BC, months
+ * count from 1. */
+int64_t pgtime_days(int64_t year, int64_t month, int64_t day);
+
+struct pgtime_date {
+    int64_t year;
+    unsigned month; /* 1 to 12 */
+    unsigned day;
+};
+struct pgtime_date pgtime_date_of(int64_t days);
+
 #endif

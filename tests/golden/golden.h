@@ -4,6 +4,9 @@
 #ifndef PGSTRAND_GOLDEN_H
 #define PGSTRAND_GOLDEN_H
 
+#include "proto/action.h"
+#include "proto/tuple.h"
+
 #define GOLDEN_SCHEMA "CREATE TABLE public.item (id integer PRIMARY KEY, name text);\n"
 /* Enough that it is smaller by column. */
 #define GOLDEN_ITEMS                                                                                     \
@@ -20,5 +23,49 @@
 #define GOLDEN_AUDIT "1\tlogin\tana\n2\tprice changed\tana\n"
 #define GOLDEN_DEVICE "till\t17\n"
 #define GOLDEN_ROLLOVER 1024 /* so that the FULL has several parts */
+
+/* Of the first INCREMENTAL whose actions lie by column; the second one has one more. */
+#define GOLDEN_ACTIONS 200
+#define GOLDEN_USER "ana"
+
+static inline void golden_value(struct buf *row, const char *text)
+{
+    const struct value null = {VALUE_NULL, bytes_text("")},
+                       some = {VALUE_TEXT, bytes_text(text == NULL ? "" : text)};
+    tuple_put(row, text == NULL ? null : some);
+}
+
+/* The action with this seq: orders put in, changed and deleted, and a message; its row lies in `row`. */
+static inline void golden_action(uint64_t seq, struct buf *row, struct action *out)
+{
+    static const char *const notes[] = {"fig", "pear, ripe", NULL, "Honigmelone"};
+    char text[64];
+    const unsigned n = (unsigned)seq;
+    buf_reset(row);
+    *out = (struct action){.kind = (enum action_kind)(ACTION_CREATE + n % 3), .relation = 1 + n % 2};
+    if (n % 40 == 0) {
+        *out = (struct action){
+            .kind = ACTION_MESSAGE, .prefix = bytes_text("till"), .content = bytes_text("closed")};
+        return;
+    }
+    tuple_begin(row, 7);
+    (void)snprintf(text, sizeof text, "%u", 100 + n / 3);
+    golden_value(row, text);
+    (void)snprintf(text, sizeof text, "R-%06u", n);
+    golden_value(row, text);
+    (void)snprintf(text, sizeof text, "%s%u.%02u", n % 5 == 0 ? "-" : "", 1 + n * 7 % 90, n * 13 % 100);
+    golden_value(row, text);
+    (void)snprintf(text, sizeof text, "2026-11-22 09:%02u:%02u.%u+00", n / 60, n % 60, 1 + n % 9);
+    golden_value(row, text);
+    (void)snprintf(text, sizeof text, "%08x-9c0b-4ef8-bb6d-6bb9bd38%04x", n * 2654435761u, n);
+    golden_value(row, text);
+    golden_value(row, notes[n % 4]);
+    golden_value(row, n % 2 == 0 ? "t" : "f");
+    if (out->kind == ACTION_DELETE) {
+        out->old_kind = 'O';
+        out->old = buf_view(row);
+    } else
+        out->new = buf_view(row);
+}
 
 #endif

@@ -1,14 +1,16 @@
 /*
- * make_golden FOLDER: writes the golden chain: a FULL and two INCREMENTALs with device files, under a fixed
- * key, UUIDs and times. It was run once for each format version; the files are committed and never made
- * again, because every later version must read what this one wrote.
+ * make_golden FOLDER [columns]: writes the golden chain: a FULL and two INCREMENTALs with device files, under
+ * a fixed key, UUIDs and times; with `columns` their actions lie by column. It was run once for each format;
+ * the files are committed and never made again, because every later version must read what this one wrote.
  */
 #include <stdio.h>
 
+#include "proto/actionpack.h"
 #include "proto/pbmem.h"
 #include "proto/wire.h"
 #include "store/io.h"
 #include "store/rowfile.h"
+#include "store/snaplayout.h"
 #include "store/snapwriter.h"
 #include "tests/golden/golden.h"
 
@@ -29,6 +31,7 @@ struct golden {
     struct signing_key key;
     struct framecoder *coder;
     const char *dir;
+    bool columns;
 };
 
 static void next(struct golden *g, Pgstrand__SnapshotType type, uint64_t first, uint64_t last)
@@ -136,6 +139,35 @@ static status actions(struct golden *g, struct snapwriter *w, enum tier tier, er
     return frame(g, w, tier, PGSTRAND__SECTION_KIND__ACTIONS, &message.base, e);
 }
 
+/* GOLDEN_ACTIONS orders of a till by column, all in one commit. */
+static status packed_actions(struct golden *g, struct snapwriter *w, enum tier tier, err *e)
+{
+    OWNED(actionpack) struct actionpack *pack = NULL;
+    OWNED(packroom) struct packroom *room = NULL;
+    OWNED(buf) struct buf row = {0};
+    struct snapsection *s = NULL;
+    struct bytes frame;
+    TRY(actionpack_new(FRAME_RAW_MAX, &pack, e));
+    TRY(packroom_new(&room, e));
+    const struct commit c = {.lsn = g->header.last_lsn,
+                             .end_lsn = g->header.last_lsn + 48,
+                             .time = g->header.last_time,
+                             .xid = 740,
+                             .first_seq = g->header.first_seq,
+                             .last_seq = g->header.last_seq,
+                             .user = bytes_text(GOLDEN_USER)};
+    for (uint64_t seq = c.first_seq; seq <= c.last_seq; seq++) {
+        struct action a;
+        bool added = false;
+        golden_action(seq, &row, &a);
+        TRY(actionpack_add(pack, &c, seq, &a, &added, e));
+    }
+    TRY(actionpack_take(pack, room, &frame, e));
+    TRY(snapwriter_section(w, tier, PGSTRAND__SECTION_KIND__ACTIONS, &s, e));
+    snapsection_count_actions(s, c.last_seq - c.first_seq + 1);
+    return snapsection_actions(s, g->coder, c.first_seq, c.last_seq, frame, e);
+}
+
 static status publish(struct golden *g, struct snapwriter *w, err *e)
 {
     char *name = NULL;
@@ -163,8 +195,8 @@ static status make_incremental(struct golden *g, uint64_t first, uint64_t last, 
     OWNED(snapwriter) struct snapwriter *w = NULL;
     next(g, PGSTRAND__SNAPSHOT_TYPE__INCREMENTAL, first, last);
     TRY(snapwriter_open(g->dir, &g->header, 3, 0, &w, e));
-    TRY(actions(g, w, TIER_BUSINESS, e));
-    TRY(actions(g, w, TIER_DEVICE, e));
+    TRY(g->columns ? packed_actions(g, w, TIER_BUSINESS, e) : actions(g, w, TIER_BUSINESS, e));
+    TRY(g->columns ? packed_actions(g, w, TIER_DEVICE, e) : actions(g, w, TIER_DEVICE, e));
     return publish(g, w, e);
 }
 
@@ -188,16 +220,19 @@ static status make(struct golden *g, err *e)
     g->header.created = INT64_C(848000000000000);
     g->header.name = label;
     TRY(make_full(g, e));
-    TRY(make_incremental(g, 1, 3, e));
-    return make_incremental(g, 4, 4, e);
+    g->header.has_feature_incompatible = g->columns;
+    g->header.feature_incompatible = g->columns ? SNAP_FEATURE_ACTIONS : 0;
+    TRY(make_incremental(g, 1, g->columns ? GOLDEN_ACTIONS : 3, e));
+    return g->columns ? make_incremental(g, GOLDEN_ACTIONS + 1, GOLDEN_ACTIONS + 1, e)
+                      : make_incremental(g, 4, 4, e);
 }
 
 int main(int argc, char **argv)
 {
-    struct golden g = {.dir = argc == 2 ? argv[1] : NULL};
+    struct golden g = {.dir = argc >= 2 ? argv[1] : NULL, .columns = argc == 3};
     err e = ERR_INIT;
-    if (g.dir == NULL) {
-        fprintf(stderr, "usage: make_golden FOLDER\n");
+    if (g.dir == NULL || argc > 3 || (g.columns && strcmp(argv[2], "columns") != 0)) {
+        fprintf(stderr, "usage: make_golden FOLDER [columns]\n");
         return 2;
     }
     if (!make(&g, &e).ok)

@@ -1,81 +1,32 @@
 #include "agent/restore/fold/sealedstream.h"
 
-#include "proto/wire.h"
-
-#define WIRE_BYTES 2
-#define FRAME_COMMIT 1 /* ActionsFrame.commit */
-#define GROUP_COMMIT 1 /* CommitActions.commit */
-#define GROUP_ACTION 2 /* CommitActions.action */
-
 struct sealedstream {
     struct snapreader *reader;
-    struct reader frame; /* an ActionsFrame */
-    struct reader group; /* a CommitActions of it */
-    bool commit_known;
+    struct actionunpack *unpack;
     bool ended;
     struct sealed_action head;
 };
 
-static status damaged(err *e)
+static status next_payload(struct sealedstream *s, err *e)
 {
-    return err_set(e, ERR_STORAGE, "an ACTIONS frame is malformed; run pgstrand verify");
-}
-
-/* The next action of the group; *any false at its end. */
-static status next_in_group(struct sealedstream *s, bool *any, err *e)
-{
-    struct wire_field field;
-    *any = false;
-    while (!*any && wire_next(&s->group, &field)) {
-        if (field.type != WIRE_BYTES)
-            continue;
-        if (field.number == GROUP_COMMIT) {
-            TRY(commit_decode(field.bytes, &s->head.commit, e));
-            s->commit_known = true;
-        } else if (field.number == GROUP_ACTION) {
-            if (!s->commit_known)
-                return damaged(e);
-            TRY(action_decode(field.bytes, &s->head.action, e));
-            s->head.seq = s->head.commit.first_seq + s->head.action.index;
-            *any = true;
-        }
-    }
-    return reader_ok(&s->group) ? DONE : damaged(e);
-}
-
-static status next_group(struct sealedstream *s, bool *any, err *e)
-{
-    struct wire_field field;
-    *any = false;
-    while (!*any && wire_next(&s->frame, &field)) {
-        if (field.type != WIRE_BYTES || field.number != FRAME_COMMIT)
-            continue;
-        s->group = reader_over(field.bytes);
-        s->commit_known = false;
-        *any = true;
-    }
-    return reader_ok(&s->frame) ? DONE : damaged(e);
+    struct snap_payload payload;
+    TRY(snapreader_next(s->reader, 0, &payload, &s->ended, e));
+    if (s->ended)
+        return DONE;
+    return actionunpack_open(s->unpack, payload.payload,
+                             payload.by_column ? ACTIONUNPACK_COLUMNS : ACTIONUNPACK_MESSAGE, e);
 }
 
 status sealedstream_advance(struct sealedstream *s, err *e)
 {
-    for (;;) {
-        bool any;
-        TRY(next_in_group(s, &any, e));
-        if (any)
-            return DONE;
-        TRY(next_group(s, &any, e));
-        if (any)
-            continue;
-        struct snap_payload payload;
+    while (!s->ended) {
         bool end = false;
-        TRY(snapreader_next(s->reader, 0, &payload, &end, e));
-        if (end) {
-            s->ended = true;
+        TRY(actionunpack_next(s->unpack, &s->head, &end, e));
+        if (!end)
             return DONE;
-        }
-        s->frame = reader_over(payload.payload);
+        TRY(next_payload(s, e));
     }
+    return DONE;
 }
 
 status sealedstream_open(const char *dir, const char *name, enum tier tier, struct sealedstream **out, err *e)
@@ -89,6 +40,8 @@ status sealedstream_open(const char *dir, const char *name, enum tier tier, stru
     TRY(snapreader_section(s->reader, tier, PGSTRAND__SECTION_KIND__ACTIONS, &found, e));
     if (!found)
         return DONE;
+    TRY(actionunpack_new(&s->unpack, e));
+    TRY(next_payload(s, e));
     TRY(sealedstream_advance(s, e));
     *out = s;
     s = NULL;
@@ -100,6 +53,7 @@ void sealedstream_close(struct sealedstream *s)
     if (s == NULL)
         return;
     snapreader_close(s->reader);
+    actionunpack_free(s->unpack);
     free(s);
 }
 

@@ -6,16 +6,10 @@
 #ifndef PGSTRAND_SEALEDSTREAM_H
 #define PGSTRAND_SEALEDSTREAM_H
 
-#include "proto/action.h"
+#include "proto/actionunpack.h"
 #include "store/snapreader.h"
 
 struct sealedstream;
-
-struct sealed_action {
-    uint64_t seq;
-    struct commit commit;
-    struct action action;
-};
 
 /* *out NULL: the snapshot has no actions of this tier, or they are lawfully absent. */
 MUST_CHECK status sealedstream_open(const char *dir, const char *name, enum tier tier,

@@ -1,8 +1,10 @@
-/* The golden chain was written by format 1 and must be read by every version since. */
+/* The golden chains were written by format 1 and must be read by every version since. */
 #include "tests/golden/golden.h"
 
+#include "proto/actionunpack.h"
 #include "store/chain.h"
 #include "store/snapframe.h"
+#include "store/snaplayout.h"
 #include "tests/lib/scratch.h"
 #include "tests/lib/snapmake.h"
 
@@ -84,12 +86,83 @@ static void the_actions_say_what_they_said(void **state)
     assert_int_equal(frame->commit[0]->action[0]->new_.len, 9);
 }
 
+/* ---- actions by column ---- */
+
+#define COLUMNS TEST_DATA "/../golden/columns"
+
+static void the_chain_by_column_is_whole(void **state)
+{
+    (void)state;
+    OWNED(chain) struct chain *c = NULL;
+    err e = ERR_INIT;
+    assert_done(chain_load(COLUMNS, &c, &e), &e);
+    assert_int_equal(c->count, 3);
+    for (size_t i = 0; i < c->count; i++) {
+        OWNED(snapreader) struct snapreader *r = NULL;
+        uint64_t frames = 0;
+        assert_done(snapreader_open(COLUMNS, c->link[i].name, &r, &e), &e);
+        assert_done(snapreader_verify(r, &frames, &e), &e);
+        assert_int_equal(c->link[i].commit->header->feature_incompatible, i == 0 ? 0 : SNAP_FEATURE_ACTIONS);
+    }
+}
+
+static void is_golden(const struct sealed_action *a, uint64_t seq)
+{
+    OWNED(buf) struct buf row = {0};
+    OWNED(buf) struct buf wanted = {0};
+    OWNED(buf) struct buf got = {0};
+    struct action golden;
+    golden_action(seq, &row, &golden);
+    action_encode(&golden, false, &wanted);
+    action_encode(&a->action, false, &got);
+    assert_int_equal(a->seq, seq);
+    assert_int_equal(a->commit.xid, 740);
+    assert_true(bytes_equal(a->commit.user, bytes_text(GOLDEN_USER)));
+    assert_true(bytes_equal(buf_view(&got), buf_view(&wanted)));
+}
+
+static uint64_t golden_actions(const char *name, enum tier tier, uint64_t first)
+{
+    OWNED(snapreader) struct snapreader *r = NULL;
+    OWNED(actionunpack) struct actionunpack *u = NULL;
+    struct snap_payload p;
+    bool found = false, end = false;
+    err e = ERR_INIT;
+    assert_done(snapreader_open(COLUMNS, name, &r, &e), &e);
+    assert_done(snapreader_section(r, tier, PGSTRAND__SECTION_KIND__ACTIONS, &found, &e), &e);
+    assert_true(found);
+    assert_done(snapreader_next(r, 0, &p, &end, &e), &e);
+    assert_true(p.by_column);
+    assert_done(actionunpack_new(&u, &e), &e);
+    assert_done(actionunpack_open(u, p.payload, ACTIONUNPACK_COLUMNS, &e), &e);
+    for (;; first++) {
+        struct sealed_action a;
+        assert_done(actionunpack_next(u, &a, &end, &e), &e);
+        if (end)
+            return first;
+        is_golden(&a, first);
+    }
+}
+
+static void actions_by_column_say_what_they_said(void **state)
+{
+    (void)state;
+    OWNED(chain) struct chain *c = NULL;
+    err e = ERR_INIT;
+    assert_done(chain_load(COLUMNS, &c, &e), &e);
+    assert_int_equal(golden_actions(c->link[1].name, TIER_BUSINESS, 1), GOLDEN_ACTIONS + 1);
+    assert_int_equal(golden_actions(c->link[1].name, TIER_DEVICE, 1), GOLDEN_ACTIONS + 1);
+    assert_int_equal(golden_actions(c->link[2].name, TIER_DEVICE, GOLDEN_ACTIONS + 1), GOLDEN_ACTIONS + 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_chain_is_whole),
         cmocka_unit_test(the_full_says_what_it_said),
         cmocka_unit_test(the_actions_say_what_they_said),
+        cmocka_unit_test(the_chain_by_column_is_whole),
+        cmocka_unit_test(actions_by_column_say_what_they_said),
     };
     return cmocka_run_group_tests_name("golden", tests, NULL, NULL);
 }

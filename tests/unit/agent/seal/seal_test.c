@@ -2,6 +2,7 @@
  */
 #include "tests/unit/agent/seal/shop.h"
 
+#include "proto/actionunpack.h"
 #include "store/snapreader.h"
 
 static status seal(struct shop *s, struct seal_result *out, err *e)
@@ -17,23 +18,28 @@ static size_t read_seqs(struct snapreader *r, enum tier tier, uint64_t *seqs, si
     bool found = false;
     bool end = false;
     size_t count = 0;
+    OWNED(actionunpack) struct actionunpack *u = NULL;
+    assert_done(actionunpack_new(&u, &e), &e);
     assert_done(snapreader_section(r, tier, PGSTRAND__SECTION_KIND__ACTIONS, &found, &e), &e);
     while (found && !end) {
         struct snap_payload p;
-        PB_OWNED(Pgstrand__ActionsFrame) *frame = NULL;
+        bool last = false;
         assert_done(snapreader_next(r, 0, &p, &end, &e), &e);
         if (end)
             break;
-        assert_done(PB_UNPACK(frame, pgstrand__actions_frame__descriptor, p.payload, "frame", 0, &e), &e);
-        for (size_t i = 0; i < frame->n_commit; i++) {
-            for (size_t k = 0; k < frame->commit[i]->n_action; k++) {
-                const Pgstrand__Action *a = frame->commit[i]->action[k];
-                uint64_t seq = frame->commit[i]->commit->first_seq + a->index;
-                assert_true(a->has_index && count < room);
-                assert_true(seq >= p.first_seq && seq <= p.last_seq);
-                relations[count] = a->n_truncated > 0 ? a->truncated[0] : a->relation;
-                seqs[count++] = seq;
-            }
+        assert_done(
+            actionunpack_open(u, p.payload, p.by_column ? ACTIONUNPACK_COLUMNS : ACTIONUNPACK_MESSAGE, &e),
+            &e);
+        for (;;) {
+            struct sealed_action a;
+            assert_done(actionunpack_next(u, &a, &last, &e), &e);
+            if (last)
+                break;
+            assert_true(count < room && a.seq >= p.first_seq && a.seq <= p.last_seq);
+            struct reader truncated = reader_over(a.action.truncated);
+            const uint32_t first = action_next_truncated(&truncated);
+            relations[count] = first != 0 ? first : a.action.relation;
+            seqs[count++] = a.seq;
         }
     }
     return count;
