@@ -182,6 +182,15 @@ bool jsonread_skip(struct reader *r)
     return skip_value(r, 0, &scratch);
 }
 
+bool jsonread_raw(struct reader *r, struct bytes *raw)
+{
+    skip_space(r);
+    const uint8_t *start = r->at;
+    const bool any = jsonread_skip(r) && reader_ok(r);
+    *raw = bytes_of(start, any ? (size_t)(r->at - start) : 0);
+    return any;
+}
+
 bool jsonread_end(struct reader *r)
 {
     skip_space(r);

@@ -23,6 +23,8 @@ bool jsonread_number(struct reader *r, int64_t *out);
 
 /* Steps over one value of any kind. */
 bool jsonread_skip(struct reader *r);
+/* The same; *raw is the value as it stands. */
+bool jsonread_raw(struct reader *r, struct bytes *raw);
 
 /* Nothing but white space is left. */
 bool jsonread_end(struct reader *r);

@@ -63,6 +63,8 @@ status cmd_seal(struct cli *cli, err *e);
 status cmd_snapshots(struct cli *cli, err *e);
 status cmd_verify(struct cli *cli, err *e);
 status cmd_restore(struct cli *cli, err *e);
+status cmd_export(struct cli *cli, err *e);
+status cmd_import(struct cli *cli, err *e);
 status cmd_vault(struct cli *cli, err *e);
 status cmd_ship(struct cli *cli, err *e);
 status cmd_identity(struct cli *cli, err *e);

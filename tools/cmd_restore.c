@@ -12,6 +12,7 @@
 #include "tools/report.h"
 #include "tools/restoreview.h"
 #include "tools/snapview.h"
+#include "tools/targetoptions.h"
 #include "tools/waiting.h"
 
 #define LOG_WAIT_SECONDS 10.0
@@ -20,8 +21,7 @@
 
 struct restore_options {
     const char *target;
-    struct option_number to_seq;
-    const char *to_time, *to_lsn, *to_snapshot, *to_name;
+    struct target_options to;
     const char *from, *node, *mode, *as, *tiers, *tables, *on_error, *orphans, *memory;
     const char *newer, *conflicts, *deleted, *diff;
     bool again;
@@ -40,34 +40,6 @@ static status usage(const char *option, status parsed, err *e)
         return DONE;
     e->class = ERR_USAGE;
     return err_wrap(e, "%s", option);
-}
-
-static status parse_target(const struct restore_options *o, struct restore_target *out, err *e)
-{
-    int given = o->to_seq.given + (o->to_time != NULL) + (o->to_lsn != NULL) + (o->to_snapshot != NULL) +
-                (o->to_name != NULL);
-    if (given > 1)
-        return err_set(e, ERR_USAGE,
-                       "more than one target: give one of --to-seq, --to-time, --to-lsn, --to-snapshot, "
-                       "--to-name");
-    if (o->to_seq.given)
-        *out = (struct restore_target){.kind = TARGET_SEQ, .seq = o->to_seq.value};
-    if (o->to_snapshot != NULL) {
-        uuid checked;
-        TRY(usage("--to-snapshot", uuid_parse(o->to_snapshot, &checked, e), e));
-        *out = (struct restore_target){.kind = TARGET_SNAPSHOT, .snapshot = o->to_snapshot};
-    }
-    if (o->to_name != NULL)
-        *out = (struct restore_target){.kind = TARGET_NAME, .snapshot = o->to_name};
-    if (o->to_time != NULL) {
-        out->kind = TARGET_TIME;
-        return usage("--to-time", pgtime_parse(o->to_time, &out->time, e), e);
-    }
-    if (o->to_lsn != NULL) {
-        out->kind = TARGET_LSN;
-        return usage("--to-lsn", lsn_parse(o->to_lsn, &out->lsn, e), e);
-    }
-    return DONE;
 }
 
 static status parse_tiers(const char *list, unsigned *out, err *e)
@@ -137,7 +109,7 @@ static status parse_memory(const char *text, uint64_t *out, err *e)
 
 static status parse_request(const struct restore_options *o, struct restore_request *r, uuid *node, err *e)
 {
-    TRY(parse_target(o, &r->target, e));
+    TRY(targetoptions_parse(&o->to, &r->target, e));
     TRY(parse_modes(o, r, e));
     if (o->tiers != NULL)
         TRY(parse_tiers(o->tiers, &r->tiers, e));
@@ -308,12 +280,7 @@ status cmd_restore(struct cli *cli, err *e)
     struct restore_options o = {.mode = "fresh", .as = "auto", .on_error = "stop", .orphans = "refuse"};
     const struct option_spec specs[] = {
         {"target", OPTION_TEXT, &o.target, "CONNINFO", "the database to rebuild (required)"},
-        {"to-seq", OPTION_NUMBER, &o.to_seq, "N", "as it was at this sequence number"},
-        {"to-time", OPTION_TEXT, &o.to_time, "T",
-         "before the first commit later than this; UTC unless it says else"},
-        {"to-lsn", OPTION_TEXT, &o.to_lsn, "LSN", "as it was at this WAL position of the source"},
-        {"to-snapshot", OPTION_TEXT, &o.to_snapshot, "UUID", "as this snapshot has it"},
-        {"to-name", OPTION_TEXT, &o.to_name, "N", "as the snapshot sealed under this name has it"},
+        TARGET_OPTIONS(&o.to),
         {"from", OPTION_TEXT, &o.from, "VAULT", "a vault (name or URL) instead of the own chain and log"},
         {"node", OPTION_TEXT, &o.node, "NODE", "which node, when the vault holds several"},
         {"mode", OPTION_TEXT, &o.mode, "MODE", "fresh (default: an empty database), replace or merge"},

@@ -19,6 +19,8 @@ static const struct command commands[] = {
     {"snapshots", cmd_snapshots, "[SNAPSHOT]", "the chain, or one snapshot's metadata"},
     {"verify", cmd_verify, "[SNAPSHOT...]", "check hashes, signatures, chain, frames and digests"},
     {"restore", cmd_restore, "", "rebuild a database as it was at any sequence number"},
+    {"export", cmd_export, "", "the state at any sequence number as a JSON document"},
+    {"import", cmd_import, "FILE", "a JSON document becomes a snapshot that restores like any other"},
     {"vault", cmd_vault, "add NAME URL | list | remove NAME", "the places that keep copies of the chain"},
     {"ship", cmd_ship, "VAULT", "push new snapshots to a vault"},
     {"identity", cmd_identity, "[new | adopt NODE]", "node and device identity: show, regenerate, take over"},

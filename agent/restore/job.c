@@ -1,5 +1,7 @@
 #include "agent/restore/job.h"
 
+#include "agent/restore/fold/gather.h"
+
 void job_fini(struct job *job)
 {
     for (size_t i = 0; i < job->left_out_count; i++)
@@ -45,4 +47,33 @@ status job_skip(struct job *job, err *e, const char *format, ...)
     char *line = format_line(format, arguments);
     va_end(arguments);
     return append(&job->out->skipped, &job->out->skipped_count, line, e);
+}
+
+struct fold_options job_fold_options(const struct datadir *d, const struct restore_request *request)
+{
+    bool may_share = request->jobs == 0 && request->mode == RESTORE_FRESH && !request->skip;
+    uint64_t memory = request->memory != 0 ? request->memory : d->config->restore_memory;
+    return (struct fold_options){.memory = (size_t)(memory / 3 * 2),
+                                 .dir = d->spool,
+                                 .emitters = may_share           ? 2
+                                             : request->jobs > 1 ? (unsigned)request->jobs
+                                                                 : 1};
+}
+
+/* What capture noticed without a DDL action: a relation that changed its shape. */
+static status check_break(void *context, struct bytes key, const ProtobufCMessage *record, err *e)
+{
+    const struct plan *p = ((const struct job *)context)->plan;
+    const Pgstrand__SchemaBreak *b = (const Pgstrand__SchemaBreak *)(const void *)record;
+    (void)key;
+    /* DDL is looked at in the log */
+    if (plan_is_before(p, b->seq, b->lsn, p->base_lsn) || b->seq > p->seq || b->ddl)
+        return DONE;
+    return gather_schema_changed(p, b->seq, b->seq, b->what, e);
+}
+
+status job_gather(struct job *job, err *e)
+{
+    TRY(gather_run(job->plan, job->fold, job->progress, e));
+    return job->own ? catalog_each(job->d->catalog, CATALOG_BREAK, check_break, job, e) : DONE;
 }

@@ -33,11 +33,19 @@ struct job {
     struct table_proof *proof; /* by the plan's tables */
     struct restore_result *out;
     bool same_device;
+    bool own; /* the chain is this data directory's own */
     struct skipped_row *left_out;
     size_t left_out_count;
 };
 void job_fini(struct job *job);
 OWN_VALUE(job, job_fini);
+
+/* The fold's share of the memory; its parts on disk take half as much again when they are read. */
+struct fold_options job_fold_options(const struct datadir *d, const struct restore_request *request);
+
+/* The actions up to the plan's limit into the fold. ERR_SCHEMA when capture noticed a change of the schema
+ * between base and target that cannot be followed. */
+MUST_CHECK status job_gather(struct job *job, err *e);
 
 /* One line for the report; also said at once. */
 MUST_CHECK status job_warn(struct job *job, err *e, const char *format, ...)

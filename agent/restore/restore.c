@@ -3,7 +3,6 @@
 #include <inttypes.h>
 
 #include "agent/restore/dryrun.h"
-#include "agent/restore/fold/gather.h"
 #include "agent/restore/fresh.h"
 #include "agent/restore/inherit.h"
 #include "agent/restore/job.h"
@@ -17,9 +16,7 @@
 #include "agent/restore/parallel.h"
 #include "agent/restore/plan/place.h"
 #include "agent/restore/replace.h"
-#include "proto/pbmem.h"
 #include "store/io.h"
-#include "store/snapreader.h"
 
 void restore_result_fini(struct restore_result *r)
 {
@@ -48,24 +45,6 @@ void restore_result_fini(struct restore_result *r)
 
 #define TRAVELS (TIER_BIT(TIER_BUSINESS) | TIER_BIT(TIER_AUDIT))
 
-/* The device's own rows must be there when they are wanted. */
-static status check_device_files(const struct chain *chain, err *e)
-{
-    for (size_t i = 0; i < chain->count; i++) {
-        OWNED(snapreader) struct snapreader *r = NULL;
-        if (!chain->link[i].commit->has_device_header_hash)
-            continue;
-        TRY(snapreader_open(chain->link[i].dir, chain->link[i].name, &r, e));
-        if (!snapreader_has_device(r))
-            return err_set(
-                e, ERR_VALIDATION,
-                "%s is a business backup: %s.device is not there; restore without this device's own "
-                "rows with --tiers business,audit, or from a full-device backup",
-                chain->link[i].dir, chain->link[i].name);
-    }
-    return DONE;
-}
-
 static status choose_tiers(const struct place *place, const struct restore_request *request, unsigned *tiers,
                            err *e)
 {
@@ -76,7 +55,7 @@ static status choose_tiers(const struct place *place, const struct restore_reque
         return err_set(e, ERR_VALIDATION,
                        "nothing is left to restore: rows of the device tier return only to their own device, "
                        "transient ones are kept nowhere");
-    return (*tiers & TIER_BIT(TIER_DEVICE)) != 0 ? check_device_files(place->chain, e) : DONE;
+    return (*tiers & TIER_BIT(TIER_DEVICE)) != 0 ? place_check_device_files(place, e) : DONE;
 }
 
 /* Rows of another business have no place among ours. */
@@ -187,22 +166,6 @@ static status report_target(struct job *job, err *e)
 
 /* ---- the steps ---- */
 
-struct breaks {
-    const struct plan *plan;
-};
-
-/* What capture noticed without a DDL action: a relation that changed its shape. */
-static status check_break(void *context, struct bytes key, const ProtobufCMessage *record, err *e)
-{
-    const struct plan *p = ((const struct breaks *)context)->plan;
-    const Pgstrand__SchemaBreak *b = (const Pgstrand__SchemaBreak *)(const void *)record;
-    (void)key;
-    /* DDL is looked at in the log */
-    if (plan_is_before(p, b->seq, b->lsn, p->base_lsn) || b->seq > p->seq || b->ddl)
-        return DONE;
-    return gather_schema_changed(p, b->seq, b->seq, b->what, e);
-}
-
 static status check_target(const struct job *job, struct pgconn *c, err *e)
 {
     if (job->request->mode == RESTORE_REPLACE)
@@ -243,24 +206,9 @@ static status load(struct job *job, struct pgconn **c, err *e)
     return fresh_run(job, *c, e);
 }
 
-/* The fold's share of the memory; its parts on disk take half as much again when they are read. */
-static struct fold_options fold_options_of(const struct datadir *d, const struct restore_request *request)
+static status gather(struct job *job, err *e)
 {
-    bool may_share = request->jobs == 0 && request->mode == RESTORE_FRESH && !request->skip;
-    uint64_t memory = request->memory != 0 ? request->memory : d->config->restore_memory;
-    return (struct fold_options){.memory = (size_t)(memory / 3 * 2),
-                                 .dir = d->spool,
-                                 .emitters = may_share           ? 2
-                                             : request->jobs > 1 ? (unsigned)request->jobs
-                                                                 : 1};
-}
-
-static status gather(struct job *job, bool own, err *e)
-{
-    TRY(gather_run(job->plan, job->fold, job->progress, e));
-    struct breaks breaks = {job->plan};
-    if (own)
-        TRY(catalog_each(job->d->catalog, CATALOG_BREAK, check_break, &breaks, e));
+    TRY(job_gather(job, e));
     TRY(report_target(job, e));
     TRY(report_links(job, e));
     return report_skipped(job, e);
@@ -309,7 +257,7 @@ static status run(struct job *job, const struct place *place, err *e)
         *e = unfit;
         return FAILED;
     }
-    TRY(gather(job, request->from == NULL, e));
+    TRY(gather(job, e));
     TRY(orphans_foresee(job, e));
     if (fits && request->mode == RESTORE_REPLACE)
         TRY(emptied_say_lost(job, c, e));
@@ -347,13 +295,14 @@ status restore_run(struct datadir *d, const struct restore_request *asked, const
                                          tiers,       request->tables, &place.unsealed};
     TRY(plan_make(&options, &plan, e));
     TRY(rolemap_apply(plan->schema, request->role, request->role_count, e));
-    const struct fold_options memory = fold_options_of(d, request);
+    const struct fold_options memory = job_fold_options(d, request);
     TRY(io_make_dir(d->spool, e));
     TRY(fold_new(&memory, &fold, e));
     OWNED(memory) struct table_proof *proof = calloc(plan->count + 1, sizeof *proof);
     if (proof == NULL)
         return err_no_memory(e);
-    OWNED(job) struct job job = {d, request, progress, plan, fold, proof, out, place.same_device, NULL, 0};
+    OWNED(job)
+    struct job job = {d, request, progress, plan, fold, proof, out, place.same_device, place.own, NULL, 0};
     out->same_device = place.same_device;
     if (!place.same_device)
         TRY(job_warn(&job, e, "different device: rows of the device tier stay behind"));

@@ -2,6 +2,7 @@
 
 #include "agent/lineage.h"
 #include "store/io.h"
+#include "store/snapreader.h"
 #include "store/vault.h"
 
 void place_fini(struct place *p)
@@ -26,6 +27,41 @@ static status find_log(const struct datadir *d, char **out, err *e)
     return DONE;
 }
 
+/* The chain beside the own one that has this snapshot, say of an import; *out stays NULL when none has. */
+static status chain_beside(const struct datadir *d, const char *snapshot, struct chain **out, err *e)
+{
+    OWNED(vault) struct vault *v = NULL;
+    OWNED(vault_chains) struct vault_chains chains = {0};
+    TRY(vault_open(d->snapshots, false, &v, e));
+    TRY(vault_chains(v, &chains, e));
+    for (size_t i = 0; i < chains.count && *out == NULL; i++) {
+        OWNED(chain) struct chain *chain = NULL;
+        OWNED(text) char *dir = NULL;
+        err broken = ERR_INIT; /* a damaged one is no reason to refuse another */
+        TRY(vault_local_dir(v, &chains.chain[i].node, &chains.chain[i].incarnation, &dir, e));
+        if (!chain_load(dir, &chain, &broken).ok || chain_find(chain, snapshot) == NULL)
+            continue;
+        *out = chain;
+        chain = NULL;
+    }
+    return DONE;
+}
+
+static status look_beside(const struct datadir *d, const struct restore_target *target, struct place *out,
+                          err *e)
+{
+    struct chain *beside = NULL;
+    const bool named = target->kind == TARGET_SNAPSHOT || target->kind == TARGET_NAME;
+    if (!named || chain_find(out->chain, target->snapshot) != NULL)
+        return DONE;
+    TRY(chain_beside(d, target->snapshot, &beside, e));
+    if (beside == NULL)
+        return DONE;
+    place_fini(out);
+    out->chain = beside;
+    return DONE;
+}
+
 static status own_chain(struct datadir *d, struct place *out, err *e)
 {
     if (!d->has_identity)
@@ -35,6 +71,7 @@ static status own_chain(struct datadir *d, struct place *out, err *e)
     if (!io_exists(d->chain) && uuid_equal(&d->identity.previous, &UUID_NIL))
         return err_set(e, ERR_VALIDATION, "there is no snapshot in %s yet: run pgstrand init", d->chain);
     TRY(lineage_load(d, &out->chain, e));
+    out->own = true;
     return versionbook_load(d, &out->unsealed, e);
 }
 
@@ -109,6 +146,8 @@ static status vault_chain(const struct restore_request *request, struct place *o
 status place_find(struct datadir *d, const struct restore_request *request, struct place *out, err *e)
 {
     TRY(request->from == NULL ? own_chain(d, out, e) : vault_chain(request, out, e));
+    if (request->from == NULL)
+        TRY(look_beside(d, &request->target, out, e));
     if (out->chain->count == 0)
         return err_set(e, ERR_VALIDATION, "%s has no complete snapshot", out->chain->dir);
     const Pgstrand__SnapshotHeader *h = out->chain->link[0].commit->header;
@@ -116,5 +155,23 @@ status place_find(struct datadir *d, const struct restore_request *request, stru
     TRY(uuid_from_bytes(bytes_of(h->dataset.data, h->dataset.len), "dataset", &out->dataset, e));
     out->same_device = request->as == RESTORE_AS_SAME || (request->as == RESTORE_AS_AUTO && d->has_identity &&
                                                           uuid_equal(&d->identity.node, &out->node));
+    return DONE;
+}
+
+status place_check_device_files(const struct place *p, err *e)
+{
+    for (size_t i = 0; i < p->chain->count; i++) {
+        const struct chain_link *link = &p->chain->link[i];
+        OWNED(snapreader) struct snapreader *r = NULL;
+        if (!link->commit->has_device_header_hash)
+            continue;
+        TRY(snapreader_open(link->dir, link->name, &r, e));
+        if (!snapreader_has_device(r))
+            return err_set(
+                e, ERR_VALIDATION,
+                "%s is a business backup: %s.device is not there; restore without this device's own "
+                "rows with --tiers business,audit, or from a full-device backup",
+                link->dir, link->name);
+    }
     return DONE;
 }

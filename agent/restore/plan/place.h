@@ -15,12 +15,18 @@ struct place {
     char *log;                   /* folder whose tail goes on; NULL: none */
     struct versionbook unsealed; /* versions of the schema that only the own catalogue has */
     bool same_device;
+    bool own; /* the data directory's own chain, with what its catalogue knows of it */
 };
 void place_fini(struct place *p);
 OWN_VALUE(place, place_fini);
 
-/* ERR_VALIDATION when there is none, or several and no choice was made. */
+/* Without `from` the own chain; or, when only another chain beside it has the snapshot that was asked for,
+ * that one. ERR_VALIDATION when there is none, or several and no choice was made. */
 MUST_CHECK status place_find(struct datadir *d, const struct restore_request *request, struct place *out,
                              err *e);
+
+/* The device's own rows must be there when they are wanted: ERR_VALIDATION naming the file that is missing.
+ */
+MUST_CHECK status place_check_device_files(const struct place *p, err *e);
 
 #endif
