@@ -1,6 +1,8 @@
 #include "agent/lineage.h"
 
 #include "store/io.h"
+#include "store/logsegment.h"
+#include "store/snapreader.h"
 #include "store/vault.h"
 
 static status load_previous(const struct datadir *d, struct chain **out, err *e)
@@ -27,4 +29,43 @@ status lineage_load(const struct datadir *d, struct chain **out, err *e)
     *out = c;
     c = NULL;
     return DONE;
+}
+
+/* The largest version that a snapshot names. */
+static status look_at_relations(const struct chain_link *link, uint32_t *largest, err *e)
+{
+    OWNED(snapreader) struct snapreader *r = NULL;
+    PB_OWNED(Pgstrand__Schema) *schema = NULL;
+    TRY(snapreader_open(link->dir, link->name, &r, e));
+    TRY(snapreader_schema(r, &schema, e));
+    for (size_t i = 0; i < schema->n_relation; i++)
+        if (schema->relation[i]->version > *largest)
+            *largest = schema->relation[i]->version;
+    return DONE;
+}
+
+/* Restores put a FULL and what follows it together, and the versions must be of one row. */
+static status find_end(const struct chain *c, struct lineage_end *out, err *e)
+{
+    if (c->count > 0)
+        out->seq = c->link[c->count - 1].commit->header->last_seq;
+    for (size_t i = c->count; i > 0; i--) {
+        TRY(look_at_relations(&c->link[i - 1], &out->relation, e));
+        if (c->link[i - 1].commit->header->type == PGSTRAND__SNAPSHOT_TYPE__FULL)
+            break;
+    }
+    return DONE;
+}
+
+status lineage_before_log(const struct datadir *d, struct lineage_end *out, err *e)
+{
+    OWNED(logsegment_list) struct logsegment_list segments = {0};
+    OWNED(chain) struct chain *c = NULL;
+    *out = (struct lineage_end){0};
+    if (io_exists(d->log))
+        TRY(logsegment_list(d->log, &segments, e));
+    if (segments.count > 0)
+        return DONE;
+    TRY(lineage_load(d, &c, e));
+    return find_end(c, out, e);
 }

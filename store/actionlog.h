@@ -10,6 +10,8 @@
  * - meta: "format", "node", "incarnation", "since" (its first seq), "position" (commit LSN, end LSN, last
  * seq, commit time, latest commit time: 8 bytes big-endian each), "next relation" (version)
  *
+ * Every value but the format's ends with a checksum (logrecord.h), from format 3 on.
+ *
  * A large streamed transaction lies beside them in a file of its own, bulk-<first seq>.act, and has one entry
  * in `actions`: see logbulk.h and ADR-bulk-files.md. Readers see no difference.
  *
@@ -52,10 +54,11 @@ struct log_position {
 struct log_options {
     uuid node;
     uuid incarnation;
-    uint64_t segment_bytes; /* 0: 256 MiB */
-    lsn start_lsn;          /* a new log: the slot's consistent point, taken as the position */
-    uint64_t start_seq;     /* a new log: the seq before the first action (0, or the chain's last when an
-                               incarnation goes on) */
+    uint64_t segment_bytes;  /* 0: 256 MiB */
+    lsn start_lsn;           /* a new log: the slot's consistent point, taken as the position */
+    uint64_t start_seq;      /* a new log: the seq before the first action (0, or the chain's last when an
+                                incarnation goes on) */
+    uint32_t start_relation; /* a new log: versions of relations up to this one are taken */
 };
 
 /* ---- writing ---- */

@@ -98,20 +98,27 @@ static struct bytes next_record(struct bulkreader *r)
     return reader_bytes(&r->left, len > SIZE_MAX ? SIZE_MAX : (size_t)len);
 }
 
+/* Every head is looked at, to the end: what one of them says shifts all that follow, and only the sums show
+ * it. */
 status bulkreader_seek(struct bulkreader *r, uint64_t ordinal, err *e)
 {
-    struct head h;
+    struct head wanted = {0};
+    struct bulk_place place = {0};
     r->next = (struct bulk_place){0};
     r->left = (struct reader){0};
-    for (;;) {
-        if (r->next.actions == r->extent.actions)
-            return damaged(r, e);
+    while (r->next.actions < r->extent.actions) {
+        struct head h;
         TRY(read_head(r, &h, e));
-        if (ordinal - r->next.actions < h.actions)
-            break;
+        if (ordinal >= r->next.actions && ordinal - r->next.actions < h.actions) {
+            wanted = h;
+            place = r->next;
+        }
         step_over(r, &h);
     }
-    TRY(read_block(r, &h, e));
+    if (wanted.actions == 0 || r->next.bytes != r->extent.bytes)
+        return damaged(r, e);
+    r->next = place;
+    TRY(read_block(r, &wanted, e));
     while (r->ordinal < ordinal)
         (void)next_record(r);
     return reader_ok(&r->left) ? DONE : damaged(r, e);

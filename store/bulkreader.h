@@ -17,7 +17,7 @@ MUST_CHECK status bulkreader_open(const char *path, const struct bulk_place *ext
 void bulkreader_close(struct bulkreader *r);
 OWN_POINTER(bulkreader, bulkreader_close);
 
-/* The next one read is the `ordinal`-th, from 0. Reads the heads of the blocks on the way. */
+/* The next one read is the `ordinal`-th, from 0. Reads the heads of all blocks. */
 MUST_CHECK status bulkreader_seek(struct bulkreader *r, uint64_t ordinal, err *e);
 
 /* The versions of the log that a transaction's relations have, by number - 1. */

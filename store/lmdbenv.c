@@ -13,6 +13,8 @@
 
 #include "store/io.h"
 #include "store/io_fault.h"
+#include "store/lmdbcheck.h"
+#include "store/lmdbmeta.h"
 
 #ifndef LMDBENV_MAP_STEP                   /* a test makes it small, to see the map grow */
 #define LMDBENV_MAP_STEP ((size_t)1 << 30) /* bytes of address space, not of memory or disk */
@@ -28,8 +30,10 @@ struct lmdbenv {
     size_t page;               /* bytes */
     atomic_size_t map;         /* bytes; changed under map_lock held for writing */
     atomic_uint begun;         /* write transactions */
+    atomic_uint checked;       /* databases that lmdbenv_check has walked: a bit each */
     pthread_rwlock_t map_lock; /* read: a transaction is open; write: the map moves */
     unsigned count;
+    const char *const *names;
     MDB_dbi dbi[LMDBENV_DATABASES];
     struct lmdbenv *next;
     char path[];
@@ -143,16 +147,38 @@ static status open_databases(struct lmdbenv *env, bool create, const char *const
     return result(code, "read", env, e);
 }
 
-/* LMDB trusts its last page number; reading beyond the end of a truncated file would be SIGBUS. */
-static status check_length(struct lmdbenv *env, const struct stat *facts, err *e)
+/* Before LMDB reads anything: what is wrong there would end this process. */
+static status check_metas(const char *path, err *e)
 {
-    MDB_envinfo info;
-    (void)mdb_env_info(env->env, &info);
-    if (((uint64_t)info.me_last_pgno + 1) * env->page > (uint64_t)facts->st_size)
-        return err_set(e, ERR_STORAGE, "%s is truncated: it has %llu bytes of %llu", env->path,
-                       (unsigned long long)facts->st_size,
-                       ((unsigned long long)info.me_last_pgno + 1) * env->page);
-    return DONE;
+    struct stat facts;
+    struct lmdbmeta metas;
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return errno == ENOENT ? DONE : err_errno(e, errno, "cannot open %s", path);
+    const bool empty = fstat(fd, &facts) == 0 && facts.st_size == 0; /* LMDB makes it */
+    const status checked = empty ? DONE : lmdbmeta_read(fd, path, &metas, e);
+    (void)close(fd); /* LMDB's locks are on its other file */
+    return checked;
+}
+
+/* Under a read transaction, so that no page that is looked at is used again meanwhile. */
+static status check_pages(const struct lmdbenv *env, MDB_txn *txn, enum lmdbcheck_extent extent,
+                          const char *database, err *e)
+{
+    int fd = -1;
+    (void)mdb_env_get_fd(env->env, &fd);
+    return lmdbcheck_run(fd, env->path, mdb_txn_id(txn), extent, database, e);
+}
+
+static status check_small(const struct lmdbenv *env, err *e)
+{
+    MDB_txn *txn = NULL;
+    const int code = mdb_txn_begin(env->env, NULL, MDB_RDONLY, &txn);
+    if (code != MDB_SUCCESS)
+        return report(code, "read", env->path, e);
+    const status checked = check_pages(env, txn, LMDBCHECK_SMALL, NULL, e);
+    mdb_txn_abort(txn);
+    return checked;
 }
 
 static int open_file(struct lmdbenv *env, unsigned flags)
@@ -173,6 +199,7 @@ static int open_file(struct lmdbenv *env, unsigned flags)
 
 static status set_up(struct lmdbenv *env, enum lmdbenv_mode mode, const char *const *names, err *e)
 {
+    TRY(check_metas(env->path, e));
     int code = open_file(env, 0);
     if (mode == LMDBENV_READ && (code == EACCES || code == EROFS || code == EPERM)) {
         env->read_only = true;
@@ -194,9 +221,9 @@ static status set_up(struct lmdbenv *env, enum lmdbenv_mode mode, const char *co
     env->map = info.me_mapsize;
     env->device = facts.st_dev;
     env->inode = facts.st_ino;
-    TRY(check_length(env, &facts, e));
     int dead = 0;
     (void)mdb_reader_check(env->env, &dead); /* slots of killed readers would keep pages from reuse */
+    TRY(check_small(env, e));
     return open_databases(env, mode == LMDBENV_CREATE, names, e);
 }
 
@@ -234,6 +261,7 @@ static status open_locked(const char *path, enum lmdbenv_mode mode, const char *
         return err_no_memory(e);
     memcpy(env->path, path, length);
     env->count = count;
+    env->names = names;
     env->refs = 1;
     (void)pthread_rwlock_init(&env->map_lock, NULL);
     if (!set_up(env, mode, names, e).ok) {
@@ -269,6 +297,22 @@ void lmdbenv_close(struct lmdbenv *env)
         free_env(env); /* under the lock: another thread must not open the file before it is closed */
     }
     pthread_mutex_unlock(&table.lock);
+}
+
+bool lmdbenv_is_damage(const err *e)
+{
+    if (e->class != ERR_STORAGE)
+        return false;
+    if (e->origin == FROM_SELF)
+        return true;
+    return e->origin == FROM_LMDB &&
+           (e->code == MDB_CORRUPTED || e->code == MDB_PAGE_NOTFOUND || e->code == MDB_INVALID ||
+            e->code == MDB_NOTFOUND || e->code == MDB_INCOMPATIBLE);
+}
+
+const char *lmdbenv_path(const struct lmdbenv *env)
+{
+    return env->path;
 }
 
 uint64_t lmdbenv_used(const struct lmdbenv *env)
@@ -378,6 +422,19 @@ status lmdbenv_delete(struct lmdbtxn *t, unsigned db, struct bytes key, err *e)
     MDB_val k = val(key);
     int code = mdb_del(t->txn, t->env->dbi[db], &k, NULL);
     return code == MDB_NOTFOUND ? DONE : result(code, "write to", t->env, e);
+}
+
+status lmdbenv_check(struct lmdbenv *env, unsigned db, err *e)
+{
+    OWNED(lmdbtxn) struct lmdbtxn t = {0};
+    const bool all = db == LMDBENV_ALL;
+    const unsigned bits = all ? ~0u : 1u << db;
+    if ((atomic_load(&env->checked) & bits) == bits)
+        return DONE;
+    TRY(lmdbenv_begin(env, LMDBENV_READING, 0, &t, e));
+    TRY(check_pages(env, t.txn, all ? LMDBCHECK_ALL : LMDBCHECK_ONE, all ? NULL : env->names[db], e));
+    (void)atomic_fetch_or(&env->checked, bits);
+    return DONE;
 }
 
 /* ---- cursors ---- */

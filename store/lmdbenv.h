@@ -34,13 +34,24 @@ enum lmdbenv_mode {
 };
 
 /*
- * `names` are its databases; the functions below name one by its place in that list. An environment that is
- * open already keeps the list it was opened with.
+ * `names` are its databases, borrowed while it is open; the functions below name one by its place in that
+ * list. An environment that is open already keeps the list it was opened with. Its pages are looked at, but
+ * for those of large databases (lmdbcheck.h): see lmdbenv_check.
  */
 MUST_CHECK status lmdbenv_open(const char *path, enum lmdbenv_mode mode, const char *const *names,
                                unsigned count, struct lmdbenv **out, err *e);
 void lmdbenv_close(struct lmdbenv *env);
 OWN_POINTER(lmdbenv, lmdbenv_close);
+
+const char *lmdbenv_path(const struct lmdbenv *env);
+
+/* Looks at the pages of one database, or of the whole file, before LMDB is made to read them; once while the
+ * file stays open. Not inside a transaction of this thread. */
+#define LMDBENV_ALL (~0u)
+MUST_CHECK status lmdbenv_check(struct lmdbenv *env, unsigned db, err *e);
+
+/* Is this failure of opening or checking damage to the file, not the disk's or the caller's? */
+bool lmdbenv_is_damage(const err *e);
 
 /* Bytes in use in the file, as of the last commit. */
 uint64_t lmdbenv_used(const struct lmdbenv *env);

@@ -1,32 +1,9 @@
 #include "store/logbulk.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <sys/stat.h>
 
 #include "store/io.h"
-
-#define PREFIX "bulk-"
-#define SUFFIX ".act"
-#define DIGITS 16
-#define NAME_LEN (sizeof PREFIX - 1 + DIGITS + sizeof SUFFIX - 1)
-
-char *logbulk_path(const char *dir, uint64_t first_seq)
-{
-    char name[NAME_LEN + 1];
-    (void)snprintf(name, sizeof name, PREFIX "%016" PRIx64 SUFFIX, first_seq);
-    return io_join(dir, name);
-}
-
-static bool parse_name(const char *name, uint64_t *first_seq)
-{
-    const char *digits = name + sizeof PREFIX - 1;
-    if (strlen(name) != NAME_LEN || strncmp(name, PREFIX, sizeof PREFIX - 1) != 0 ||
-        strspn(digits, "0123456789abcdef") != DIGITS || strcmp(digits + DIGITS, SUFFIX) != 0)
-        return false;
-    *first_seq = strtoull(digits, NULL, 16);
-    return true;
-}
+#include "store/logname.h"
 
 void logbulk_encode(const struct bulk_place *extent, const struct bulk_versions *versions, struct buf *out)
 {
@@ -75,7 +52,7 @@ status logbulk_remove(const char *dir, uint64_t from, uint64_t to, err *e)
     TRY(io_list(dir, &names, e));
     for (size_t i = 0; i < names.count; i++) {
         uint64_t seq = 0;
-        if (!parse_name(names.name[i], &seq) || seq < from || seq >= to)
+        if (!logname_parse(names.name[i], LOGNAME_BULK, &seq) || seq < from || seq >= to)
             continue;
         OWNED(text) char *path = io_join(dir, names.name[i]);
         if (path == NULL)
@@ -96,7 +73,7 @@ status logbulk_bytes(const char *dir, uint64_t from, uint64_t *out, err *e)
         OWNED(text) char *path = io_join(dir, names.name[i]);
         if (path == NULL)
             return err_no_memory(e);
-        if (parse_name(names.name[i], &seq) && seq >= from && stat(path, &facts) == 0)
+        if (logname_parse(names.name[i], LOGNAME_BULK, &seq) && seq >= from && stat(path, &facts) == 0)
             *out += (uint64_t)facts.st_blocks * 512;
     }
     return DONE;

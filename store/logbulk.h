@@ -1,6 +1,6 @@
 /*
  * logbulk: large transactions that lie in files of their own beside the log's segments: DIR/bulk-<first
- * seq>.act (16 hex digits), see bulkfile. A segment has one entry for all of its actions, under the key of
+ * seq>.act (logname.h), see bulkfile. A segment has one entry for all of its actions, under the key of
  * the first: a zero byte (no Action begins with one), then varints: actions, bytes of the file, number of
  * relations and their versions.
  *
@@ -10,9 +10,6 @@
 #define PGSTRAND_LOGBULK_H
 
 #include "store/bulkreader.h"
-
-/* "DIR/bulk-<16 hex digits>.act", malloc'ed; NULL when memory is out. */
-char *logbulk_path(const char *dir, uint64_t first_seq);
 
 /* Is an entry's value one of these? */
 static inline bool logbulk_is(struct bytes value)

@@ -5,13 +5,17 @@ static status copy_commit(struct logsegment *s, uint64_t seq, struct buf *keep, 
 {
     OWNED(lmdbtxn) struct lmdbtxn t = {0};
     OWNED(lmdbcursor) struct lmdbcursor c = {0};
-    struct commit_key key = logsegment_commit_key(seq, 0);
+    struct commit_key key = logrecord_commit_key(seq, 0);
+    TRY(logsegment_check(s, LOG_COMMITS, e));
     TRY(lmdbenv_begin(s->env, LMDBENV_READING, 0, &t, e));
     TRY(lmdbenv_cursor(&t, LOG_COMMITS, &c, e));
     TRY(lmdbenv_seek(&c, bytes_of(key.b, sizeof key.b), found, e));
     buf_reset(keep);
-    if (*found)
-        buf_bytes(keep, c.value.data, c.value.len);
+    if (*found) {
+        struct bytes value;
+        TRY(logrecord_value(&c, s->checked, "the commit of seq", seq, &value, e));
+        buf_bytes(keep, value.data, value.len);
+    }
     return buf_done(keep, e);
 }
 
@@ -19,7 +23,7 @@ static status read_meta(struct logsegment *s, struct logmeta *out, err *e)
 {
     OWNED(lmdbtxn) struct lmdbtxn t = {0};
     TRY(lmdbenv_begin(s->env, LMDBENV_READING, 0, &t, e));
-    return logsegment_read_meta(&t, out, e);
+    return logrecord_read_meta(&t, out, e);
 }
 
 status logfind_commit_at(const char *dir, uint64_t seq, struct buf *keep, struct commit *out, bool *found,
@@ -39,8 +43,7 @@ status logfind_commit_at(const char *dir, uint64_t seq, struct buf *keep, struct
     TRY(logsegment_find(dir, seq, &list, &at, &s, e));
     TRY(copy_commit(&s, seq, keep, found, e));
     if (!*found)
-        return err_set(e, ERR_STORAGE, "the log in %s is damaged: seq %llu belongs to no commit", dir,
-                       (unsigned long long)seq);
+        return logrecord_damaged(s.env, e, "seq %llu belongs to no commit", (unsigned long long)seq);
     return commit_decode(buf_view(keep), out, e);
 }
 
@@ -53,8 +56,9 @@ static status scan(struct logsegment *s, const struct logfind_limit *limit, uint
     OWNED(lmdbcursor) struct lmdbcursor c = {0};
     struct logmeta meta;
     bool found = false;
+    TRY(logsegment_check(s, LOG_COMMITS, e));
     TRY(lmdbenv_begin(s->env, LMDBENV_READING, 0, &t, e));
-    TRY(logsegment_read_meta(&t, &meta, e));
+    TRY(logrecord_read_meta(&t, &meta, e));
     TRY(lmdbenv_cursor(&t, LOG_COMMITS, &c, e));
     *seq = meta.position.last_seq;
     *stopped = false;
@@ -64,7 +68,11 @@ static status scan(struct logsegment *s, const struct logfind_limit *limit, uint
     TRY(lmdbenv_move(&c, LMDBENV_FIRST, &found, e));
     while (found) {
         struct commit commit;
-        TRY(commit_decode(c.value, &commit, e));
+        struct bytes value;
+        uint64_t last_seq = 0;
+        TRY(logrecord_commit_seq(&c, &last_seq, e));
+        TRY(logrecord_value(&c, s->checked, "the commit of seq", last_seq, &value, e));
+        TRY(commit_decode(value, &commit, e));
         if (commit.last_seq > meta.position.last_seq)
             break; /* not visible */
         *stopped = (commit.lsn >= limit->lsn && commit.last_seq >= since) || commit.time >= limit->time;

@@ -10,7 +10,7 @@ static status load_relations(struct logwriter *w, struct lmdbtxn *t, err *e)
     while (found) {
         struct relation *r = NULL;
         struct relcache_entry *entry = NULL;
-        TRY(relation_decode(c.value, &r, e));
+        TRY(logrecord_decode_relation(&c, w->segment.checked, &r, e));
         TRY(relcache_add(w->relations, r, &entry, e));
         entry->stored = 1;
         TRY(lmdbenv_move(&c, LMDBENV_NEXT, &found, e));
@@ -18,18 +18,30 @@ static status load_relations(struct logwriter *w, struct lmdbtxn *t, err *e)
     return DONE;
 }
 
-static status load_stored_seq(struct logwriter *w, struct lmdbtxn *t, err *e)
+/* The last entry of a database, if any; what is appended must come behind it, so its key must be right. */
+static status find_last(struct logwriter *w, struct lmdbtxn *t, enum logsegment_database db, const char *what,
+                        status (*seq_of)(const struct lmdbcursor *, uint64_t *, err *), uint64_t *seq, err *e)
 {
     OWNED(lmdbcursor) struct lmdbcursor c = {0};
+    struct bytes ignored;
     bool found = false;
-    uint64_t seq = 0;
-    w->stored_seq = w->flushed.position.last_seq;
-    TRY(lmdbenv_cursor(t, LOG_ACTIONS, &c, e));
+    *seq = 0;
+    TRY(lmdbenv_cursor(t, db, &c, e));
     TRY(lmdbenv_move(&c, LMDBENV_LAST, &found, e));
-    if (found)
-        TRY(logsegment_action_seq(&c, &seq, e));
-    if (found && seq > w->stored_seq)
-        w->stored_seq = seq;
+    if (!found)
+        return DONE;
+    TRY(seq_of(&c, seq, e));
+    return logrecord_value(&c, w->segment.checked, what, *seq, &ignored, e);
+}
+
+static status load_stored_seq(struct logwriter *w, struct lmdbtxn *t, err *e)
+{
+    uint64_t action = 0, commit = 0;
+    TRY(find_last(w, t, LOG_ACTIONS, "the action with seq", logrecord_action_seq, &action, e));
+    TRY(find_last(w, t, LOG_COMMITS, "the commit of seq", logrecord_commit_seq, &commit, e));
+    w->stored_seq = w->flushed.position.last_seq;
+    if (action > w->stored_seq)
+        w->stored_seq = action;
     return DONE;
 }
 
@@ -37,7 +49,7 @@ static status load(struct logwriter *w, const struct log_options *options, err *
 {
     OWNED(lmdbtxn) struct lmdbtxn t = {0};
     TRY(lmdbenv_begin(w->segment.env, LMDBENV_READING, 0, &t, e));
-    TRY(logsegment_read_meta(&t, &w->flushed, e));
+    TRY(logrecord_read_meta(&t, &w->flushed, e));
     if (!uuid_equal(&w->flushed.node, &options->node) ||
         !uuid_equal(&w->flushed.incarnation, &options->incarnation)) {
         char node[UUID_TEXT];
@@ -65,7 +77,7 @@ static status create_first(struct logwriter *w, const struct log_options *option
         /* No commit LSN: the first commit may begin exactly at the slot's consistent point. */
         .position = {.end_lsn = options->start_lsn, .last_seq = options->start_seq},
         .latest_time = INT64_MIN,
-        .next_relation = 1,
+        .next_relation = options->start_relation + 1,
         .since_seq = options->start_seq + 1,
     };
     return logsegment_create(w->dir, options->start_seq + 1, &meta, w->relations, e);
@@ -93,6 +105,7 @@ status logopen_all(struct logwriter *w, const struct log_options *options, err *
         TRY(logsegment_list(w->dir, &list, e));
     }
     TRY(logsegment_open(w->dir, list.first[list.count - 1], LMDBENV_EXISTING, &w->segment, e));
+    TRY(logsegment_check(&w->segment, LMDBENV_ALL, e));
     TRY(load(w, options, e));
     /* What was left of a trimming, and what was not committed to. */
     TRY(logbulk_remove(w->dir, 0, list.first[0], e));

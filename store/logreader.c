@@ -4,6 +4,7 @@
 #include "store/io.h"
 #include "store/logbulk.h"
 #include "store/logfind.h"
+#include "store/logname.h"
 #include "store/logsegment.h"
 
 /*
@@ -103,7 +104,7 @@ status logreader_state(struct logreader *r, struct log_state *out, err *e)
     size_t at = 0;
     TRY(logsegment_find(r->dir, UINT64_MAX, &r->list, &at, &r->newest, e));
     TRY(lmdbenv_begin(r->newest.env, LMDBENV_READING, 0, &t, e));
-    TRY(logsegment_read_meta(&t, &meta, e));
+    TRY(logrecord_read_meta(&t, &meta, e));
     *out = (struct log_state){.position = meta.position,
                               .first_seq = r->list.first[0],
                               .incarnation = meta.incarnation,
@@ -142,38 +143,45 @@ static struct piece copy(struct batch *b, struct bytes source)
     return p;
 }
 
-static status damaged(const struct logreader *r, const char *what, uint64_t seq, err *e)
+static status missing(const struct logreader *r, const char *what, uint64_t seq, err *e)
 {
-    return err_set(e, ERR_STORAGE, "the log in %s is damaged: %s seq %llu is missing", r->dir, what,
-                   (unsigned long long)seq);
+    return logrecord_damaged(r->segment.env, e, "%s seq %llu is missing", what, (unsigned long long)seq);
 }
 
 /* The commit of next_seq is that under the cursor, or the next one; adds it. `holds` is its last seq. */
 static status add_commit(struct logreader *r, struct lmdbcursor *commit, uint64_t *holds, err *e)
 {
     struct batch *b = r->batch;
-    struct commit_key key = logsegment_commit_key(r->next_seq, 0);
+    struct commit_key key = logrecord_commit_key(r->next_seq, 0);
     bool found = false;
     TRY(b->commits == 0 ? lmdbenv_seek(commit, bytes_of(key.b, sizeof key.b), &found, e)
                         : lmdbenv_move(commit, LMDBENV_NEXT, &found, e));
     if (found)
-        TRY(logsegment_commit_seq(commit, holds, e));
+        TRY(logrecord_commit_seq(commit, holds, e));
     if (!found || *holds < r->next_seq)
-        return damaged(r, "the commit of", r->next_seq, e);
-    b->commit[b->commits++] = copy(b, commit->value);
+        return missing(r, "the commit of", r->next_seq, e);
+    struct bytes value;
+    TRY(logrecord_value(commit, r->segment.checked, "the commit of seq", *holds, &value, e));
+    b->commit[b->commits++] = copy(b, value);
     return DONE;
+}
+
+static status action_value(const struct logreader *r, const struct lmdbcursor *action, uint64_t seq,
+                           struct bytes *out, err *e)
+{
+    return logrecord_value(action, r->segment.checked, "the action with seq", seq, out, e);
 }
 
 /* Adds the action under the cursor, and its commit if it is a new one. `holds` is the last seq of that
  * commit. */
-static status add(struct logreader *r, const struct lmdbcursor *action, struct lmdbcursor *commit,
-                  uint64_t *holds, err *e)
+static status add(struct logreader *r, const struct lmdbcursor *action, struct bytes value,
+                  struct lmdbcursor *commit, uint64_t *holds, err *e)
 {
     struct batch *b = r->batch;
     if (r->next_seq > *holds)
         TRY(add_commit(r, commit, holds, e));
     TRY(uuid_from_bytes(action->key, "the key of an action in the log", &b->action[b->actions].id, e));
-    b->action[b->actions].raw = copy(b, action->value);
+    b->action[b->actions].raw = copy(b, value);
     b->action[b->actions].commit = b->commits - 1;
     b->actions++;
     r->next_seq++;
@@ -195,13 +203,15 @@ static status copy_actions(struct logreader *r, struct lmdbtxn *t, struct lmdbcu
     TRY(lmdbenv_cursor(t, LOG_COMMITS, &commit, e));
     while (r->next_seq <= r->limit && room_left(b)) {
         uint64_t seq = 0;
+        struct bytes value;
         if (found)
-            TRY(logsegment_action_seq(action, &seq, e));
+            TRY(logrecord_action_seq(action, &seq, e));
         if (seq != r->next_seq)
-            return damaged(r, "the action with", r->next_seq, e);
-        if (logbulk_is(action->value))
+            return missing(r, "the action with", r->next_seq, e);
+        TRY(action_value(r, action, seq, &value, e));
+        if (logbulk_is(value))
             break;
-        TRY(add(r, action, &commit, &holds, e));
+        TRY(add(r, action, value, &commit, &holds, e));
         TRY(lmdbenv_move(action, LMDBENV_NEXT, &found, e));
     }
     return buf_done(&b->data, e);
@@ -228,7 +238,7 @@ static status open_failed(const struct logreader *r, uint64_t first, err *e)
 
 static status open_bulk(struct logreader *r, struct bytes entry, uint64_t first, err *e)
 {
-    OWNED(text) char *path = logbulk_path(r->dir, first);
+    OWNED(text) char *path = logname_path(r->dir, LOGNAME_BULK, first);
     if (path == NULL)
         return err_no_memory(e);
     TRY(logbulk_decode(entry, &r->bulk.entry, e));
@@ -244,15 +254,26 @@ static status find_bulk(struct logreader *r, struct lmdbcursor *action, bool *fo
 {
     uint64_t seq = 0;
     if (*found)
-        TRY(logsegment_action_seq(action, &seq, e));
+        TRY(logrecord_action_seq(action, &seq, e));
     if (seq != r->next_seq) {
         TRY(lmdbenv_move(action, *found ? LMDBENV_PREVIOUS : LMDBENV_LAST, found, e));
         if (*found)
-            TRY(logsegment_action_seq(action, &seq, e));
+            TRY(logrecord_action_seq(action, &seq, e));
     }
-    if (*found && logbulk_is(action->value))
-        return open_bulk(r, action->value, seq, e);
-    return DONE;
+    if (!*found)
+        return DONE;
+    struct bytes value;
+    TRY(action_value(r, action, seq, &value, e));
+    return logbulk_is(value) ? open_bulk(r, value, seq, e) : DONE;
+}
+
+/* A failure of the file, with what to do. */
+static status bulk_failed(const struct logreader *r, err *e)
+{
+    const size_t len = strlen(e->message);
+    (void)snprintf(e->message + len, sizeof e->message - len, " (seq %llu and later)",
+                   (unsigned long long)r->next_seq);
+    return logrecord_advise(e);
 }
 
 /* All of one batch is of one commit. */
@@ -267,12 +288,13 @@ static status copy_bulk(struct logreader *r, struct lmdbtxn *t, const struct log
     struct reader key = reader_over(commit.key);
     (void)reader_u64(&key);
     const lsn at = reader_u64(&key);
-    if (r->bulk.at != r->next_seq)
-        TRY(bulkreader_seek(r->bulk.file, r->next_seq - r->bulk.first, e));
+    if (r->bulk.at != r->next_seq && !bulkreader_seek(r->bulk.file, r->next_seq - r->bulk.first, e).ok)
+        return bulk_failed(r, e);
     r->bulk.at = UINT64_MAX; /* until the batch is whole */
     while (r->next_seq <= r->bulk.last && room_left(b)) {
         const size_t start = b->data.len;
-        TRY(bulkreader_next(r->bulk.file, &versions, &b->data, e));
+        if (!bulkreader_next(r->bulk.file, &versions, &b->data, e).ok)
+            return bulk_failed(r, e);
         TRY(uuid_v8_action(r->hasher, &meta->node, &meta->incarnation, at, r->next_seq - r->bulk.first,
                            r->next_seq, &b->action[b->actions].id, e));
         b->action[b->actions].raw = (struct piece){start, b->data.len - start};
@@ -304,8 +326,10 @@ static status fill_from_segment(struct logreader *r, err *e)
 {
     OWNED(lmdbtxn) struct lmdbtxn t = {0};
     struct logmeta meta;
+    TRY(logsegment_check(&r->segment, LOG_ACTIONS, e));
+    TRY(logsegment_check(&r->segment, LOG_COMMITS, e));
     TRY(lmdbenv_begin(r->segment.env, LMDBENV_READING, 0, &t, e));
-    TRY(logsegment_read_meta(&t, &meta, e));
+    TRY(logrecord_read_meta(&t, &meta, e));
     r->limit = meta.position.last_seq;
     return r->next_seq <= r->limit ? copy_batch(r, &t, &meta, e) : DONE;
 }
@@ -330,7 +354,7 @@ static status fill(struct logreader *r, err *e)
         return FAILED;
     }
     if (b->actions == 0 && !known && at + 1 < r->list.count)
-        return damaged(r, "the segment with", from, e);
+        return missing(r, "the segment with", from, e);
     return DONE;
 }
 
@@ -344,6 +368,8 @@ static status relation_of(struct logreader *r, uint32_t version, const struct re
         TRY(logsegment_read_relation(&r->segment, version, &loaded, e));
     if (entry == NULL && loaded == NULL)
         TRY(logsegment_search_relation(r->dir, version, &loaded, e));
+    if (entry == NULL && loaded == NULL && r->segment.env != NULL)
+        return logrecord_damaged(r->segment.env, e, "version %u of a relation is missing", version);
     if (entry == NULL && loaded == NULL)
         return err_set(e, ERR_STORAGE, "the log in %s has no version %u of a relation", r->dir, version);
     if (entry == NULL)

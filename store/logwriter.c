@@ -1,6 +1,7 @@
 #include <errno.h>
 
 #include "store/logbulk.h"
+#include "store/logname.h"
 #include "store/logstate.h"
 
 /*
@@ -47,6 +48,14 @@ static status settle(struct logwriter *w, status s, const err *e)
     return s;
 }
 
+/* Only what was written so: a key that was damaged may be one of an action that is to stay. */
+static status remove_one(struct logwriter *w, struct lmdbcursor *c, uint64_t seq, err *e)
+{
+    struct bytes ignored;
+    TRY(logrecord_value(c, w->segment.checked, "a record with seq", seq, &ignored, e));
+    return lmdbenv_remove(c, e);
+}
+
 /* One batch of what lies behind the position, from the end. Sets *more when there is more. */
 static status remove_some(struct logwriter *w, enum logsegment_database db,
                           status (*seq_of)(const struct lmdbcursor *, uint64_t *, err *), bool *more, err *e)
@@ -63,7 +72,7 @@ static status remove_some(struct logwriter *w, enum logsegment_database db,
                 TRY(seq_of(&c, &seq, e));
             *more = *more && seq > w->flushed.position.last_seq;
             if (*more)
-                TRY(lmdbenv_remove(&c, e));
+                TRY(remove_one(w, &c, seq, e));
         }
     }
     return lmdbenv_commit(&t, e);
@@ -72,9 +81,9 @@ static status remove_some(struct logwriter *w, enum logsegment_database db,
 status logwriter_remove_tail(struct logwriter *w, err *e)
 {
     for (bool more = true; more;)
-        TRY(remove_some(w, LOG_COMMITS, logsegment_commit_seq, &more, e));
+        TRY(remove_some(w, LOG_COMMITS, logrecord_commit_seq, &more, e));
     for (bool more = true; more;)
-        TRY(remove_some(w, LOG_ACTIONS, logsegment_action_seq, &more, e));
+        TRY(remove_some(w, LOG_ACTIONS, logrecord_action_seq, &more, e));
     TRY(logbulk_remove(w->dir, w->flushed.position.last_seq + 1, UINT64_MAX, e));
     w->stored_seq = w->flushed.position.last_seq;
     w->garbage = false;
@@ -132,8 +141,8 @@ static status flush(struct logwriter *w, err *e)
         return DONE;
     TRY(ready(w, 0, e));
     if (!uuid_equal(&w->flushed.incarnation, &w->pending.incarnation))
-        TRY(logsegment_write_incarnation(&w->txn, &w->pending, e));
-    TRY(logsegment_write_position(&w->txn, &w->pending, e));
+        TRY(logrecord_write_incarnation(&w->txn, w->segment.checked, &w->pending, e));
+    TRY(logrecord_write_position(&w->txn, w->segment.checked, &w->pending, e));
     TRY(store(w, e));
     w->flushed = w->pending;
     w->bulk_pending = false;
@@ -201,7 +210,7 @@ static status ensure_stored(struct logwriter *w, struct relcache_entry *entry, e
     entry->used = ++w->clock;
     if (entry->stored != 0)
         return DONE;
-    TRY(logsegment_write_relation(&w->txn, entry->relation, e));
+    TRY(logrecord_write_relation(&w->txn, w->segment.checked, entry->relation, e));
     entry->stored = w->txn_number;
     return DONE;
 }
@@ -216,7 +225,7 @@ static status use_relation(struct logwriter *w, const struct relation *r, uint32
         copy->version = w->pending.next_relation;
         TRY(relcache_add(w->relations, copy, &entry, e));
         w->pending.next_relation++;
-        TRY(logsegment_write_next_relation(&w->txn, w->pending.next_relation, e));
+        TRY(logrecord_write_next_relation(&w->txn, w->segment.checked, w->pending.next_relation, e));
         TRY(ensure_stored(w, entry, e));
     }
     *version = entry->relation->version;
@@ -269,15 +278,23 @@ static status check_order(const struct logwriter *w, lsn commit_lsn, err *e)
     return DONE;
 }
 
+/* What is in scratch becomes the value of this key. */
+static status finish_value(struct logwriter *w, struct bytes key, err *e)
+{
+    if (w->segment.checked)
+        logrecord_seal(key, &w->scratch);
+    return buf_done(&w->scratch, e);
+}
+
 static status put(struct logwriter *w, const struct action *a, lsn commit_lsn, err *e)
 {
     uuid id;
     TRY(check_order(w, commit_lsn, e));
     buf_reset(&w->scratch);
     action_encode(a, false, &w->scratch);
-    TRY(buf_done(&w->scratch, e));
     TRY(uuid_v8_action(w->hasher, &w->flushed.node, &w->pending.incarnation, commit_lsn,
                        w->next_seq - logstate_first(w), w->next_seq, &id, e));
+    TRY(finish_value(w, bytes_of(id.b, sizeof id.b), e));
     TRY(ready_for(w, w->scratch.len, e));
     TRY(ensure_relations(w, a, e));
     TRY(lmdbenv_append(&w->actions, bytes_of(id.b, sizeof id.b), buf_view(&w->scratch), e));
@@ -294,7 +311,7 @@ status logwriter_put(struct logwriter *w, const struct action *a, lsn commit_lsn
 /* *taken false: they are on different file systems. */
 static status move_in(struct logwriter *w, struct bulkfile *file, bool *taken, err *e)
 {
-    OWNED(text) char *path = logbulk_path(w->dir, w->next_seq);
+    OWNED(text) char *path = logname_path(w->dir, LOGNAME_BULK, w->next_seq);
     if (path == NULL)
         return err_no_memory(e);
     TRY(bulkfile_sync(file, e));
@@ -311,9 +328,9 @@ static status prepare_entry(struct logwriter *w, const struct bulk_place *extent
 {
     buf_reset(&w->scratch);
     logbulk_encode(extent, versions, &w->scratch);
-    TRY(buf_done(&w->scratch, e));
     TRY(uuid_v8_action(w->hasher, &w->flushed.node, &w->flushed.incarnation, commit_lsn, 0, w->next_seq, id,
                        e));
+    TRY(finish_value(w, bytes_of(id->b, sizeof id->b), e));
     TRY(ready_for(w, w->scratch.len, e));
     for (size_t i = 0; i < versions->count; i++) {
         if (versions->version[i] != 0)
@@ -335,7 +352,8 @@ static status adopt(struct logwriter *w, struct bulkfile *file, const struct bul
     TRY(move_in(w, file, taken, e));
     if (!*taken)
         return DONE;
-    TRY(logsegment_mark_bulk(&w->txn, e));
+    if (!w->segment.checked)
+        TRY(logrecord_write_format(&w->txn, LOG_FORMAT_BULK, e));
     TRY(lmdbenv_append(&w->actions, bytes_of(id.b, sizeof id.b), buf_view(&w->scratch), e));
     w->commit_lsn = commit_lsn;
     w->next_seq += extent.actions;
@@ -376,10 +394,10 @@ uint64_t logwriter_forgotten(const struct logwriter *w)
 
 static status put_commit(struct logwriter *w, const struct commit *c, err *e)
 {
-    struct commit_key key = logsegment_commit_key(c->last_seq, c->lsn);
+    struct commit_key key = logrecord_commit_key(c->last_seq, c->lsn);
     buf_reset(&w->scratch);
     commit_encode(c, &w->scratch);
-    TRY(buf_done(&w->scratch, e));
+    TRY(finish_value(w, bytes_of(key.b, sizeof key.b), e));
     TRY(ready_for(w, w->scratch.len, e));
     return lmdbenv_append(&w->commits, bytes_of(key.b, sizeof key.b), buf_view(&w->scratch), e);
 }

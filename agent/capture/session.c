@@ -5,6 +5,7 @@
 #include "agent/capture/committer.h"
 #include "agent/capture/receiver.h"
 #include "agent/capture/source.h"
+#include "agent/lineage.h"
 #include "store/io.h"
 
 #define STATUS_MS_MAX 10000 /* whatever the server's timeout is */
@@ -12,14 +13,19 @@
 #define ROOM_ENOUGH ((uint64_t)16 << 20)
 #define ROOM_LOOK_MS 1000
 
+/* A log that was lost begins again behind the chain; what was in it shows as a slot that is ahead. */
 static status open_log(struct capture *c, struct logwriter **out, err *e)
 {
-    const struct log_options options = {
+    struct log_options options = {
         .node = c->data->identity.node,
         .incarnation = c->data->identity.incarnation,
         .segment_bytes = c->data->config->log_segment_bytes,
         .start_lsn = c->slot_lsn,
     };
+    struct lineage_end end;
+    TRY(lineage_before_log(c->data, &end, e));
+    options.start_seq = end.seq;
+    options.start_relation = end.relation;
     return logwriter_open(c->data->log, &options, out, e);
 }
 

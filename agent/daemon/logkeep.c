@@ -1,19 +1,12 @@
 #include "agent/daemon/logkeep.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
 #include "store/actionlog.h"
 #include "store/io.h"
 #include "store/logbulk.h"
-
-/* seg-<first seq as 16 hex digits>.mdb (store/actionlog.h). */
-static bool segment_first_seq(const char *name, uint64_t *out)
-{
-    int end = 0;
-    return sscanf(name, "seg-%16" SCNx64 ".mdb%n", out, &end) == 1 && end > 0 && name[end] == '\0';
-}
+#include "store/logname.h"
 
 static uint64_t file_size(const char *dir, const char *name)
 {
@@ -31,7 +24,7 @@ status logkeep_through(const struct datadir *d, uint64_t sealed_seq, uint64_t *t
     /* Sorted by name, so by seq: from the newest backwards until enough is kept. */
     for (size_t i = names.count; i-- > 0;) {
         uint64_t first = 0;
-        if (!segment_first_seq(names.name[i], &first))
+        if (!logname_parse(names.name[i], LOGNAME_SEGMENT, &first))
             continue;
         uint64_t bulk = 0; /* large transactions in files of their own, from this segment on */
         TRY(logbulk_bytes(d->log, first, &bulk, e));
@@ -54,7 +47,7 @@ static bool has_segments(const struct datadir *d)
     if (!io_list(d->log, &names, &ignored).ok)
         return false;
     for (size_t i = 0; i < names.count; i++) {
-        if (segment_first_seq(names.name[i], &first))
+        if (logname_parse(names.name[i], LOGNAME_SEGMENT, &first))
             return true;
     }
     return false;

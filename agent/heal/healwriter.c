@@ -1,5 +1,6 @@
 #include "agent/heal/healwriter.h"
 
+#include "agent/lineage.h"
 #include "proto/base/pgtime.h"
 #include "proto/copytext.h"
 
@@ -26,14 +27,18 @@ static status put_marker(struct healwriter *w, const char *why, err *e)
 status healwriter_new(const struct datadir *d, const uuid *next, lsn point, const char *why,
                       struct healwriter **out, err *e)
 {
-    const struct log_options options = {.node = d->identity.node,
-                                        .incarnation = d->identity.incarnation,
-                                        .segment_bytes = d->config->log_segment_bytes};
+    struct log_options options = {.node = d->identity.node,
+                                  .incarnation = d->identity.incarnation,
+                                  .segment_bytes = d->config->log_segment_bytes};
     OWNED(healwriter) struct healwriter *w = calloc(1, sizeof *w);
     if (w == NULL)
         return err_no_memory(e);
     w->point = point;
     w->commit_lsn = point - 1;
+    struct lineage_end end;
+    TRY(lineage_before_log(d, &end, e));
+    options.start_seq = end.seq;
+    options.start_relation = end.relation;
     TRY(logwriter_open(d->log, &options, &w->log, e));
     w->first_seq = logwriter_position(w->log)->last_seq + 1;
     TRY(logwriter_succeed(w->log, next, e));

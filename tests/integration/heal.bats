@@ -177,6 +177,41 @@ slot_is_lost() {
     agent_stop "$DATA"
 }
 
+@test "a damaged log: every command names the segment; moved away, the chain goes on with what differs" {
+    shop_new
+    agent_stop "$DATA"
+    shop "UPDATE quiet SET v = 'NEEDLE' || v WHERE id = 1"
+    agent_start "$DATA"
+    caught_up
+    agent_kill9 "$DATA" # nothing of it is sealed
+    local old segment at
+    old=$(incarnation)
+    segment=$(echo "$DATA"/log/seg-*.mdb)
+    for at in $(grep -abo NEEDLE "$segment" | cut -d: -f1); do
+        printf X | dd of="$segment" bs=1 seek="$at" conv=notrunc status=none
+    done
+    expect_exit 12 "$(basename "$segment") is damaged: the action with seq [0-9]+ is not what was written; stop the agent, move" \
+        pgstrand log --data "$DATA"
+    expect_exit 12 'is damaged: the action with seq' pgstrand seal --data "$DATA" --quiet
+    database_new "back_$DB"
+    expect_exit 12 'is damaged: the action with seq' pgstrand restore --quiet --data "$DATA" --target "$(conninfo "back_$DB")"
+    database_drop "back_$DB"
+    # A start names it too: what is not sealed cannot be looked through.
+    agent_start --no-wait "$DATA"
+    wait_for 20 refute agent_running "$DATA"
+    agent_log "$DATA" | grep -q 'is damaged: the action with seq'
+    mv "$DATA/log" "$HARNESS/damaged"
+    agent_start "$DATA"
+    wait_for 20 renewed "$old"
+    wait_for 20 healthy
+    [ "$(full_count)" -eq 1 ]
+    shop "INSERT INTO quiet VALUES (1000, 'after')"
+    caught_up
+    assert_as_source
+    agent_stop "$DATA"
+    pgstrand verify --data "$DATA" >/dev/null
+}
+
 @test "a password, a privilege and the server taken away: named, waited out, the incarnation stays" {
     local old user hba
     database_new "$DB"

@@ -93,7 +93,7 @@ static status whose(const char *dir, struct log_options *out, err *e)
     size_t at = 0;
     TRY(logsegment_find(dir, UINT64_MAX, &list, &at, &segment, e));
     TRY(lmdbenv_begin(segment.env, LMDBENV_READING, 0, &t, e));
-    TRY(logsegment_read_meta(&t, &meta, e));
+    TRY(logrecord_read_meta(&t, &meta, e));
     *out = (struct log_options){.node = meta.node, .incarnation = meta.incarnation};
     return DONE;
 }

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "store/logbulk.h"
+#include "store/logname.h"
 #include "store/logsegment.h"
 #include "tests/unit/store/logfixture.h"
 
@@ -318,7 +319,7 @@ static void files_without_an_entry_are_removed(void **state)
     assert_done(adopted(&s, w, v, 400, 60, &e), &e);
     assert_int_equal(bulk_files(&s), 2);
     logwriter_close(w); /* without a flush */
-    OWNED(text) char *old = logbulk_path(log_of(&s), 0);
+    OWNED(text) char *old = logname_path(log_of(&s), LOGNAME_BULK, 0);
     assert_done(io_store(old, bytes_text("trimmed"), &e), &e);
     w = fixture_writer(log_of(&s), 0);
     assert_int_equal(bulk_files(&s), 1);
@@ -335,7 +336,7 @@ static void an_absent_file_is_damage(void **state)
     OWNED(scratch) struct scratch s = scratch_make();
     OWNED(logwriter) struct logwriter *w = fixture_writer(log_of(&s), 0);
     OWNED(logreader) struct logreader *r = fixture_reader(log_of(&s));
-    OWNED(text) char *path = logbulk_path(log_of(&s), 1);
+    OWNED(text) char *path = logname_path(log_of(&s), LOGNAME_BULK, 1);
     struct log_entry entry;
     bool end = false;
     err e = ERR_INIT;

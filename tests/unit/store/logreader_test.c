@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "store/logname.h"
 #include "store/logsegment.h"
 #include "tests/unit/store/logfixture.h"
 
@@ -338,7 +339,7 @@ static void a_missing_segment_is_told(void **state)
     assert_done(logwriter_flush(w, &e), &e);
     assert_done(logsegment_list(s.dir, &list, &e), &e);
     assert_true(list.count > 3);
-    OWNED(text) char *path = logsegment_path(s.dir, list.first[1]);
+    OWNED(text) char *path = logname_path(s.dir, LOGNAME_SEGMENT, list.first[1]);
     assert_done(io_unlink(path, &e), &e);
     OWNED(logreader) struct logreader *r = fixture_reader(s.dir);
     struct log_entry entry;

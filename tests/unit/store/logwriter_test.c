@@ -241,14 +241,16 @@ static void a_log_may_begin_late(void **state)
     struct log_state now;
     struct log_options o = fixture_options();
     o.start_seq = 5000;
+    o.start_relation = 7;
     assert_done(logwriter_open(s.dir, &o, &w, &e), &e);
     OWNED(logreader) struct logreader *r = fixture_reader(s.dir);
     assert_done(logreader_state(r, &now, &e), &e);
     assert_int_equal(now.first_seq, 5001);
     assert_int_equal(now.position.last_seq, 5000);
     assert_fails(logreader_seek(r, 5000, &e), &e, ERR_VALIDATION);
-    assert_done(fixture_transaction(w, fixture_relation(w, 1, 0), 100, 2, 50, &e),
-                &e); /* at the start itself */
+    const uint32_t version = fixture_relation(w, 1, 0);
+    assert_int_equal(version, 8);
+    assert_done(fixture_transaction(w, version, 100, 2, 50, &e), &e); /* at the start itself */
     assert_done(logwriter_flush(w, &e), &e);
     assert_int_equal(fixture_check(r, 5001, 50), 5002);
 }
