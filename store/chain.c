@@ -143,8 +143,6 @@ static status check(const struct chain *c, err *e)
 
 /* ---- loading ---- */
 
-#define OLDER_MAX 100000 /* incarnations before: more is damage */
-
 static status load_link(struct chain *c, const char *dir, const char *name, err *e)
 {
     struct chain_link *more = realloc(c->link, (c->count + 1) * sizeof *more);
@@ -244,11 +242,19 @@ static status add_older(struct chain *c, char **dir, err *e)
     return DONE;
 }
 
+static bool was_read(const struct chain *c, const char *dir)
+{
+    bool found = strcmp(c->dir, dir) == 0;
+    for (size_t i = 0; i < c->older_count && !found; i++)
+        found = strcmp(c->older[i], dir) == 0;
+    return found;
+}
+
 /* Back over the incarnations before, as long as the first link names a parent. */
 static status load_older(struct chain *c, err *e)
 {
     const char *dir = c->dir;
-    while (c->count > 0 && c->link[0].commit->header->has_parent && c->older_count < OLDER_MAX) {
+    while (c->count > 0 && c->link[0].commit->header->has_parent) {
         const struct chain_link *first = &c->link[0];
         const ProtobufCBinaryData parent = first->commit->header->parent;
         OWNED(text) char *before = NULL;
@@ -261,6 +267,12 @@ static status load_older(struct chain *c, err *e)
                            "%s: its parent %s, the last of the incarnation before, is missing: bring that "
                            "incarnation's folder here, too",
                            first->name, uuid_format(&id, text));
+        if (was_read(c, before))
+            return err_set(
+                e, ERR_STORAGE,
+                "%s: its parent %s lies in an incarnation that comes later: the chain goes round in "
+                "a circle",
+                first->name, uuid_format(&id, text));
         dir = before;
         TRY(add_older(c, &before, e));
         TRY(prepend(c, dir, &parent, e));

@@ -36,6 +36,7 @@ struct job {
     bool own; /* the chain is this data directory's own */
     struct skipped_row *left_out;
     size_t left_out_count;
+    bool marked; /* the transaction carries the source's origin */
 };
 void job_fini(struct job *job);
 OWN_VALUE(job, job_fini);

@@ -9,100 +9,40 @@
 #include "agent/restore/load/setsequences.h"
 #include "agent/restore/load/skip.h"
 #include "agent/restore/load/targetdb.h"
+#include "agent/restore/load/targetfit.h"
 
-#define FIRST_USER_OID 16384u /* FirstNormalObjectId: types below are the same everywhere */
+/* ---- what must hold ---- */
 
-/* ---- the target's shape ---- */
-
-static const struct table_info *find(const struct table_list *l, const Pgstrand__Table *t)
-{
-    for (size_t i = 0; i < l->count; i++)
-        if (strcmp(l->table[i].schema, t->schema) == 0 && strcmp(l->table[i].name, t->name) == 0)
-            return &l->table[i];
-    return NULL;
-}
-
-static const struct table_column *find_column(const struct table_info *t, const char *name)
-{
-    for (uint16_t i = 0; i < t->column_count; i++)
-        if (strcmp(t->columns[i].name, name) == 0)
-            return &t->columns[i];
-    return NULL;
-}
-
-static status check_columns(const Pgstrand__Table *t, const struct table_info *there, err *e)
-{
-    uint16_t copied = 0;
-    for (uint16_t i = 0; i < there->column_count; i++)
-        copied = (uint16_t)(copied + !there->columns[i].generated);
-    for (size_t i = 0; i < t->n_column; i++) {
-        const struct table_column *column = find_column(there, t->column[i]->name);
-        if (column == NULL || column->generated)
-            return err_set(e, ERR_SCHEMA,
-                           "the target's table %s.%s has no column %s to restore; make the schemas equal, or "
-                           "restore into an empty database",
-                           t->schema, t->name, t->column[i]->name);
-        if (column->type != t->column[i]->type &&
-            (column->type < FIRST_USER_OID || t->column[i]->type < FIRST_USER_OID))
-            return err_set(
-                e, ERR_SCHEMA,
-                "column %s of the target's table %s.%s has another type; make the schemas equal, or "
-                "restore into an empty database",
-                column->name, t->schema, t->name);
-    }
-    if (copied == t->n_column)
-        return DONE;
-    return err_set(
-        e, ERR_SCHEMA,
-        "the target's table %s.%s has %u columns where the chain has %zu; make the schemas equal, or "
-        "restore into an empty database",
-        t->schema, t->name, (unsigned)copied, t->n_column);
-}
-
-static status check_tables(const struct plan *p, const struct table_list *there, err *e)
-{
-    for (size_t i = 0; i < p->count; i++) {
-        const Pgstrand__Table *t = p->table[i].message;
-        if (!p->table[i].comes || t->partition_root)
-            continue;
-        const struct table_info *info = find(there, t);
-        if (info == NULL || info->kind != 'r')
-            return err_set(e, ERR_SCHEMA,
-                           "the target has no table %s.%s; restore into an empty database (--mode fresh)",
-                           t->schema, t->name);
-        TRY(check_columns(t, info, e));
-    }
-    return DONE;
-}
-
-/* Triggers that fire whatever session_replication_role says would change rows behind our back. */
+/* Triggers and rules that act whatever session_replication_role says would change rows behind our back. */
 static status check_triggers(struct pgconn *c, err *e)
 {
     OWNED(pgrows) struct pgrows *rows = NULL;
     TRY(pgconn_query(c,
-                     "SELECT t.tgname, n.nspname || '.' || r.relname FROM pg_catalog.pg_trigger t"
-                     " JOIN pg_catalog.pg_class r ON r.oid = t.tgrelid"
+                     "SELECT a.name, n.nspname || '.' || r.relname FROM"
+                     " (SELECT 'trigger ' || tgname AS name, tgrelid AS relation FROM pg_catalog.pg_trigger"
+                     "   WHERE NOT tgisinternal AND tgenabled IN ('A', 'R')"
+                     "  UNION ALL SELECT 'rule ' || rulename, ev_class FROM pg_catalog.pg_rewrite"
+                     "   WHERE ev_enabled IN ('A', 'R') AND rulename <> '_RETURN') a"
+                     " JOIN pg_catalog.pg_class r ON r.oid = a.relation AND r.relkind IN ('r', 'p')"
                      " JOIN pg_catalog.pg_namespace n ON n.oid = r.relnamespace"
-                     " WHERE NOT t.tgisinternal AND t.tgenabled IN ('A', 'R') AND n.nspname <> 'pgstrand'"
-                     " ORDER BY 2, 1 LIMIT 1",
+                     " WHERE n.nspname <> 'pgstrand' ORDER BY 2, 1 LIMIT 1",
                      0, NULL, &rows, e));
     if (pgrows_count(rows) == 0)
         return DONE;
-    return err_set(
-        e, ERR_REFUSED,
-        "trigger %s of %s in the target is ENABLE ALWAYS or REPLICA and would fire; disable it first",
-        pgrows_text(rows, 0, 0), pgrows_text(rows, 0, 1));
+    return err_set(e, ERR_REFUSED,
+                   "%s of %s in the target is ENABLE ALWAYS or REPLICA and would fire; disable it first",
+                   pgrows_text(rows, 0, 0), pgrows_text(rows, 0, 1));
 }
 
-status replace_check(const struct plan *p, struct pgconn *c, err *e)
+status replace_check(struct job *job, struct pgconn *c, err *e)
 {
     OWNED(tier_rules) struct tier_rules *rules = NULL;
     OWNED(table_list) struct table_list *there = NULL;
     struct targetdb t;
     TRY(tier_rules_new(TIER_BUSINESS, &rules, e));
     TRY(table_list_read(c, rules, &there, e));
-    TRY(check_tables(p, there, e));
-    TRY(enumlabels_check(p->schema, c, e));
+    TRY(targetfit_tables(job, c, there, e));
+    TRY(enumlabels_check(job->plan->schema, c, e));
     TRY(check_triggers(c, e));
     TRY(targetdb_read(c, &t, e));
     /* Without the right to switch triggers off there will be ALTER TABLE commands. */

@@ -11,8 +11,9 @@
 
 #include "agent/restore/job.h"
 
-/* What must hold before anything is read: same tables and columns, no trigger that would fire. */
-MUST_CHECK status replace_check(const struct plan *p, struct pgconn *c, err *e);
+/* What must hold before anything is read: the tables fit, and become what the target has of them
+ * (targetfit.h); no trigger that would fire. */
+MUST_CHECK status replace_check(struct job *job, struct pgconn *c, err *e);
 
 MUST_CHECK status replace_run(struct job *job, struct pgconn *c, err *e);
 

@@ -166,12 +166,13 @@ static status report_target(struct job *job, err *e)
 
 /* ---- the steps ---- */
 
-static status check_target(const struct job *job, struct pgconn *c, err *e)
+static status check_target(struct job *job, struct pgconn *c, err *e)
 {
+    TRY(replayed_check(c, e));
     if (job->request->mode == RESTORE_REPLACE)
-        return replace_check(job->plan, c, e);
+        return replace_check(job, c, e);
     if (job->request->mode == RESTORE_MERGE)
-        return merge_check(job->plan, c, e);
+        return merge_check(job, c, e);
     TRY(fresh_check(job->plan, c, e));
     return job->request->jobs > 1 ? parallel_check(c, e) : DONE;
 }
@@ -302,7 +303,8 @@ status restore_run(struct datadir *d, const struct restore_request *asked, const
     if (proof == NULL)
         return err_no_memory(e);
     OWNED(job)
-    struct job job = {d, request, progress, plan, fold, proof, out, place.same_device, place.own, NULL, 0};
+    struct job job = {d,   request,           progress,  plan, fold, proof,
+                      out, place.same_device, place.own, NULL, 0,    false};
     out->same_device = place.same_device;
     if (!place.same_device)
         TRY(job_warn(&job, e, "different device: rows of the device tier stay behind"));

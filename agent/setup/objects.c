@@ -215,7 +215,9 @@ status objects_install_replay(struct pgconn *c, err *e)
     if (pgrows_bool(rows, 0, 1))
         TRY(pgconn_exec(c, "CREATE SCHEMA pgstrand; COMMENT ON SCHEMA pgstrand IS '" MARK_OF_NONE "'", e));
     else if (!pgrows_bool(rows, 0, 2))
-        return err_set(e, ERR_REFUSED, "its schema pgstrand is not pgstrand's");
+        return err_set(e, ERR_REFUSED,
+                       "database %s has a schema pgstrand that pgstrand did not make: rename or drop it",
+                       pgconn_database(c));
     TRY(pgconn_exec(c, "SET LOCAL client_min_messages = warning", e));
     return pgconn_exec(c, objects_replay_sql, e);
 }

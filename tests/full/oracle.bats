@@ -18,34 +18,8 @@ setup() {
     load ../lib/oracle
 }
 
-# one_seed SEED: six rounds, then the whole log, every marker, and ten restores.
-one_seed() {
-    local seed=$1 data=$HARNESS/data$1 round
-    echo "ORACLE_SEEDS=$seed" >&2
-    RANDOM=$seed
-    oracle_begin "shop$seed" "$data"
-    agent_start "$data"
-    for round in 1 2 3 4 5 6; do
-        oracle_round "$seed" "$round" 8 4
-        while oracle_loading; do
-            sleep "$((RANDOM % 2)).$((RANDOM % 10))"
-            oracle_disturb "$RANDOM"
-        done
-        oracle_settle "$round"
-    done
-    agent_stop "$data"
-    oracle_witness
-    oracle_end
-    oracle_check_log
-    oracle_check_markers
-    local _
-    for _ in 1 2 3 4 5 6 7 8 9 10; do
-        oracle_check_seq $(((RANDOM * 32768 + RANDOM) % $(oracle_last_seq) + 1))
-    done
-    pgstrand verify --data "$data" >/dev/null
-    pgstrand uninstall --data "$data" --yes >/dev/null
-    rm -rf "$data"
-    database_drop "shop$seed"
+nap() {
+    sleep "$((RANDOM % 2)).$((RANDOM % 10))"
 }
 
 # The N-th of the seeds; those that are not given are drawn.
@@ -54,10 +28,10 @@ nth_seed() {
     read -ra seeds <<<"${ORACLE_SEEDS:-}"
     [ -n "${ORACLE_SEEDS:-}" ] || seeds=("$RANDOM" "$RANDOM" "$RANDOM" "$RANDOM" "$RANDOM")
     [ -n "${seeds[$1 - 1]:-}" ] || skip "only ${#seeds[@]} seeds were given"
-    one_seed "${seeds[$1 - 1]}"
+    oracle_run "${seeds[$1 - 1]}" 6 8 4 nap 10
 }
 
-# PITR at 50 random seqs under random load, ten for each seed.
+# Ten restores at random seqs for each seed; restores while the load goes on: pitr.bats.
 @test "ten random seqs under random load and random kills: seed 1 of 5" {
     nth_seed 1
 }

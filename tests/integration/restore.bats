@@ -7,6 +7,7 @@ load_libs() {
     load ../lib/cluster
     load ../lib/pgstrand
     load ../lib/pos
+    load ../lib/restoring
 }
 
 odd_tables=(public.odd public.loose public.emptied public.emptied_too public.numbered public.parts_old public.parts_new
@@ -97,17 +98,12 @@ teardown_file() {
 
 setup() {
     load_libs
-    target=r$BATS_TEST_NUMBER
-    database_new "$target"
+    restoring_begin
 }
 
 teardown() {
     load_libs
-    database_drop "r$BATS_TEST_NUMBER"
-}
-
-restore() {
-    pgstrand restore --data "$DATA" --target "$(conninfo "$target")" "$@"
+    restoring_end
 }
 
 # The target's tables against the state that was kept at a seq.
@@ -170,10 +166,11 @@ nth_seq() {
     last=$(pgstrand wait --data "$DATA" --timeout 60)
     restore --to-seq $((last - 10)) --json >"$HARNESS/restore.json" 2>"$HARNESS/restore.err"
     jq -e --argjson seq $((last - 50)) '.seq == $seq' "$HARNESS/restore.json"
+    grep -q "seq $((last - 10)) lies inside a transaction: rounded down to the commit before it, seq $((last - 50))" "$HARNESS/restore.err"
     [ "$(sql "$target" "SELECT count(*) FROM loose WHERE word = 'rounded'")" = 0 ]
 }
 
-@test "by time, by LSN and by the name given at sealing" {
+@test "by time, by LSN, by snapshot and by the name given at sealing" {
     sql shop "INSERT INTO loose VALUES ('before', 1)"
     pgstrand wait --data "$DATA" --timeout 60 >/dev/null
     local time lsn
@@ -189,6 +186,8 @@ nth_seq() {
     [ "$(sql "$target" "SELECT string_agg(word, ',' ORDER BY word) FROM loose WHERE word IN ('before', 'later')")" = before ]
     restore --mode replace --to-name 'round 6'
     assert_state "$(nth_seq 7)" business audit device
+    restore --mode replace --to-snapshot "$(pgstrand snapshots --data "$DATA" --json | jq -r '.[] | select(.name == "round 3") | .uuid')"
+    assert_state "$(nth_seq 4)" business audit device
 }
 
 @test "replace exchanges every row, backwards and forwards, and leaves pgstrand's own schema alone" {

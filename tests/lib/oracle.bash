@@ -14,7 +14,12 @@
 #   oracle_check_log            every change of the witness is in the log: once, in its order, in its transaction, no other one
 #   oracle_check_markers        the witness, played up to each marker, is what the source held there: so it can be believed
 #   oracle_check_seq N          restores to seq N and compares it with the witness played up to there
+#   oracle_keep_seq N           restores to seq N and keeps what came out, while the load may go on; oracle_check_kept compares
+#                               all that was kept when the witness is there
 #   oracle_last_seq
+#   oracle_random N             a number from 1 to N
+#   oracle_run SEED ROUNDS CHUNKS SESSIONS NAP RESTORES    a whole run in a database and data directory of its own: rounds with
+#                               disturbances, NAP (a command) between them, all checks, restores at random seqs. Prints the seed
 #
 # The witness is compared with the log change by change, and with the source's rows at known commits.
 
@@ -176,14 +181,67 @@ oracle_changes_through() {
         END { print n + 0 }' "$ORACLE_FILES/seqs" "$ORACLE_FILES/logged"
 }
 
-oracle_check_seq() {
-    local target=oracle_restored_$1 changes
-    changes=$(oracle_changes_through "$1") || return 1
+# oracle_restore SEQ FILE: what a restore to the seq gives.
+oracle_restore() {
+    local target=oracle_restored_$1
     database_new "$target"
     pgstrand restore --data "$ORACLE_DATA" --target "$(conninfo "$target")" --to-seq "$1" --quiet >/dev/null 2>"$ORACLE_FILES/restore" ||
         complain "restore to seq $1 failed: $(<"$ORACLE_FILES/restore")" || return 1
-    oracle_play "$changes" >"$ORACLE_FILES/played" || return 1
-    oracle_rows "$(conninfo "$target")" >"$ORACLE_FILES/restored" || return 1
-    oracle_same_rows "$ORACLE_FILES/played" "$ORACLE_FILES/restored" "seq $1 ($changes changes)" || return 1
+    oracle_rows "$(conninfo "$target")" >"$2" || return 1
     database_drop "$target"
+}
+
+# oracle_compare SEQ FILE
+oracle_compare() {
+    local changes
+    changes=$(oracle_changes_through "$1") || return 1
+    oracle_play "$changes" >"$ORACLE_FILES/played" || return 1
+    oracle_same_rows "$ORACLE_FILES/played" "$2" "seq $1 ($changes changes)"
+}
+
+oracle_check_seq() {
+    oracle_restore "$1" "$ORACLE_FILES/restored" || return 1
+    oracle_compare "$1" "$ORACLE_FILES/restored"
+}
+
+oracle_keep_seq() {
+    oracle_restore "$1" "$ORACLE_FILES/kept.$1"
+}
+
+oracle_check_kept() {
+    local file
+    for file in "$ORACLE_FILES"/kept.*; do
+        oracle_compare "${file##*.}" "$file" || return 1
+    done
+}
+
+oracle_random() {
+    echo $(((RANDOM * 32768 + RANDOM) % $1 + 1))
+}
+
+oracle_run() {
+    local seed=$1 rounds=$2 chunks=$3 sessions=$4 nap=$5 restores=$6 data=$HARNESS/data$1 round
+    echo "ORACLE_SEED=$seed" >&2
+    RANDOM=$seed
+    oracle_begin "shop$seed" "$data"
+    agent_start "$data"
+    for ((round = 1; round <= rounds; round++)); do
+        oracle_round "$seed" "$round" "$chunks" "$sessions"
+        while oracle_loading; do
+            "$nap"
+            oracle_disturb "$RANDOM"
+        done
+        oracle_settle "$round" || return 1
+    done
+    agent_stop "$data" && oracle_witness && oracle_end && oracle_check_log && oracle_check_markers || return 1
+    local last
+    last=$(oracle_last_seq)
+    for ((; restores > 0; restores--)); do
+        oracle_check_seq "$(oracle_random "$last")" || return 1
+    done
+    oracle_check_seq "$last" || return 1
+    pgstrand verify --data "$data" >/dev/null || return 1
+    pgstrand uninstall --data "$data" --yes >/dev/null || return 1
+    rm -rf "$data"
+    database_drop "shop$seed"
 }

@@ -105,7 +105,7 @@ static status attnums_of(const struct gather *g, const struct source_action *a, 
         return changed(g, a, t, how, e);
     if (!followed) {
         for (uint16_t i = 0; i < r->column_count; i++)
-            attnum[i] = plantable_attnum(t->message, i);
+            attnum[i] = plantable_attnum(t->sealed, i);
         return DONE;
     }
     if (shapes_resolve(g->shapes, r, attnum))
@@ -292,6 +292,8 @@ status gather_run(struct plan *p, struct fold *f, const struct progress *progres
         if (n % TELL_EVERY == 0)
             progress->step(progress->context, "fold", a.seq - first,
                            floor_of(p->end_seq, p->stop_seq) - first);
+        if (a.seq == p->stop_seq)
+            break; /* what comes later need not even be readable */
     }
     p->seq = floor_of(reached, p->stop_seq);
     return stages_end(p, f, e);

@@ -106,7 +106,7 @@ static status begin_table(struct plan_table *t, struct fold *f, err *e)
 {
     uint16_t key[RELATION_COLUMNS_MAX];
     uint16_t count = 0;
-    const Pgstrand__Table *m = t->base != NULL ? t->base : t->message;
+    const Pgstrand__Table *m = t->base != NULL ? t->base : t->sealed;
     t->stages = calloc(1, sizeof *t->stages);
     if (t->stages == NULL)
         return err_no_memory(e);

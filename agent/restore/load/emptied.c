@@ -154,11 +154,15 @@ status emptied_silence_triggers_of(struct pgconn *c, const char *oids, struct bu
         "SELECT pg_catalog.format('ALTER TABLE ONLY %%s DISABLE TRIGGER %%I', tgrelid::regclass, tgname),"
         " pg_catalog.format('ALTER TABLE ONLY %%s ENABLE TRIGGER %%I; ', tgrelid::regclass, tgname)"
         " FROM pg_catalog.pg_trigger WHERE NOT tgisinternal AND tgenabled = 'O' AND tgrelid IN (%s)"
+        " UNION ALL SELECT pg_catalog.format('ALTER TABLE ONLY %%s DISABLE RULE %%I', ev_class::regclass,"
+        "  rulename), pg_catalog.format('ALTER TABLE ONLY %%s ENABLE RULE %%I; ', ev_class::regclass, "
+        "rulename)"
+        " FROM pg_catalog.pg_rewrite WHERE ev_enabled = 'O' AND rulename <> '_RETURN' AND ev_class IN (%s)"
         " UNION ALL SELECT pg_catalog.format('ALTER TABLE ONLY %%s NO FORCE ROW LEVEL SECURITY', "
         "oid::regclass),"
         " pg_catalog.format('ALTER TABLE ONLY %%s FORCE ROW LEVEL SECURITY; ', oid::regclass)"
         " FROM pg_catalog.pg_class WHERE relforcerowsecurity AND oid IN (%s)",
-        oids, oids);
+        oids, oids, oids);
     return run_and_keep(c, &sql, again, e);
 }
 

@@ -33,8 +33,8 @@ const char *emptied_oids(const struct emptied *t);
 MUST_CHECK status emptied_drop_foreign_keys(const struct emptied *t, struct pgconn *c, struct buf *again,
                                             err *e);
 
-/* Switches off those triggers of these tables that would fire, and row security that holds for their owner
- * too; `again` becomes the statements that switch them on. What is off already stays off. */
+/* Switches off those triggers and rules of these tables that would fire, and row security that holds for
+ * their owner too; `again` becomes the statements that switch them on. What is off already stays off. */
 MUST_CHECK status emptied_silence_triggers(const struct emptied *t, struct pgconn *c, struct buf *again,
                                            err *e);
 /* The same of the tables with these OIDs, "1,2". */

@@ -32,6 +32,11 @@ status replayed_source(const struct job *job, uuid *node, uuid *incarnation, err
     return uuid_from_bytes(bytes_of(h->incarnation.data, h->incarnation.len), "incarnation", incarnation, e);
 }
 
+status replayed_check(struct pgconn *c, err *e)
+{
+    return objects_check_replay(c, e);
+}
+
 /* What else decides what a restore does: another scope is another restore. One that left rows out is like
  * none that is asked for: the same again is done again. */
 static void scope_of(const struct job *job, struct buf *out)
@@ -126,6 +131,10 @@ status replayed_write(struct job *job, struct pgconn *c, err *e)
     TRY(pgconn_exec(c, "SAVEPOINT pgstrand_replayed", e));
     if (make_and_write(job, c, &why).ok)
         return pgconn_exec(c, "RELEASE SAVEPOINT pgstrand_replayed", e);
+    if (why.class == ERR_REFUSED) {
+        *e = why;
+        return FAILED;
+    }
     TRY(pgconn_exec(c, "ROLLBACK TO SAVEPOINT pgstrand_replayed; RELEASE SAVEPOINT pgstrand_replayed", e));
     return job_warn(job, e, "the target does not remember this restore: %s", why.message);
 }
@@ -146,8 +155,18 @@ status replayed_mark(struct job *job, struct pgconn *c, const struct targetdb *t
                      " (SELECT CASE WHEN pg_catalog.pg_replication_origin_oid($1) IS NULL THEN"
                      "  pg_catalog.pg_replication_origin_create($1) END) made",
                      1, params, &rows, &why)
-            .ok)
+            .ok) {
+        job->marked = true;
         return pgconn_exec(c, "RELEASE SAVEPOINT pgstrand_origin", e);
+    }
     TRY(pgconn_exec(c, "ROLLBACK TO SAVEPOINT pgstrand_origin; RELEASE SAVEPOINT pgstrand_origin", e));
     return job_warn(job, e, "the restore's changes are not marked with their origin: %s", why.message);
+}
+
+status replayed_stamp(const struct job *job, struct pgconn *c, err *e)
+{
+    if (!job->marked)
+        return DONE;
+    return pgconn_exec(
+        c, "SELECT pg_catalog.pg_replication_origin_xact_setup('0/0', pg_catalog.clock_timestamp())", e);
 }

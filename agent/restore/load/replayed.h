@@ -17,15 +17,22 @@ struct replayed {
 /* ERR_REFUSED when another restore works on the database; the lock goes with the connection. */
 MUST_CHECK status replayed_lock(struct pgconn *c, err *e);
 
+/* ERR_REFUSED when the target has a schema pgstrand that pgstrand did not make. */
+MUST_CHECK status replayed_check(struct pgconn *c, err *e);
+
 /* Only looks. */
 MUST_CHECK status replayed_read(struct job *job, struct pgconn *c, struct replayed *out, err *e);
 
-/* In the restore's transaction: makes the tables where they are missing. Where that may not be, or the schema
- * pgstrand is somebody else's, a warning and nothing more. */
+/* In the restore's transaction: makes the tables where they are missing. Where the role may not, a warning
+ * and nothing more; ERR_REFUSED when the schema pgstrand is somebody else's. */
 MUST_CHECK status replayed_write(struct job *job, struct pgconn *c, err *e);
 
 /* In the restore's transaction: its commit carries the source's origin. Without superuser nothing. */
 MUST_CHECK status replayed_mark(struct job *job, struct pgconn *c, const struct targetdb *t, err *e);
+
+/* Right before the commit of such a transaction: without it the server would write the year 2000 as its time.
+ */
+MUST_CHECK status replayed_stamp(const struct job *job, struct pgconn *c, err *e);
 
 /* pgstrand_<node>: what the rows of a node are marked with elsewhere. */
 #define REPLAYED_ORIGIN_TEXT (UUID_TEXT + 16)

@@ -117,19 +117,16 @@ static const char *type_of(const struct pgrows *types, const char *column)
 }
 
 /* The types without their modifiers: a cast to varchar(3) would cut what an assignment refuses. */
-static status put_insert(struct pgconn *c, const Pgstrand__Table *t, const char *stage, struct buf *sql,
-                         err *e)
+static status put_insert(struct pgconn *c, const Pgstrand__Table *t, const char *stage, const char *into,
+                         struct buf *sql, err *e)
 {
     OWNED(pgrows) struct pgrows *types = NULL;
-    OWNED(buf) struct buf name = {0};
-    loadtable_name(&name, t);
-    const char *const params[] = {buf_cstring(&name)};
+    const char *const params[] = {into};
     TRY(pgconn_query(c,
                      "SELECT attname, pg_catalog.format_type(atttypid, -1) FROM pg_catalog.pg_attribute"
                      " WHERE attrelid = $1::text::regclass AND attnum > 0 AND NOT attisdropped",
                      1, params, &types, e));
-    buf_text(sql, "INSERT INTO ");
-    loadtable_name(sql, t);
+    buf_printf(sql, "INSERT INTO %s", into);
     loadtable_columns(sql, t);
     buf_text(sql, " OVERRIDING SYSTEM VALUE SELECT ");
     for (size_t i = 0; i < t->n_column; i++) {
@@ -156,6 +153,14 @@ static status make_stage(struct pgconn *c, const Pgstrand__Table *t, const char 
 
 status skip_load(struct job *job, struct pgconn *c, size_t table, err *e)
 {
+    OWNED(buf) struct buf name = {0};
+    loadtable_name(&name, job->plan->table[table].message);
+    TRY(buf_done(&name, e));
+    return skip_load_as(job, c, table, buf_cstring(&name), e);
+}
+
+status skip_load_as(struct job *job, struct pgconn *c, size_t table, const char *into, err *e)
+{
     const Pgstrand__Table *t = job->plan->table[table].message;
     OWNED(buf) struct buf insert = {0};
     char stage[64];
@@ -163,7 +168,7 @@ status skip_load(struct job *job, struct pgconn *c, size_t table, err *e)
     (void)snprintf(stage, sizeof stage, "pg_temp.pgstrand_skip_%zu", table);
     TRY(make_stage(c, t, stage, e));
     TRY(loadtable_load_as(job, c, table, stage, e));
-    TRY(put_insert(c, t, stage, &insert, e));
+    TRY(put_insert(c, t, stage, into, &insert, e));
     const struct skip_rows rows = {table, stage, job->proof[table].expected.rows, &loading, insert_range};
     if (!skip_bring(job, c, &rows, e).ok)
         return err_wrap(e, "loading %s.%s", t->schema, t->name);
@@ -216,7 +221,7 @@ status skip_commit(struct job *job, struct pgconn *c, err *e)
 {
     if (job->left_out_count > 0)
         TRY(put_all(job, c, e));
-    if (pgconn_exec(c, "COMMIT", e).ok)
+    if (replayed_stamp(job, c, e).ok && pgconn_exec(c, "COMMIT", e).ok)
         return DONE;
     err ignored = ERR_INIT; /* the first failure is the one to tell */
     for (size_t i = 0; i < job->left_out_count; i++) {

@@ -26,6 +26,9 @@ MUST_CHECK status skip_bring(struct job *job, struct pgconn *c, const struct ski
 /* loadtable_load, with rows left out that the table does not take. */
 MUST_CHECK status skip_load(struct job *job, struct pgconn *c, size_t table, err *e);
 
+/* The same into another table with its columns (quoted name). */
+MUST_CHECK status skip_load_as(struct job *job, struct pgconn *c, size_t table, const char *into, err *e);
+
 /* COMMIT: what was left out is in the quarantine when it is done, and only then. */
 MUST_CHECK status skip_commit(struct job *job, struct pgconn *c, err *e);
 

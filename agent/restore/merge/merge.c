@@ -10,6 +10,7 @@
 #include "agent/restore/load/replayed.h"
 #include "agent/restore/load/setsequences.h"
 #include "agent/restore/load/skip.h"
+#include "agent/restore/merge/caughtup.h"
 #include "agent/restore/merge/stagediff.h"
 #include "agent/restore/merge/touches.h"
 #include "agent/restore/merge/verdict.h"
@@ -38,10 +39,10 @@ static void merge_fini(struct merge *m)
 }
 OWN_VALUE(merge, merge_fini);
 
-status merge_check(const struct plan *p, struct pgconn *c, err *e)
+status merge_check(struct job *job, struct pgconn *c, err *e)
 {
     struct targetdb t;
-    TRY(replace_check(p, c, e));
+    TRY(replace_check(job, c, e));
     TRY(targetdb_read(c, &t, e));
     return targetdb_check_event_triggers(c, &t, e);
 }
@@ -125,6 +126,15 @@ static status lock_tables(struct merge *m, err *e)
     buf_text(&sql, " IN SHARE ROW EXCLUSIVE MODE");
     TRY(buf_done(&sql, e));
     return m->count == 0 ? DONE : pgconn_exec(m->c, buf_cstring(&sql), e);
+}
+
+/* Nobody writes to the tables any more: what was written before counts, whether it was captured yet or not.
+ */
+static status catch_up(struct merge *m, err *e)
+{
+    if (!m->facts.own_history || m->job->request->newer == MERGE_TAKE)
+        return DONE;
+    return caughtup_wait(m->job, m->c, e);
 }
 
 static status load_histories(struct merge *m, err *e)
@@ -291,6 +301,7 @@ static status run(struct merge *m, uint64_t *all, err *e)
     if (!m->job->request->dry_run) {
         TRY(replayed_mark(m->job, m->c, &m->target, e));
         TRY(lock_tables(m, e));
+        TRY(catch_up(m, e));
     }
     TRY(look(m, e));
     TRY(say(m, all, e));

@@ -14,8 +14,8 @@
 
 #include "agent/restore/job.h"
 
-/* What must hold before anything is read. */
-MUST_CHECK status merge_check(const struct plan *p, struct pgconn *c, err *e);
+/* What must hold before anything is read; fits the plan's tables to the target's (targetfit.h). */
+MUST_CHECK status merge_check(struct job *job, struct pgconn *c, err *e);
 
 /* With the request's dry_run it only looks. */
 MUST_CHECK status merge_run(struct job *job, struct pgconn *c, err *e);

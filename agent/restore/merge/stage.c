@@ -2,6 +2,7 @@
 
 #include "agent/restore/fold/foldline.h"
 #include "agent/restore/load/loadtable.h"
+#include "agent/restore/load/skip.h"
 #include "agent/restore/plan/plantable.h"
 #include "proto/relation.h"
 
@@ -211,7 +212,8 @@ status stage_load(struct stage *s, struct job *job, struct pgconn *c, err *e)
     if (!make(s, c, e).ok)
         return err_wrap(e, "staging %s.%s", s->message->schema, s->message->name);
     stage_name(&name, s);
-    TRY(loadtable_load_as(job, c, s->table, buf_cstring(&name), e));
+    TRY(job->request->skip ? skip_load_as(job, c, s->table, buf_cstring(&name), e)
+                           : loadtable_load_as(job, c, s->table, buf_cstring(&name), e));
     s->rows = job->proof[s->table].expected.rows;
     if (job->request->skip)
         buf_printf(&sql, "ALTER TABLE %s ADD COLUMN pgstrand_row bigint GENERATED ALWAYS AS IDENTITY; ",

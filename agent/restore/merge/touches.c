@@ -44,7 +44,13 @@ static status make_table(const struct touches *t, const struct stage *s, err *e)
         pgconn_quote_name(&sql, s->message->column[s->key[i]]->name);
         buf_printf(&sql, " AS k%u, ", (unsigned)i + 1);
     }
-    buf_text(&sql, "0::bigint AS seq, ''::text AS kind, pg_catalog.now() AS at, ''::text AS origin FROM ");
+    buf_text(&sql, "0::bigint AS seq, ''::text AS kind, pg_catalog.now() AS at, ''::text AS origin");
+    for (uint16_t i = 0; i < s->key_count; i++) {
+        buf_text(&sql, ", ");
+        pgconn_quote_name(&sql, s->message->column[s->key[i]]->name);
+        buf_printf(&sql, " AS n%u", (unsigned)i + 1);
+    }
+    buf_text(&sql, " FROM ");
     stage_target(&sql, s);
     buf_text(&sql, " WITH NO DATA");
     TRY(buf_done(&sql, e));
@@ -107,13 +113,21 @@ static bool key_of(const struct stage *s, const struct relation *r, struct bytes
     return true;
 }
 
-static void put(struct touched *at, const struct buf *key, char kind, const struct source_action *a)
+/* `to`: the key that the row moved to, NULL: it did not move. */
+static void put(struct touched *at, const struct buf *key, char kind, const struct buf *to,
+                const struct source_action *a)
 {
     char time[PGTIME_TEXT];
     buf_bytes(&at->lines, key->data, key->len);
     buf_printf(&at->lines, "\t%" PRIu64 "\t%c\t%s", a->seq, kind, pgtime_format(a->commit.time, time));
     copytext_value(&at->lines, false,
                    (struct value){VALUE_TEXT, a->commit.origin.len > 0 ? a->commit.origin : bytes_text("")});
+    for (uint16_t i = 0; to == NULL && i < at->stage->key_count; i++)
+        buf_text(&at->lines, "\t\\N");
+    if (to != NULL) {
+        buf_u8(&at->lines, '\t');
+        buf_bytes(&at->lines, to->data, to->len);
+    }
     buf_u8(&at->lines, '\n');
 }
 
@@ -123,7 +137,7 @@ static void take_row(struct touches *t, struct touched *at, const struct source_
     bool old = key_of(s, a->relation, a->action.old, (struct bytes){0}, &t->old_key);
     if (a->action.kind == ACTION_DELETE) {
         if (old)
-            put(at, &t->old_key, 'D', a);
+            put(at, &t->old_key, 'D', NULL, a);
         return;
     }
     if (!key_of(s, a->relation, a->action.new, a->action.old, &t->new_key))
@@ -132,8 +146,8 @@ static void take_row(struct touches *t, struct touched *at, const struct source_
         a->action.kind == ACTION_UPDATE && old &&
         (t->old_key.len != t->new_key.len || memcmp(t->old_key.data, t->new_key.data, t->old_key.len) != 0);
     if (moved)
-        put(at, &t->old_key, 'M', a);
-    put(at, &t->new_key, a->action.kind == ACTION_CREATE || moved ? 'C' : 'U', a);
+        put(at, &t->old_key, 'M', &t->new_key, a);
+    put(at, &t->new_key, a->action.kind == ACTION_CREATE || moved ? 'C' : 'U', NULL, a);
 }
 
 /* ---- the history ---- */

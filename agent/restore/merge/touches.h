@@ -4,7 +4,7 @@
  * it was changed last.
  *
  * Columns: k1, k2, ... (the key), seq, kind (C: made, or moved here; U; D; M: moved to another key), at (the
- * commit's time), origin (what replayed it; empty: the application).
+ * commit's time), origin (what replayed it; empty: the application), n1, n2, ... (M: the key it moved to).
  *
  * Memory: a few MiB, whatever the history's size. Threads: one.
  */

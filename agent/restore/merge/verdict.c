@@ -5,6 +5,8 @@
 #include "agent/restore/load/loadtable.h"
 #include "agent/restore/load/replayed.h"
 #include "agent/restore/load/skip.h"
+#include "agent/restore/merge/extras.h"
+#include "agent/restore/merge/fate.h"
 #include "agent/restore/merge/touches.h"
 
 #define CONFLICTS_NAMED "5"
@@ -14,7 +16,7 @@
  * (moved to another key there), g (deleted on the target); guard: n (newer on the target), x (made on both),
  * or empty.
  */
-static void verdict_name(struct buf *out, const struct stage *s)
+void verdict_name(struct buf *out, const struct stage *s)
 {
     buf_printf(out, "pg_temp.pgstrand_verdict_%zu", s->table);
 }
@@ -93,9 +95,18 @@ static void put_conflict(struct buf *sql, const struct verdict_facts *f)
                f->replayed);
 }
 
-static void put_newer(struct buf *sql, const struct verdict_facts *f)
+/* When the source itself changed the row last: what it has only from the target is older than all. */
+static void put_source_time(struct buf *sql, const struct verdict_facts *f)
 {
     char time[PGTIME_TEXT];
+    buf_printf(sql,
+               "coalesce(src.last_at, CASE WHEN src.last_seq IS NULL THEN '%s'::timestamptz ELSE"
+               " '-infinity' END)",
+               pgtime_format(f->base_time, time));
+}
+
+static void put_newer(struct buf *sql, const struct verdict_facts *f)
+{
     if (!f->own_history && !f->commit_times) {
         buf_text(sql, "false");
         return;
@@ -107,15 +118,18 @@ static void put_newer(struct buf *sql, const struct verdict_facts *f)
         buf_text(sql, "CASE WHEN pg_catalog.pg_xact_commit_timestamp_origin(t.xmin) IS NULL OR"
                       " (pg_catalog.pg_xact_commit_timestamp_origin(t.xmin)).roident = 0 THEN"
                       " pg_catalog.pg_xact_commit_timestamp(t.xmin) END");
-    buf_printf(sql, " > coalesce(src.last_at, '%s'::timestamptz), false)", pgtime_format(f->base_time, time));
+    buf_text(sql, " > ");
+    put_source_time(sql, f);
+    buf_text(sql, ", false)");
 }
 
 /* The joins behind FROM ...: `on` has the key. */
 static void put_joins(struct buf *sql, const struct stage *s, const struct verdict_facts *f, const char *on)
 {
     char origin[REPLAYED_ORIGIN_TEXT], text[UUID_TEXT];
+    const char *own = f->own != NULL && !f->own_chain ? replayed_origin(f->own, origin) : NULL;
     buf_text(sql, " LEFT JOIN ");
-    put_history(sql, s, VERDICT_SOURCE, NULL);
+    put_history(sql, s, VERDICT_SOURCE, own);
     buf_text(sql, " src ON ");
     stage_key_match(sql, s, "src", on);
     if (f->own_history) {
@@ -168,19 +182,27 @@ static void put_changed(struct buf *sql, const struct stage *s, const struct ver
     stage_differs(sql, s);
 }
 
-/* What the source deleted or moved since, and the target has. */
+/* What the source deleted or moved since, and the target has. A row that was moved and then deleted is
+ * deleted. */
 static void put_gone_there(struct buf *sql, const struct stage *s, const struct verdict_facts *f)
 {
     buf_text(sql, " UNION ALL SELECT ");
     put_keys(sql, s, "t");
-    buf_text(sql, ", pg_catalog.lower(src.last_kind),");
+    buf_text(sql, ", CASE WHEN src.last_kind = 'M' AND ");
+    fate_lives(sql, s, "t");
+    buf_text(sql, " THEN 'm' ELSE 'd' END,");
     put_guard(sql, f);
     buf_text(sql, " FROM ");
     stage_target(sql, s);
     buf_text(sql, " t");
     put_joins(sql, s, f, "t");
-    buf_printf(sql, " WHERE (src.last_kind = 'D' OR (src.last_kind = 'M' AND src.last_seq > %" PRIu64 "))",
+    buf_printf(sql, " WHERE (src.last_kind = 'D' OR (src.last_kind = 'M' AND (src.last_seq > %" PRIu64,
                f->replayed);
+    if (f->own_history || f->commit_times) { /* a row that the target made there since is newer */
+        buf_text(sql, " OR NOT ");
+        fate_lives(sql, s, "t");
+    }
+    buf_text(sql, ")))");
     buf_text(sql, " AND NOT EXISTS (SELECT FROM ");
     stage_name(sql, s);
     buf_text(sql, " s WHERE ");
@@ -191,17 +213,15 @@ static void put_gone_there(struct buf *sql, const struct stage *s, const struct 
 /* What the target deleted later than the source changed it. */
 static void put_gone_here(struct buf *sql, const struct stage *s, const struct verdict_facts *f)
 {
-    char time[PGTIME_TEXT];
     buf_text(sql, " UNION ALL SELECT ");
     put_keys(sql, s, "s");
     buf_text(sql, ", 'g', 'n' FROM ");
     stage_name(sql, s);
     buf_text(sql, " s");
     put_joins(sql, s, f, "s");
-    buf_printf(sql,
-               " WHERE own.last_kind IN ('D', 'M') AND own.last_at > coalesce(src.last_at, '%s'::timestamptz)"
-               " AND NOT EXISTS (SELECT FROM ",
-               pgtime_format(f->base_time, time));
+    buf_text(sql, " WHERE own.last_kind IN ('D', 'M') AND own.last_at > ");
+    put_source_time(sql, f);
+    buf_text(sql, " AND NOT EXISTS (SELECT FROM ");
     stage_target(sql, s);
     buf_text(sql, " t WHERE ");
     stage_same_key(sql, s);
@@ -213,6 +233,7 @@ status verdict_make(const struct stage *s, const struct verdict_facts *f, struct
     OWNED(buf) struct buf sql = {0};
     if (s->key_count == 0)
         return DONE;
+    TRY(fate_make(s, c, e));
     buf_printf(&sql, "CREATE TEMPORARY TABLE pgstrand_verdict_%zu ON COMMIT DROP AS ", s->table);
     put_changed(&sql, s, f);
     put_gone_there(&sql, s, f);
@@ -334,7 +355,7 @@ static status bring(void *context, struct pgconn *c, uint64_t from, uint64_t to,
     return insert_rows(b->stage, b->choices, c, from, to, e);
 }
 
-status verdict_apply(const struct stage *s, struct job *job, struct pgconn *c, err *e)
+static status exchange(const struct stage *s, struct job *job, struct pgconn *c, err *e)
 {
     OWNED(buf) struct buf name = {0};
     struct bringing bringing = {s, job->request};
@@ -345,6 +366,13 @@ status verdict_apply(const struct stage *s, struct job *job, struct pgconn *c, e
     stage_name(&name, s);
     const struct skip_rows rows = {s->table, buf_cstring(&name), s->rows, &bringing, bring};
     return skip_bring(job, c, &rows, e);
+}
+
+status verdict_apply(const struct stage *s, struct job *job, struct pgconn *c, err *e)
+{
+    TRY(extras_keep(s, job, c, e));
+    TRY(exchange(s, job, c, e));
+    return extras_return(s, job, c, e);
 }
 
 /* ---- telling ---- */

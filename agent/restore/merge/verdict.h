@@ -34,6 +34,8 @@ struct verdict_facts {
 MUST_CHECK status verdict_make(const struct stage *s, const struct verdict_facts *f, struct pgconn *c,
                                err *e);
 
+void verdict_name(struct buf *out, const struct stage *s); /* the table of verdicts */
+
 /* What would be done; `choices` decide. Without a key: what is missing. */
 MUST_CHECK status verdict_count(const struct stage *s, const struct restore_request *choices,
                                 struct pgconn *c, struct row_changes *out, err *e);

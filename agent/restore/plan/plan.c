@@ -17,6 +17,7 @@ void plan_free(struct plan *p)
     for (size_t i = 0; i < p->count; i++) {
         stages_free(p->table[i].stages);
         rowmap_free(p->table[i].base_map);
+        plantable_fini(&p->table[i]);
     }
     free(p->table);
     lsnspans_fini(&p->spans);

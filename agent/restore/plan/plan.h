@@ -23,12 +23,16 @@ struct stages;
 struct rowmap;
 
 struct plan_table {
-    const Pgstrand__Table *message; /* as it is at the target */
-    const Pgstrand__Table *base;    /* as it is in the base; NULL: made later */
-    struct rowmap *base_map;        /* base rows into the first stage's columns */
-    struct stages *stages;          /* its history in the fold (stages.h) */
-    bool comes;                     /* its rows are restored; else it stays or becomes empty */
-    bool has_digest;                /* base_digest is known */
+    const Pgstrand__Table *message; /* as it is at the target; where that is a newer one, with its columns */
+    const Pgstrand__Table *sealed;  /* as the chain has it then */
+    Pgstrand__Table *fitted;        /* memory of `message` when it is another one; NULL: it is `sealed` */
+    char **extra;                   /* columns that only the target has */
+    size_t extra_count;
+    const Pgstrand__Table *base; /* as it is in the base; NULL: made later */
+    struct rowmap *base_map;     /* base rows into the first stage's columns */
+    struct stages *stages;       /* its history in the fold (stages.h) */
+    bool comes;                  /* its rows are restored; else it stays or becomes empty */
+    bool has_digest;             /* base_digest is known */
     struct table_digest base_digest;
     uint64_t actions; /* folded */
 };

@@ -70,7 +70,7 @@ __attribute__((format(printf, 3, 4))) static bool differs(char *what, size_t siz
 
 bool plantable_fits(const struct plan_table *t, const struct relation *r, char *what, size_t size)
 {
-    const Pgstrand__Table *m = t->message;
+    const Pgstrand__Table *m = t->sealed;
     if (strcmp(m->schema, r->schema) != 0 || strcmp(m->name, r->name) != 0)
         return differs(what, size, "it is %s.%s now", r->schema, r->name);
     if (m->replica_identity != (uint32_t)(unsigned char)r->replica_identity)
@@ -91,6 +91,64 @@ bool plantable_fits(const struct plan_table *t, const struct relation *r, char *
         return differs(what, size, "column %s was dropped", m->column[r->column_count]->name);
     return true;
 }
+
+/* ---- in a newer target ---- */
+
+void plantable_fini(struct plan_table *t)
+{
+    for (size_t i = 0; t->fitted != NULL && i < t->fitted->n_column; i++) {
+        free(t->fitted->column[i]->name);
+        free(t->fitted->column[i]);
+    }
+    if (t->fitted != NULL)
+        free(t->fitted->column);
+    free(t->fitted);
+    for (size_t i = 0; i < t->extra_count; i++)
+        free(t->extra[i]);
+    free(t->extra);
+}
+
+static status add_column(const struct plan_table *t, size_t i, const char *name, err *e)
+{
+    Pgstrand__Column *column = malloc(sizeof *column);
+    if (column == NULL)
+        return err_no_memory(e);
+    *column = *t->sealed->column[i];
+    column->name = strdup(name);
+    column->has_attnum = true;
+    column->attnum = plantable_attnum(t->sealed, i);
+    t->fitted->column[t->fitted->n_column++] = column;
+    return column->name != NULL ? DONE : err_no_memory(e);
+}
+
+status plantable_fit(struct plan_table *t, const char *const *name, err *e)
+{
+    t->fitted = malloc(sizeof *t->fitted);
+    if (t->fitted == NULL)
+        return err_no_memory(e);
+    *t->fitted = *t->sealed;
+    t->fitted->n_column = 0;
+    t->fitted->column = calloc(t->sealed->n_column + 1, sizeof *t->fitted->column);
+    if (t->fitted->column == NULL)
+        return err_no_memory(e);
+    for (size_t i = 0; i < t->sealed->n_column; i++)
+        if (name[i] != NULL)
+            TRY(add_column(t, i, name[i], e));
+    t->message = t->fitted;
+    return DONE;
+}
+
+status plantable_extra(struct plan_table *t, const char *name, err *e)
+{
+    char **grown = realloc(t->extra, (t->extra_count + 1) * sizeof *grown);
+    if (grown == NULL)
+        return err_no_memory(e);
+    t->extra = grown;
+    grown[t->extra_count] = strdup(name);
+    return grown[t->extra_count++] != NULL ? DONE : err_no_memory(e);
+}
+
+/* ---- filling the plan ---- */
 
 static void take_digests(struct plan *p, const Pgstrand__SectionIndex *index)
 {
@@ -139,8 +197,10 @@ status plantable_fill(struct plan *p, const char *globs, err *e)
             return err_set(e, ERR_STORAGE, "%s: table %s.%s is described wrongly; run pgstrand verify",
                            p->chain->link[p->base].name, m->schema, m->name);
         bool named = globs == NULL || glob_list_match(globs, m->schema, m->name);
-        p->table[p->count++] = (struct plan_table){
-            .message = m, .base = base_of(p, m), .comes = named && (p->tiers & TIER_BIT(m->tier)) != 0};
+        p->table[p->count++] = (struct plan_table){.message = m,
+                                                   .sealed = m,
+                                                   .base = base_of(p, m),
+                                                   .comes = named && (p->tiers & TIER_BIT(m->tier)) != 0};
         any += named;
     }
     if (globs != NULL && any == 0)

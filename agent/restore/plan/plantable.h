@@ -10,6 +10,13 @@
 
 MUST_CHECK status plantable_fill(struct plan *p, const char *globs, err *e);
 
+/* The table in a target that has it in a newer form: by the chain's columns the name that each has there,
+ * NULL: it is no more. Before anything is gathered. */
+MUST_CHECK status plantable_fit(struct plan_table *t, const char *const *name, err *e);
+/* A column that only the target has. */
+MUST_CHECK status plantable_extra(struct plan_table *t, const char *name, err *e);
+void plantable_fini(struct plan_table *t);
+
 /* The table with this UUID; NULL when the base has none. */
 struct plan_table *plantable_find(const struct plan *p, const uuid *id);
 

@@ -161,13 +161,19 @@ static void lineage_fini(struct lineage *l)
 }
 OWN_VALUE(lineage, lineage_fini);
 
-static void lineage_make(const char *dir, struct snapmake *m, struct lineage *out)
+static void lineage_folders(const char *dir, struct lineage *out)
 {
     err e = ERR_INIT;
     out->older = io_join(dir, "a2000000-0000-4000-8000-000000000001");
     out->newer = io_join(dir, "a2000000-0000-4000-8000-000000000002");
     assert_done(io_make_dir(out->older, &e), &e);
     assert_done(io_make_dir(out->newer, &e), &e);
+}
+
+static void lineage_make(const char *dir, struct snapmake *m, struct lineage *out)
+{
+    err e = ERR_INIT;
+    lineage_folders(dir, out);
     three(m, out->older);
     m->incarnation = snapmake_uuid(0xa2, 2);
     m->header.incarnation = snapmake_bytes(&m->incarnation);
@@ -224,6 +230,34 @@ static void an_incarnation_without_the_one_before(void **state)
     lineage_make(s.dir, &m, &l);
     lose(l.newer, '0');
     refused(l.newer, "begins with number 1");
+}
+
+static void incarnations_in_a_circle(void **state)
+{
+    (void)state;
+    OWNED(scratch) struct scratch s = scratch_make();
+    OWNED(lineage) struct lineage l = {0};
+    struct snapmake m;
+    char *name = NULL;
+    err e = ERR_INIT;
+    lineage_folders(s.dir, &l);
+    snapmake_init(&m);
+    snapmake_begin(&m, INCREMENTAL, 1, 10);
+    m.parent = snapmake_uuid(0xc0, 0);
+    m.header.has_parent = m.header.has_parent_hash = true;
+    m.header.parent = snapmake_bytes(&m.parent);
+    m.header.parent_hash = (ProtobufCBinaryData){SHA256_LEN, m.parent_hash};
+    assert_done(snapmake_try(&m, l.older, &name, &e), &e);
+    free(name);
+    m.incarnation = snapmake_uuid(0xa2, 2);
+    m.header.incarnation = snapmake_bytes(&m.incarnation);
+    snapmake_begin(&m, INCREMENTAL, 11, 20);
+    m.header.number = 0;
+    m.snapshot = snapmake_uuid(0xc0, 0);
+    assert_done(snapmake_try(&m, l.newer, &name, &e), &e);
+    free(name);
+    refused(l.newer, "circle");
+    refused(l.older, "circle");
 }
 
 /* A DIFFERENTIAL that is more, less or other than what came since the newest FULL. */
@@ -313,6 +347,7 @@ int main(void)
         cmocka_unit_test(missing_links),
         cmocka_unit_test(forks),
         cmocka_unit_test(children_that_do_not_fit),
+        cmocka_unit_test(incarnations_in_a_circle),
         cmocka_unit_test(differentials_that_do_not_fit),
         cmocka_unit_test(a_forged_signature),
         cmocka_unit_test(tidy_keeps_what_is_committed),

@@ -1,0 +1,64 @@
+# A chain of a thousand links: restored at its end, at its beginning and between, from the data directory and from a vault.
+
+setup_file() {
+    load ../lib/cluster
+    load ../lib/pgstrand
+    harness_begin
+    cluster_new one
+}
+
+teardown_file() {
+    load ../lib/cluster
+    harness_end
+}
+
+setup() {
+    load ../lib/cluster
+    load ../lib/pgstrand
+    load ../lib/restoring
+    DATA=$HARNESS/data
+    restoring_begin
+}
+
+teardown() {
+    restoring_end
+}
+
+# Link i holds one insert, one update of the row that all links change, and one delete.
+link() {
+    sql shop "INSERT INTO steps VALUES ($1, 'link $1'); UPDATE steps SET word = 'link $1' WHERE id = 0; DELETE FROM steps WHERE id = $1 - 10"
+    pgstrand seal --data "$DATA" --quiet >/dev/null
+}
+
+# at_link N ARGS...: the last ten rows, and the one that all change.
+at_link() {
+    local n=$1
+    shift
+    restore --mode "$mode" "$@" --json >"$HARNESS/restored"
+    jq -e '.tables | all(.proven)' "$HARNESS/restored" >/dev/null
+    target_has "SELECT count(*), min(id), max(id), (SELECT word FROM steps WHERE id = 0) FROM steps WHERE id > 0" "10|$((n - 9))|$n|link $n"
+    mode=replace
+}
+
+@test "a thousand links" {
+    database_new shop
+    sql shop "CREATE TABLE steps (id int PRIMARY KEY, word text); INSERT INTO steps VALUES (0, 'base')"
+    pgstrand init --data "$DATA" --source "$(conninfo shop)" >/dev/null
+    agent_start "$DATA"
+    local i mode=fresh seconds
+    for ((i = 1; i <= 1000; i++)); do
+        link "$i"
+        [ "$i" -ne 500 ] || pgstrand wait --data "$DATA" >"$HARNESS/middle"
+    done
+    [ "$(pgstrand snapshots --data "$DATA" --json | jq 'map(select(.type == "incremental")) | length')" -eq 1000 ]
+    agent_stop "$DATA"
+    seconds=$SECONDS
+    at_link 1000
+    echo "restore over a thousand links: $((SECONDS - seconds)) s" >&2
+    at_link 500 --to-seq "$(<"$HARNESS/middle")"
+    at_link 10 --to-snapshot "$(pgstrand snapshots --data "$DATA" --json | jq -r '.[] | select(.number == 10) | .uuid')"
+    pgstrand verify --data "$DATA" >/dev/null
+    pgstrand vault add --data "$DATA" shelf "file://$HARNESS/shelf" >/dev/null
+    pgstrand ship --data "$DATA" shelf >/dev/null
+    at_link 1000 --from "file://$HARNESS/shelf" --tiers business,audit
+}
