@@ -8,7 +8,8 @@
  *   DATA/snapshots/<node>/<incarnation>/   the agent's own chain (store/vault.h)
  *   DATA/base/                  staged table bases (store/rowfile.h)
  *   DATA/spool/                 streamed transactions in progress; emptied at start
- *   DATA/agent.lock, seal.lock  one daemon, one sealer
+ *   DATA/index/                 index of rows, derived (agent/history/entityindex.h)
+ *   DATA/agent.lock, seal.lock, index.lock  one daemon, one sealer, one maker of the index
  *
  * Ownership: datadir_open -> caller -> datadir_close (NULL-safe). Threads: immutable after opening, but the
  * catalogue handle inside belongs to one thread at a time: each thread opens its own datadir.

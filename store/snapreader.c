@@ -162,6 +162,37 @@ status snapreader_next(struct snapreader *r, uint32_t table, struct snap_payload
     return *end ? DONE : read_payload(r->file, &r->section, &r->next, &r->joined, out, e);
 }
 
+void snapreader_seek(struct snapreader *r, uint64_t seq)
+{
+    Pgstrand__FrameEntry *const *frame = r->section.index->frame;
+    bool begins = true;
+    for (size_t i = r->next; i < r->stop; i++) {
+        if (begins && frame[i]->last_seq >= seq) {
+            r->next = i;
+            return;
+        }
+        begins = (frame[i]->flags & FRAME_LAST) != 0;
+    }
+    r->next = r->stop;
+}
+
+uint64_t snapreader_place(const struct snapreader *r)
+{
+    return r->next;
+}
+
+status snapreader_go(struct snapreader *r, uint64_t place, err *e)
+{
+    const Pgstrand__SectionIndex *index = r->section.index;
+    if (index == NULL || place >= index->n_frame ||
+        (place > 0 && (index->frame[place - 1]->flags & FRAME_LAST) == 0))
+        return err_set(e, ERR_STORAGE, "%s: no payload begins at frame %llu", r->name,
+                       (unsigned long long)place);
+    r->next = (size_t)place;
+    r->stop = index->n_frame;
+    return DONE;
+}
+
 status snapreader_schema(struct snapreader *r, Pgstrand__Schema **out, err *e)
 {
     OWNED(buf) struct buf joined = {0};

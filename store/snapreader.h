@@ -50,6 +50,15 @@ struct snap_payload {
 MUST_CHECK status snapreader_next(struct snapreader *r, uint32_t table, struct snap_payload *out, bool *end,
                                   err *e);
 
+/* From now on snapreader_next begins with the first payload that may have `seq` or a later one; never one
+ * that was read already. A section of actions must have been found. */
+void snapreader_seek(struct snapreader *r, uint64_t seq);
+
+/* The number of the frame with which the next payload begins, and going there: a place that snapreader_place
+ * told. ERR_STORAGE when no payload begins there. */
+uint64_t snapreader_place(const struct snapreader *r);
+MUST_CHECK status snapreader_go(struct snapreader *r, uint64_t place, err *e);
+
 /* The SCHEMA section unpacked (pbmem_free it). */
 MUST_CHECK status snapreader_schema(struct snapreader *r, Pgstrand__Schema **out, err *e);
 

@@ -1,36 +1,11 @@
 #include "tools/actionview.h"
 
+#include "agent/history/entitykey.h"
 #include "proto/tuple.h"
 #include "tools/jsonout.h"
 #include "tools/output.h"
 
 #define VALUE_SHOWN 40 /* characters of one value in a line */
-
-status actionview_entity(const struct log_entry *entry, const uuid *dataset, uuid *out, uuid *previous,
-                         bool *found, err *e)
-{
-    const struct action *a = &entry->action;
-    const struct relation *rel = entry->relation;
-    OWNED(buf) struct buf key = {0};
-    uuid old = UUID_NIL;
-
-    *found = rel != NULL && (a->new.len > 0 || a->old.len > 0);
-    if (!*found)
-        return DONE;
-    if (a->old.len > 0) {
-        TRY(relation_key(rel, a->old, bytes_of(NULL, 0), &key, e));
-        TRY(relation_entity(dataset, &rel->table, buf_view(&key), &old, e));
-        *out = old;
-    }
-    if (a->new.len > 0) {
-        buf_reset(&key);
-        TRY(relation_key(rel, a->new, a->old, &key, e));
-        TRY(relation_entity(dataset, &rel->table, buf_view(&key), out, e));
-    }
-    if (previous != NULL)
-        *previous = uuid_equal(&old, out) ? UUID_NIL : old;
-    return DONE;
-}
 
 /* ---- JSON ---- */
 
@@ -39,9 +14,8 @@ static json_t *value_json(struct value v)
     return v.kind == VALUE_NULL ? json_null() : jsonout_bytes(v.text);
 }
 
-/* A row as an object by column name; `keys_only`: an old key, whose other columns hold nothing. */
-static status row_json(const struct relation *rel, struct bytes raw, bool keys_only, json_t **unchanged,
-                       json_t **out, err *e)
+status actionview_row(const struct relation *rel, struct bytes raw, bool keys_only, json_t **unchanged,
+                      json_t **out, err *e)
 {
     struct tuple row = tuple_open(raw);
     struct value v;
@@ -60,23 +34,23 @@ static status row_json(const struct relation *rel, struct bytes raw, bool keys_o
                : DONE;
 }
 
-static status add_rows(json_t **object, const struct log_entry *entry, err *e)
+static status add_rows(json_t **object, const struct actionview_entry *entry, err *e)
 {
-    const struct action *a = &entry->action;
+    const struct action *a = entry->action;
     OWNED(json) json_t *unchanged = json_array();
     json_t *row = NULL;
 
     if (entry->relation == NULL || a->old.len == 0) {
         jsonout_set(object, "old", json_null());
     } else {
-        status read = row_json(entry->relation, a->old, a->old_kind == 'K', &unchanged, &row, e);
+        status read = actionview_row(entry->relation, a->old, a->old_kind == 'K', &unchanged, &row, e);
         jsonout_set(object, "old", row);
         TRY(read);
     }
     if (entry->relation == NULL || a->new.len == 0) {
         jsonout_set(object, "new", json_null());
     } else {
-        status read = row_json(entry->relation, a->new, false, &unchanged, &row, e);
+        status read = actionview_row(entry->relation, a->new, false, &unchanged, &row, e);
         jsonout_set(object, "new", row);
         TRY(read);
     }
@@ -87,7 +61,7 @@ static status add_rows(json_t **object, const struct log_entry *entry, err *e)
     return DONE;
 }
 
-static json_t *table_json(const struct relation *rel)
+json_t *actionview_table(const struct relation *rel)
 {
     OWNED(buf) struct buf name = {0};
     buf_printf(&name, "%s.%s", rel->schema, rel->name);
@@ -99,31 +73,31 @@ static json_t *text_or_null(struct bytes text)
     return text.len == 0 ? json_null() : jsonout_bytes(text);
 }
 
-static status add_tables(json_t **object, struct logreader *log, const struct log_entry *entry, err *e)
+static status add_tables(json_t **object, const struct actionview_entry *entry, err *e)
 {
-    struct reader versions = reader_over(entry->action.truncated);
+    struct reader versions = reader_over(entry->action->truncated);
     OWNED(json) json_t *tables = json_array();
     uint32_t version;
     while ((version = action_next_truncated(&versions)) != 0) {
         const struct relation *rel = NULL;
-        TRY(logreader_relation(log, version, &rel, e));
-        jsonout_append(&tables, table_json(rel));
+        TRY(entry->find(entry->context, version, &rel, e));
+        jsonout_append(&tables, actionview_table(rel));
     }
     if (tables != NULL && json_array_size(tables) == 1)
         jsonout_set(object, "table", json_incref(json_array_get(tables, 0)));
     jsonout_set(object, "tables", tables);
     tables = NULL;
-    jsonout_set(object, "cascade", json_boolean((entry->action.flags & ACTION_TRUNCATE_CASCADE) != 0));
+    jsonout_set(object, "cascade", json_boolean((entry->action->flags & ACTION_TRUNCATE_CASCADE) != 0));
     jsonout_set(object, "restart_identity",
-                json_boolean((entry->action.flags & ACTION_TRUNCATE_RESTART) != 0));
+                json_boolean((entry->action->flags & ACTION_TRUNCATE_RESTART) != 0));
     return DONE;
 }
 
-static status add_details(json_t **object, struct logreader *log, const struct log_entry *entry, err *e)
+static status add_details(json_t **object, const struct actionview_entry *entry, err *e)
 {
-    const struct action *a = &entry->action;
+    const struct action *a = entry->action;
     if (a->kind == ACTION_TRUNCATE)
-        return add_tables(object, log, entry, e);
+        return add_tables(object, entry, e);
     if (a->kind == ACTION_DDL || a->kind == ACTION_MESSAGE) {
         jsonout_set(object, "prefix", jsonout_bytes(a->prefix));
         jsonout_set(object, "content", jsonout_bytes(a->content));
@@ -131,22 +105,22 @@ static status add_details(json_t **object, struct logreader *log, const struct l
     return DONE;
 }
 
-status actionview_json(struct logreader *log, const struct log_entry *entry, const uuid *dataset,
-                       json_t **out, err *e)
+status actionview_json(const struct actionview_entry *entry, const uuid *dataset, json_t **out, err *e)
 {
     const struct commit *c = entry->commit;
     OWNED(json) json_t *object = json_object();
-    uuid entity = UUID_NIL;
+    OWNED(buf) struct buf scratch = {0};
+    uuid entity = UUID_NIL, before;
     bool found = false;
 
-    TRY(actionview_entity(entry, dataset, &entity, NULL, &found, e));
+    TRY(entitykey_of_action(entry->relation, entry->action, dataset, &scratch, &entity, &before, &found, e));
     jsonout_set(&object, "seq", jsonout_count(entry->seq));
     jsonout_set(&object, "uuid", jsonout_uuid(&entry->id));
-    jsonout_set(&object, "kind", jsonout_text(action_kind_name(entry->action.kind)));
-    jsonout_set(&object, "table", entry->relation != NULL ? table_json(entry->relation) : json_null());
-    jsonout_set(&object, "entity", jsonout_uuid(&entity));
+    jsonout_set(&object, "kind", jsonout_text(action_kind_name(entry->action->kind)));
+    jsonout_set(&object, "table", entry->relation != NULL ? actionview_table(entry->relation) : json_null());
+    jsonout_set(&object, "entity", found ? jsonout_uuid(&entity) : json_null());
     TRY(add_rows(&object, entry, e));
-    TRY(add_details(&object, log, entry, e));
+    TRY(add_details(&object, entry, e));
     jsonout_set(&object, "lsn", jsonout_lsn(c->lsn));
     jsonout_set(&object, "xid", jsonout_count(c->xid));
     jsonout_set(&object, "time", jsonout_time(c->time));
@@ -199,10 +173,10 @@ static bool value_equal(struct value a, struct value b)
 }
 
 /* The columns that changed, or all when the old row is not known; key columns are shown already. */
-static void show_columns(struct buf *out, const struct log_entry *entry, size_t room)
+static void show_columns(struct buf *out, const struct actionview_entry *entry, size_t room)
 {
     const struct relation *rel = entry->relation;
-    const struct action *a = &entry->action;
+    const struct action *a = entry->action;
     struct bytes shown = a->new.len > 0 ? a->new : a->old;
     bool whole_old = a->new.len > 0 && a->old.len > 0 && a->old_kind == 'O';
     struct tuple row = tuple_open(shown);
@@ -232,13 +206,14 @@ static void show_columns(struct buf *out, const struct log_entry *entry, size_t 
     }
 }
 
-static status show_truncated(struct logreader *log, const struct action *a, struct buf *out, err *e)
+static status show_truncated(const struct actionview_entry *entry, struct buf *out, err *e)
 {
+    const struct action *a = entry->action;
     struct reader versions = reader_over(a->truncated);
     uint32_t version;
     while ((version = action_next_truncated(&versions)) != 0) {
         const struct relation *rel = NULL;
-        TRY(logreader_relation(log, version, &rel, e));
+        TRY(entry->find(entry->context, version, &rel, e));
         buf_u8(out, ' ');
         output_clean(out, bytes_text(rel->schema));
         buf_u8(out, '.');
@@ -249,10 +224,9 @@ static status show_truncated(struct logreader *log, const struct action *a, stru
     return DONE;
 }
 
-status actionview_line(struct logreader *log, const struct log_entry *entry, size_t room, struct buf *out,
-                       err *e)
+status actionview_line(const struct actionview_entry *entry, size_t room, struct buf *out, err *e)
 {
-    const struct action *a = &entry->action;
+    const struct action *a = entry->action;
     const struct relation *rel = entry->relation;
     char time[PGTIME_TEXT];
 
@@ -261,7 +235,7 @@ status actionview_line(struct logreader *log, const struct log_entry *entry, siz
     time[10] = ' ';
     buf_printf(out, "%10llu  %s  %-8s", (unsigned long long)entry->seq, time, action_kind_name(a->kind));
     if (a->kind == ACTION_TRUNCATE)
-        return show_truncated(log, a, out, e);
+        return show_truncated(entry, out, e);
     buf_u8(out, ' ');
     if (rel == NULL) {
         output_clean(out, a->prefix);

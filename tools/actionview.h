@@ -8,22 +8,38 @@
 
 #include <jansson.h>
 
-#include "store/actionlog.h"
+#include "proto/action.h"
+#include "proto/base/uuid.h"
+#include "proto/relation.h"
 
-/* The entity an action is about: by its new row, or its old one when there is no new one. *found false for
- * actions without a row. `previous` (may be NULL): by the old key when that differs, else nil. */
-MUST_CHECK status actionview_entity(const struct log_entry *entry, const uuid *dataset, uuid *out,
-                                    uuid *previous, bool *found, err *e);
+/* An action, from the log or a sealed snapshot. */
+struct actionview_entry {
+    uint64_t seq;
+    uuid id;
+    const struct action *action;
+    const struct commit *commit;
+    const struct relation *relation; /* NULL for TRUNCATE, DDL and MESSAGE */
+    /* The relations that a TRUNCATE names. */
+    status (*find)(void *context, uint32_t version, const struct relation **out, err *e);
+    void *context;
+};
 
 /* {seq, uuid, kind, table, entity, old, new, lsn, xid, time, user, session}, with "unchanged" when columns of
  * unchanged TOAST are left out of new; TRUNCATE has "tables", DDL and MESSAGE "prefix" and "content". NULL
  * only when memory is out. */
-MUST_CHECK status actionview_json(struct logreader *log, const struct log_entry *entry, const uuid *dataset,
-                                  json_t **out, err *e);
+MUST_CHECK status actionview_json(const struct actionview_entry *entry, const uuid *dataset, json_t **out,
+                                  err *e);
 
 /* "     42  2026-11-22 01:02:03  UPDATE  public.orders id=7  status: new -> paid", without a line end.
  * `room`: bytes of values at most. */
-MUST_CHECK status actionview_line(struct logreader *log, const struct log_entry *entry, size_t room,
-                                  struct buf *out, err *e);
+MUST_CHECK status actionview_line(const struct actionview_entry *entry, size_t room, struct buf *out, err *e);
+
+/* A row (TupleData) as an object by column name; names of columns whose value is not told are appended to
+ * *unchanged. `keys_only`: an old key, whose other columns hold nothing. */
+MUST_CHECK status actionview_row(const struct relation *rel, struct bytes raw, bool keys_only,
+                                 json_t **unchanged, json_t **out, err *e);
+
+/* "schema.name" */
+json_t *actionview_table(const struct relation *rel);
 
 #endif

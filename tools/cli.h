@@ -58,6 +58,7 @@ status cmd_init(struct cli *cli, err *e);
 status cmd_status(struct cli *cli, err *e);
 status cmd_wait(struct cli *cli, err *e);
 status cmd_log(struct cli *cli, err *e);
+status cmd_entity(struct cli *cli, err *e);
 status cmd_tables(struct cli *cli, err *e);
 status cmd_seal(struct cli *cli, err *e);
 status cmd_snapshots(struct cli *cli, err *e);

@@ -1,121 +1,163 @@
+#include <string.h>
+
 #include "agent/glob.h"
-#include "store/io.h"
-#include "tools/actionview.h"
+#include "agent/history/allactions.h"
+#include "agent/history/entitykey.h"
+#include "agent/history/history.h"
+#include "store/actionlog.h"
 #include "tools/failedlog.h"
 #include "tools/interrupt.h"
 #include "tools/jsonout.h"
+#include "tools/logview.h"
 #include "tools/options.h"
 #include "tools/report.h"
 
-#define LINE_ROOM 110 /* bytes of values in a line */
-
 struct filter {
     struct option_number from, to, xid;
+    const char *from_time, *to_time;
+    pgtime begin, end;
     const char *table; /* NULL: all */
     bool by_entity;
     uuid entity;
 };
 
-static bool any_truncated(const struct filter *f, struct logreader *log, const struct log_entry *entry)
+struct listing {
+    struct cli *cli;
+    const struct filter *filter;
+    struct history *history; /* its index is only there when it is needed */
+    struct allactions *actions;
+    struct logview view;
+    struct buf scratch;
+};
+
+static void listing_fini(struct listing *l)
 {
-    struct reader versions = reader_over(entry->action.truncated);
+    allactions_close(l->actions);
+    logview_fini(&l->view);
+    buf_fini(&l->scratch);
+}
+OWN_VALUE(listing, listing_fini);
+
+static status find_relation(void *context, uint32_t version, const struct relation **out, err *e)
+{
+    return allactions_relation(context, version, out, e);
+}
+
+static bool any_truncated(const struct listing *l, const struct source_action *a)
+{
+    struct reader versions = reader_over(a->action.truncated);
     uint32_t version;
     while ((version = action_next_truncated(&versions)) != 0) {
         const struct relation *rel = NULL;
         err ignored = ERR_INIT;
-        if (logreader_relation(log, version, &rel, &ignored).ok &&
-            glob_list_match(f->table, rel->schema, rel->name))
+        if (allactions_relation(l->actions, version, &rel, &ignored).ok &&
+            glob_list_match(l->filter->table, rel->schema, rel->name))
             return true;
     }
     return false;
 }
 
-static status matches(const struct filter *f, struct logreader *log, const struct log_entry *entry,
-                      const uuid *dataset, bool *out, err *e)
+static status matches(struct listing *l, const struct source_action *a, bool *out, err *e)
 {
+    const struct filter *f = l->filter;
     *out = false;
-    if (f->xid.given && entry->commit->xid != f->xid.value)
+    if ((f->xid.given && a->commit.xid != f->xid.value) || a->commit.time < f->begin ||
+        a->commit.time > f->end)
         return DONE;
     if (f->table != NULL) {
-        bool listed = entry->relation != NULL
-                          ? glob_list_match(f->table, entry->relation->schema, entry->relation->name)
-                          : any_truncated(f, log, entry);
+        bool listed = a->relation != NULL ? glob_list_match(f->table, a->relation->schema, a->relation->name)
+                                          : any_truncated(l, a);
         if (!listed)
             return DONE;
     }
     if (f->by_entity) {
-        uuid entity, previous;
+        uuid now, before;
         bool found = false;
-        TRY(actionview_entity(entry, dataset, &entity, &previous, &found, e));
-        if (!found || !(uuid_equal(&entity, &f->entity) || uuid_equal(&previous, &f->entity)))
+        TRY(entitykey_of_action(a->relation, &a->action, &l->history->d->identity.dataset, &l->scratch, &now,
+                                &before, &found, e));
+        if (!found || !(uuid_equal(&now, &f->entity) || uuid_equal(&before, &f->entity)))
             return DONE;
     }
     *out = true;
     return DONE;
 }
 
-static status print_entry(const struct cli *cli, struct logreader *log, const struct log_entry *entry,
-                          const uuid *dataset, struct buf *line, err *e)
+static status print_all(struct listing *l, err *e)
 {
-    if (cli->json) {
-        OWNED(json) json_t *object = NULL;
-        TRY(actionview_json(log, entry, dataset, &object, e));
-        return jsonout_print(object, JSONOUT_LINE, e);
-    }
-    buf_reset(line);
-    TRY(actionview_line(log, entry, LINE_ROOM, line, e));
-    TRY(buf_done(line, e));
-    (void)puts(buf_cstring(line));
-    return DONE;
-}
-
-static status print_all(const struct cli *cli, const struct filter *f, struct logreader *log,
-                        const uuid *dataset, err *e)
-{
-    OWNED(buf) struct buf line = {0};
-    struct log_entry entry;
-    bool end = false;
-    bool wanted = false;
-
     for (;;) {
+        struct source_action a;
+        bool end = false;
+        bool wanted = false;
         TRY(interrupt_check(e));
-        TRY(logreader_next(log, &entry, &end, e));
-        if (end || (f->to.given && entry.seq > f->to.value))
-            return DONE;
-        TRY(matches(f, log, &entry, dataset, &wanted, e));
+        TRY(allactions_next(l->actions, &a, &end, e));
+        if (end || (l->filter->to.given && a.seq > l->filter->to.value))
+            return logview_end(&l->view, e);
+        TRY(matches(l, &a, &wanted, e));
+        const struct actionview_entry entry = {.seq = a.seq,
+                                               .id = a.id,
+                                               .action = &a.action,
+                                               .commit = &a.commit,
+                                               .relation = a.relation,
+                                               .find = find_relation,
+                                               .context = l->actions};
         if (wanted)
-            TRY(print_entry(cli, log, &entry, dataset, &line, e));
-        if (ferror(stdout)) /* nobody takes more: do not read gigabytes for nobody */
-            return err_set(e, ERR_STORAGE, "cannot write to standard output");
+            TRY(logview_put(&l->view, &entry, NULL, e));
     }
 }
 
-/* Before the agent's first start there is a folder, but no log in it. */
-static status is_empty(const char *dir, bool *out, err *e)
+static status print_log(struct cli *cli, struct datadir *d, const struct filter *f, bool join, err *e)
 {
-    OWNED(io_names) struct io_names names = {0};
-    TRY(io_list(dir, &names, e));
-    *out = names.count == 0;
-    return DONE;
+    const struct restore_request own = {0};
+    OWNED(history) struct history h = {.d = d, .progress = &cli->progress};
+    OWNED(seqlist) struct seqlist only = {0};
+    OWNED(listing) struct listing l = {.cli = cli, .filter = f, .history = &h};
+    if (f->by_entity) {
+        TRY(history_open(d, &cli->progress, &h, e));
+        TRY(history_find(&h, &f->entity, &only, e));
+        seqlist_sort(&only);
+        only.count = f->to.given ? seqlist_from(&only, f->to.value + 1) : only.count;
+        size_t from = f->from.given ? seqlist_from(&only, f->from.value) : 0;
+        memmove(only.seq, only.seq + from, (only.count - from) * sizeof *only.seq);
+        only.count -= from;
+    } else {
+        TRY(place_find(d, &own, &h.place, e));
+    }
+    const struct entityindex_place place = {d, h.place.chain, h.place.log};
+    logview_init(&l.view, cli, &d->identity.dataset);
+    l.view.join = join;
+    /* Equal rows of a table without key are not in the index: all actions are looked at for them. */
+    TRY(allactions_open(&place, f->from.given ? f->from.value : 0, only.count > 0 ? &only : NULL, &l.actions,
+                        e));
+    return print_all(&l, e);
+}
+
+/* A value that cannot be read is the command line's fault. */
+static status parse_time(const char *option, const char *text, pgtime *out, err *e)
+{
+    if (text == NULL || pgtime_parse(text, out, e).ok)
+        return DONE;
+    e->class = ERR_USAGE;
+    return err_wrap(e, "%s", option);
 }
 
 status cmd_log(struct cli *cli, err *e)
 {
-    struct filter f = {0};
+    struct filter f = {.begin = INT64_MIN, .end = INT64_MAX};
     const char *entity = NULL;
-    bool failed = false;
+    bool failed = false, join = false;
     const struct option_spec specs[] = {
-        {"from-seq", OPTION_NUMBER, &f.from, "N", "begin here (default: the oldest in the log)"},
+        {"from-seq", OPTION_NUMBER, &f.from, "N", "begin here (default: the oldest there is, sealed or not)"},
         {"to-seq", OPTION_NUMBER, &f.to, "N", "end here"},
+        {"from-time", OPTION_TEXT, &f.from_time, "T", "only transactions committed at this time or later"},
+        {"to-time", OPTION_TEXT, &f.to_time, "T", "only transactions committed at this time or before"},
         {"table", OPTION_TEXT, &f.table, "T", "only these tables: names or globs, with or without schema"},
         {"entity", OPTION_TEXT, &entity, "UUID", "only this row"},
         {"xid", OPTION_NUMBER, &f.xid, "X", "only this transaction"},
+        {"join", OPTION_FLAG, &join, NULL,
+         "neighbours of a transaction that do the same to one table as one BATCH_ line"},
         {"failed", OPTION_FLAG, &failed, NULL, "instead: rows that restores with --on-error skip left out"},
     };
     OWNED(datadir) struct datadir *d = NULL;
-    OWNED(logreader) struct logreader *log = NULL;
-    struct log_state state;
-    bool empty = false;
 
     TRY(options_parse(cli, specs, sizeof specs / sizeof specs[0], 0, 0, e));
     if (cli->finished)
@@ -123,16 +165,8 @@ status cmd_log(struct cli *cli, err *e)
     f.by_entity = entity != NULL;
     if (entity != NULL)
         TRY(uuid_parse(entity, &f.entity, e));
+    TRY(parse_time("--from-time", f.from_time, &f.begin, e));
+    TRY(parse_time("--to-time", f.to_time, &f.end, e));
     TRY(cli_open(cli, &d, e));
-    if (failed)
-        return failedlog_print(cli, d, f.table, e);
-    TRY(is_empty(d->log, &empty, e));
-    if (empty) {
-        report_note(cli, "nothing was captured yet: start pgstrand-agent");
-        return DONE;
-    }
-    TRY(logreader_open(d->log, &log, e));
-    TRY(logreader_state(log, &state, e));
-    TRY(logreader_seek(log, f.from.given ? f.from.value : state.first_seq, e));
-    return print_all(cli, &f, log, &d->identity.dataset, e);
+    return failed ? failedlog_print(cli, d, f.table, e) : print_log(cli, d, &f, join, e);
 }

@@ -100,6 +100,16 @@ status jsonout_print(const json_t *value, enum jsonout_shape shape, err *e)
     return DONE;
 }
 
+status jsonout_line(const json_t *value, struct buf *out, err *e)
+{
+    char *text = value == NULL ? NULL : json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+    if (text == NULL)
+        return err_no_memory(e);
+    buf_text(out, text);
+    free(text);
+    return buf_done(out, e);
+}
+
 static void print_value(const json_t *value, FILE *to)
 {
     OWNED(buf) struct buf clean = {0};

@@ -10,6 +10,7 @@
 
 #include <jansson.h>
 
+#include "proto/base/buf.h"
 #include "proto/base/lsn.h"
 #include "proto/base/own.h"
 #include "proto/base/pgtime.h"
@@ -38,6 +39,9 @@ enum jsonout_shape { JSONOUT_DOCUMENT, JSONOUT_LINE };
 /* Prints the value with a line end; ERR_STORAGE when memory was out while making it or stdout takes no more.
  */
 MUST_CHECK status jsonout_print(const json_t *value, enum jsonout_shape shape, err *e);
+
+/* Appends it as one line without line end; ERR_STORAGE when memory was out. */
+MUST_CHECK status jsonout_line(const json_t *value, struct buf *out, err *e);
 
 /* The same facts for people: "key   value", one a line, nested ones indented; nulls are left out. */
 MUST_CHECK status jsonout_facts(const json_t *object, FILE *to, err *e);

@@ -14,6 +14,7 @@ static const struct command commands[] = {
     {"status", cmd_status, "", "how the agent, the slot and the log are; exit 0 healthy, 1 not"},
     {"wait", cmd_wait, "", "return when everything committed so far is durable in the log"},
     {"log", cmd_log, "", "the action log, one action a line"},
+    {"entity", cmd_entity, "TABLE KEY... | UUID", "one row: what it was at a seq, and its whole history"},
     {"tables", cmd_tables, "", "every table with its tier and why, and findings"},
     {"seal", cmd_seal, "", "make the next snapshot of the chain"},
     {"snapshots", cmd_snapshots, "[SNAPSHOT]", "the chain, or one snapshot's metadata"},

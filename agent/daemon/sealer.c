@@ -143,6 +143,7 @@ static void *run(void *context)
             version_due(s);
         else if (due != DUE_NOTHING && facts.connected)
             seal_due(s, due);
+        indexer_tick(&s->indexer, s->data, s->board, now, due == DUE_INCREMENTAL);
     }
     return NULL;
 }

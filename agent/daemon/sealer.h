@@ -6,6 +6,7 @@
 #define PGSTRAND_SEALER_H
 
 #include "agent/daemon/board.h"
+#include "agent/daemon/indexer.h"
 #include "agent/daemon/schedule.h"
 #include "agent/datadir.h"
 
@@ -14,6 +15,7 @@ struct sealer {
     struct board *board;
     struct schedule schedule;
     uint64_t breaks_seen; /* of board_facts.breaks */
+    struct indexer indexer;
     pthread_t thread;
     bool started;
 };

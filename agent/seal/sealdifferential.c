@@ -61,7 +61,8 @@ static status check_device_files(const struct reduction *r, err *e)
 
 static status open_source(const struct reduction *r, struct source **out, err *e)
 {
-    const struct source_options options = {r->run->chain, r->base, NULL, ~0u, r->shortcut};
+    const struct source_options options = {
+        .chain = r->run->chain, .base = r->base, .tiers = ~0u, .shortcut = r->shortcut};
     return source_open(&options, out, e);
 }
 

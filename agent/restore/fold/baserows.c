@@ -9,6 +9,8 @@
 struct baserows {
     struct snapreader *reader; /* NULL: the base has no rows of this tier */
     uint32_t table;
+    const struct seqlist *only; /* frames; NULL: all of the table's */
+    size_t at;
 };
 
 status baserows_open(const struct plan *p, const struct plan_table *t, struct baserows **out, err *e)
@@ -19,6 +21,7 @@ status baserows_open(const struct plan *p, const struct plan_table *t, struct ba
         return err_no_memory(e);
     if (t->base != NULL) {
         b->table = t->base->number;
+        b->only = t->base_only;
         TRY(snapreader_open(p->chain->link[p->base].dir, p->chain->link[p->base].name, &b->reader, e));
         TRY(snapreader_section(b->reader, (enum tier)t->base->tier, PGSTRAND__SECTION_KIND__ROWS, &found, e));
     }
@@ -72,11 +75,29 @@ void baserows_close(struct baserows *b)
     free(b);
 }
 
+/* Goes to the next of the wanted frames that is this table's. */
+static status next_frame(struct baserows *b, bool *end, err *e)
+{
+    const Pgstrand__SectionIndex *index = snapreader_index(b->reader);
+    while (b->at < b->only->count) {
+        const uint64_t frame = b->only->seq[b->at++];
+        TRY(snapreader_go(b->reader, frame, e));
+        if (index->frame[frame]->table == b->table)
+            return DONE;
+    }
+    *end = true;
+    return DONE;
+}
+
 static status next(void *context, struct bytes *lines, bool *end, err *e)
 {
     struct baserows *b = context;
     struct snap_payload payload;
     *end = b->reader == NULL;
+    if (*end)
+        return DONE;
+    if (b->only != NULL)
+        TRY(next_frame(b, end, e));
     if (*end)
         return DONE;
     TRY(snapreader_next(b->reader, b->table, &payload, end, e));

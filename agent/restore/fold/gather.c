@@ -270,7 +270,15 @@ static bool is_news(const struct plan *p, const struct source_action *a)
 
 status gather_run(struct plan *p, struct fold *f, const struct progress *progress, err *e)
 {
-    const struct source_options options = {p->chain, p->base, p->log, sections(p), p->shortcut};
+    const struct source_options options = {
+        .chain = p->chain,
+        .base = p->base,
+        .log = p->log,
+        .tiers = sections(p),
+        .shortcut = p->shortcut,
+        .only = p->only,
+        .recent = p->only != NULL ? SOURCE_LOG_RECENT : SOURCE_LOG_TAIL,
+    };
     OWNED(gather) struct gather g = {.plan = p, .fold = f};
     uint64_t first = p->seq, reached = p->end_seq;
     TRY(stages_begin(p, f, e));

@@ -4,6 +4,7 @@ struct sealedstream {
     struct snapreader *reader;
     struct actionunpack *unpack;
     bool ended;
+    uint64_t frame_last; /* seq */
     struct sealed_action head;
 };
 
@@ -13,6 +14,7 @@ static status next_payload(struct sealedstream *s, err *e)
     TRY(snapreader_next(s->reader, 0, &payload, &s->ended, e));
     if (s->ended)
         return DONE;
+    s->frame_last = payload.last_seq;
     return actionunpack_open(s->unpack, payload.payload,
                              payload.by_column ? ACTIONUNPACK_COLUMNS : ACTIONUNPACK_MESSAGE, e);
 }
@@ -29,7 +31,26 @@ status sealedstream_advance(struct sealedstream *s, err *e)
     return DONE;
 }
 
-status sealedstream_open(const char *dir, const char *name, enum tier tier, struct sealedstream **out, err *e)
+/* From the payload that is open, or the next one that may have it. */
+static status seek(struct sealedstream *s, uint64_t seq, err *e)
+{
+    if (s->frame_last < seq) {
+        snapreader_seek(s->reader, seq);
+        TRY(next_payload(s, e));
+    }
+    do
+        TRY(sealedstream_advance(s, e));
+    while (!s->ended && s->head.seq < seq);
+    return DONE;
+}
+
+status sealedstream_seek(struct sealedstream *s, uint64_t seq, err *e)
+{
+    return s->ended || s->head.seq >= seq ? DONE : seek(s, seq, e);
+}
+
+status sealedstream_open(const char *dir, const char *name, enum tier tier, uint64_t first,
+                         struct sealedstream **out, err *e)
 {
     OWNED(sealedstream) struct sealedstream *s = calloc(1, sizeof *s);
     bool found = false;
@@ -41,8 +62,9 @@ status sealedstream_open(const char *dir, const char *name, enum tier tier, stru
     if (!found)
         return DONE;
     TRY(actionunpack_new(&s->unpack, e));
+    snapreader_seek(s->reader, first);
     TRY(next_payload(s, e));
-    TRY(sealedstream_advance(s, e));
+    TRY(seek(s, first, e));
     *out = s;
     s = NULL;
     return DONE;

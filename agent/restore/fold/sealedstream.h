@@ -11,8 +11,9 @@
 
 struct sealedstream;
 
-/* *out NULL: the snapshot has no actions of this tier, or they are lawfully absent. */
-MUST_CHECK status sealedstream_open(const char *dir, const char *name, enum tier tier,
+/* It begins with the first action from seq `first` on. *out NULL: the snapshot has no actions of this tier,
+ * or they are lawfully absent. */
+MUST_CHECK status sealedstream_open(const char *dir, const char *name, enum tier tier, uint64_t first,
                                     struct sealedstream **out, err *e);
 void sealedstream_close(struct sealedstream *s); /* NULL-safe */
 OWN_POINTER(sealedstream, sealedstream_close);
@@ -20,5 +21,7 @@ OWN_POINTER(sealedstream, sealedstream_close);
 /* The action it stands on, the first one after opening; NULL when it has passed the last. */
 const struct sealed_action *sealedstream_head(const struct sealedstream *s);
 MUST_CHECK status sealedstream_advance(struct sealedstream *s, err *e);
+/* Goes on to the first action from `seq` on, if it stands before it; frames between are not read. */
+MUST_CHECK status sealedstream_seek(struct sealedstream *s, uint64_t seq, err *e);
 
 #endif

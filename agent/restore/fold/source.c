@@ -12,27 +12,60 @@ struct source {
     unsigned tiers;
     size_t next;     /* link to be opened next */
     size_t shortcut; /* the one DIFFERENTIAL that is read; 0: none */
+    uint64_t first;
+    const struct seqlist *only;
+    size_t at; /* in `only`: the one that is looked for */
     struct sealedstream *stream[TIERS];
     enum tier given;            /* the stream whose head was handed out; TIER_NONE: none */
     struct relation **relation; /* by version; of sealed snapshots */
     size_t relation_room;
     struct logreader *log;
-    uint64_t log_next; /* first seq that is not sealed */
+    uint64_t log_next; /* first seq that is read from the log */
+    uint64_t log_seq;  /* that logreader_next gives next */
 };
+
+/* The log has sealed actions, too, for a while. */
+static status find_recent(struct source *s, size_t base, err *e)
+{
+    OWNED(logreader) struct logreader *log = NULL;
+    struct log_state state;
+    const uint64_t lowest = base == SOURCE_ALL ? 0 : s->chain->link[base].commit->header->last_seq + 1;
+    if (s->log_dir == NULL)
+        return DONE;
+    TRY(logreader_open(s->log_dir, &log, e));
+    TRY(logreader_state(log, &state, e));
+    if (state.first_seq < s->log_next && state.position.last_seq >= s->log_next - 1)
+        s->log_next = state.first_seq > lowest ? state.first_seq : lowest;
+    return DONE;
+}
 
 status source_open(const struct source_options *options, struct source **out, err *e)
 {
-    struct source *s = calloc(1, sizeof *s);
+    OWNED(source) struct source *s = calloc(1, sizeof *s);
     if (s == NULL)
         return err_no_memory(e);
     s->chain = options->chain;
     s->log_dir = options->log;
     s->tiers = options->tiers;
     s->shortcut = options->shortcut;
-    s->next = options->shortcut > options->base ? options->shortcut : options->base + 1;
+    s->first = options->first;
+    s->only = options->only;
+    s->next = options->base != SOURCE_ALL && options->shortcut > options->base ? options->shortcut
+                                                                               : options->base + 1;
     s->log_next = options->chain->link[options->chain->count - 1].commit->header->last_seq + 1;
+    if (options->recent == SOURCE_LOG_RECENT)
+        TRY(find_recent(s, options->base, e));
     *out = s;
+    s = NULL;
     return DONE;
+}
+
+/* The first seq that is wanted from where one stands; UINT64_MAX: no more. */
+static uint64_t wanted(const struct source *s)
+{
+    if (s->only == NULL)
+        return s->first;
+    return s->at < s->only->count ? s->only->seq[s->at] : UINT64_MAX;
 }
 
 static void close_streams(struct source *s)
@@ -115,7 +148,7 @@ static status open_link(struct source *s, const struct chain_link *link, err *e)
     TRY(keep_relations(s, schema, e));
     for (enum tier tier = TIER_BUSINESS; tier < TIERS; tier++)
         if ((s->tiers & 1u << tier) != 0)
-            TRY(sealedstream_open(link->dir, link->name, tier, &s->stream[tier], e));
+            TRY(sealedstream_open(link->dir, link->name, tier, wanted(s), &s->stream[tier], e));
     return DONE;
 }
 
@@ -134,20 +167,48 @@ static struct sealedstream *lowest(struct source *s)
     return best;
 }
 
+/* The next link that may have what is wanted. */
+static status next_link(struct source *s, err *e)
+{
+    size_t at = s->next++;
+    const struct chain_link *link = &s->chain->link[at];
+    const Pgstrand__SnapshotHeader *h = link->commit->header;
+    close_streams(s);
+    if (h->type != PGSTRAND__SNAPSHOT_TYPE__INCREMENTAL && at != s->shortcut)
+        return DONE;
+    while (s->only != NULL && wanted(s) < h->first_seq)
+        s->at++; /* no link has it */
+    return h->last_seq < wanted(s) ? DONE : open_link(s, link, e);
+}
+
+/* The next one that is there of those that are wanted; NULL: the open link has none. */
+static status find_wanted(struct source *s, struct sealedstream **out, err *e)
+{
+    for (;;) {
+        *out = lowest(s);
+        if (*out == NULL || s->only == NULL)
+            return DONE;
+        while (wanted(s) < sealedstream_head(*out)->seq)
+            s->at++;
+        if (wanted(s) == sealedstream_head(*out)->seq)
+            return DONE;
+        for (enum tier tier = TIER_BUSINESS; tier < TIERS; tier++)
+            if (s->stream[tier] != NULL)
+                TRY(sealedstream_seek(s->stream[tier], wanted(s), e));
+    }
+}
+
 static status next_sealed(struct source *s, struct source_action *out, bool *end, err *e)
 {
+    struct sealedstream *stream = NULL;
     if (s->given != TIER_NONE)
         TRY(sealedstream_advance(s->stream[s->given], e));
-    struct sealedstream *stream = lowest(s);
-    while (stream == NULL && s->next < s->chain->count) {
-        size_t at = s->next++;
-        const struct chain_link *link = &s->chain->link[at];
-        close_streams(s);
-        if (link->commit->header->type == PGSTRAND__SNAPSHOT_TYPE__INCREMENTAL || at == s->shortcut)
-            TRY(open_link(s, link, e));
-        stream = lowest(s);
+    TRY(find_wanted(s, &stream, e));
+    while (stream == NULL && s->next < s->chain->count && wanted(s) < s->log_next) {
+        TRY(next_link(s, e));
+        TRY(find_wanted(s, &stream, e));
     }
-    *end = stream == NULL;
+    *end = stream == NULL || sealedstream_head(stream)->seq >= s->log_next;
     if (*end) {
         close_streams(s);
         return DONE;
@@ -170,7 +231,28 @@ static status open_log(struct source *s, err *e)
         s->log_dir = NULL; /* all of it is sealed */
         return DONE;
     }
-    return logreader_seek(s->log, s->log_next, e);
+    while (s->only != NULL && wanted(s) < s->log_next)
+        s->at++;
+    s->log_seq = wanted(s) > s->log_next ? wanted(s) : s->log_next;
+    if (s->log_seq <= state.position.last_seq)
+        return logreader_seek(s->log, s->log_seq, e);
+    s->log_dir = NULL;
+    return DONE;
+}
+
+/* Goes to the next one that is wanted. */
+static status seek_log(struct source *s, err *e)
+{
+    struct log_state state;
+    if (s->only == NULL || wanted(s) == s->log_seq)
+        return DONE;
+    TRY(logreader_state(s->log, &state, e));
+    if (wanted(s) > state.position.last_seq) {
+        s->log_dir = NULL;
+        return DONE;
+    }
+    s->log_seq = wanted(s);
+    return logreader_seek(s->log, s->log_seq, e);
 }
 
 static status next_logged(struct source *s, struct source_action *out, bool *end, err *e)
@@ -178,15 +260,21 @@ static status next_logged(struct source *s, struct source_action *out, bool *end
     struct log_entry entry;
     if (s->log == NULL)
         TRY(open_log(s, e));
-    if (s->log_dir == NULL) {
-        *end = true;
+    else
+        TRY(seek_log(s, e));
+    *end = s->log_dir == NULL;
+    if (*end)
         return DONE;
-    }
     TRY(logreader_next(s->log, &entry, end, e));
     if (*end)
         return DONE;
-    *out = (struct source_action){
-        .seq = entry.seq, .commit = *entry.commit, .action = entry.action, .relation = entry.relation};
+    s->log_seq = entry.seq + 1;
+    s->at += s->only != NULL;
+    *out = (struct source_action){.seq = entry.seq,
+                                  .id = entry.id,
+                                  .commit = *entry.commit,
+                                  .action = entry.action,
+                                  .relation = entry.relation};
     return DONE;
 }
 

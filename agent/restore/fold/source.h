@@ -14,17 +14,29 @@
 
 #include "proto/action.h"
 #include "proto/base/own.h"
+#include "proto/base/seqlist.h"
 #include "proto/relation.h"
 #include "store/chain.h"
 
 struct source;
 
+/* Where the log begins to be read. */
+enum source_log {
+    SOURCE_LOG_TAIL,  /* where the chain ends */
+    SOURCE_LOG_RECENT /* as early as it has them: finding one action there is cheaper than in a frame */
+};
+
+#define SOURCE_ALL SIZE_MAX /* as base: from the chain's first link on */
+
 struct source_options {
     const struct chain *chain;
-    size_t base;     /* number of the link that is the FULL: actions behind it are read */
-    const char *log; /* folder of the log whose tail goes on where the chain ends; NULL: none */
-    unsigned tiers;  /* bits 1 << enum tier */
-    size_t shortcut; /* number of the DIFFERENTIAL that is read for the links before it; 0: none */
+    size_t base;                /* number of the link that is the FULL: actions behind it are read */
+    const char *log;            /* folder of the log whose tail goes on where the chain ends; NULL: none */
+    unsigned tiers;             /* bits 1 << enum tier */
+    size_t shortcut;            /* number of the DIFFERENTIAL that is read for the links before it; 0: none */
+    uint64_t first;             /* actions before this seq are left out, their frames not read */
+    const struct seqlist *only; /* only these, in a sorted list; NULL: all. Borrowed. */
+    enum source_log recent;
 };
 
 MUST_CHECK status source_open(const struct source_options *options, struct source **out, err *e);
@@ -33,6 +45,7 @@ OWN_POINTER(source, source_close);
 
 struct source_action {
     uint64_t seq;
+    uuid id; /* nil when it is sealed: nothing derived is kept there */
     struct commit commit;
     struct action action;
     const struct relation *relation; /* NULL for TRUNCATE, DDL and MESSAGE */

@@ -165,7 +165,7 @@ static struct touched *table_of(struct touches *t, const struct relation *r)
 static status read_history(struct touches *t, err *e)
 {
     const struct history *h = t->history;
-    const struct source_options options = {h->chain, 0, h->log, ~0u, 0};
+    const struct source_options options = {.chain = h->chain, .log = h->log, .tiers = ~0u};
     OWNED(source) struct source *source = NULL;
     TRY(source_open(&options, &source, e));
     for (;;) {

@@ -168,7 +168,7 @@ static void base_lsns(const Pgstrand__Schema *schema, lsn *first, lsn *last)
 static status find_whole(const struct plan *p, size_t link, lsn last_base, const struct end *end,
                          struct reach *out, err *e)
 {
-    const struct source_options options = {p->chain, link, p->log, ~0u, 0};
+    const struct source_options options = {.chain = p->chain, .base = link, .log = p->log, .tiers = ~0u};
     OWNED(source) struct source *s = NULL;
     const struct lsnspan *span = lsnspans_of_link(&p->spans, p->chain, link);
     TRY(source_open(&options, &s, e));
@@ -274,7 +274,7 @@ static size_t find_shortcut(const struct plan *p)
 /* A limit in time or LSN as a seq: which changes of the schema lie before it must be known beforehand. */
 static status limit_as_seq(struct plan *p, err *e)
 {
-    const struct source_options options = {p->chain, p->base, p->log, ~0u, 0};
+    const struct source_options options = {.chain = p->chain, .base = p->base, .log = p->log, .tiers = ~0u};
     OWNED(source) struct source *s = NULL;
     if (p->stop_time == INT64_MAX && p->stop_lsn == UINT64_MAX)
         return DONE;

@@ -15,6 +15,7 @@
 #include "agent/restore/restore.h"
 #include "proto/action.h"
 #include "proto/base/digest.h"
+#include "proto/base/seqlist.h"
 #include "store/chain.h"
 
 #define TIER_BIT(tier) (1u << (tier))
@@ -28,11 +29,12 @@ struct plan_table {
     Pgstrand__Table *fitted;        /* memory of `message` when it is another one; NULL: it is `sealed` */
     char **extra;                   /* columns that only the target has */
     size_t extra_count;
-    const Pgstrand__Table *base; /* as it is in the base; NULL: made later */
-    struct rowmap *base_map;     /* base rows into the first stage's columns */
-    struct stages *stages;       /* its history in the fold (stages.h) */
-    bool comes;                  /* its rows are restored; else it stays or becomes empty */
-    bool has_digest;             /* base_digest is known */
+    const Pgstrand__Table *base;     /* as it is in the base; NULL: made later */
+    struct rowmap *base_map;         /* base rows into the first stage's columns */
+    const struct seqlist *base_only; /* only these frames of the base's rows; NULL: all. Borrowed. */
+    struct stages *stages;           /* its history in the fold (stages.h) */
+    bool comes;                      /* its rows are restored; else it stays or becomes empty */
+    bool has_digest;                 /* base_digest is known */
     struct table_digest base_digest;
     uint64_t actions; /* folded */
 };
@@ -42,14 +44,15 @@ struct plan {
     size_t base;     /* number of the FULL */
     size_t shortcut; /* number of the DIFFERENTIAL that is read for the links between; 0: none */
     Pgstrand__Schema *base_schema;
-    struct versions versions; /* of the schema behind the base */
-    Pgstrand__Schema *schema; /* in force at the target; borrowed from one of the two */
-    uint64_t schema_seq;      /* DDL behind it has no version yet */
-    bool followed;            /* DDL is recorded: changes of the schema are known, not guessed */
-    uint64_t between;         /* the target lay between changes that share a version; 0: it did not */
-    const char *log;          /* folder whose tail goes on behind the chain; NULL: none */
-    unsigned tiers;           /* that come */
-    lsn base_lsn;             /* the latest of all table bases */
+    struct versions versions;   /* of the schema behind the base */
+    Pgstrand__Schema *schema;   /* in force at the target; borrowed from one of the two */
+    uint64_t schema_seq;        /* DDL behind it has no version yet */
+    bool followed;              /* DDL is recorded: changes of the schema are known, not guessed */
+    uint64_t between;           /* the target lay between changes that share a version; 0: it did not */
+    const char *log;            /* folder whose tail goes on behind the chain; NULL: none */
+    const struct seqlist *only; /* only these actions are folded; NULL: all. Borrowed. */
+    unsigned tiers;             /* that come */
+    lsn base_lsn;               /* the latest of all table bases */
     struct lsnspans spans;
     struct lsnspan base_span; /* where LSNs can be compared with those of the bases */
     struct plan_table *table;

@@ -1,3 +1,4 @@
+#include "agent/history/entitykey.h"
 #include "proto/tuple.h"
 #include "tests/lib/check.h"
 #include "tools/actionview.h"
@@ -34,22 +35,23 @@ static void row(struct buf *out, struct value id, struct value status_value, str
 static const struct commit commit = {
     .lsn = 0x1000, .end_lsn = 0x1030, .time = 0, .xid = 700, .first_seq = 42, .last_seq = 42};
 
-static struct log_entry entry(enum action_kind kind, const struct relation *rel, const struct buf *old,
-                              char old_kind, const struct buf *new)
+static struct action shown;
+
+static struct actionview_entry entry(enum action_kind kind, const struct relation *rel, const struct buf *old,
+                                     char old_kind, const struct buf *new)
 {
-    struct log_entry e = {.seq = 42, .id = {{1}}, .commit = &commit, .relation = rel};
-    e.action.kind = kind;
-    e.action.old_kind = old_kind;
-    e.action.old = old != NULL ? buf_view(old) : bytes_of(NULL, 0);
-    e.action.new = new != NULL ? buf_view(new) : bytes_of(NULL, 0);
-    return e;
+    shown = (struct action){.kind = kind, .old_kind = old_kind};
+    shown.old = old != NULL ? buf_view(old) : bytes_of(NULL, 0);
+    shown.new = new != NULL ? buf_view(new) : bytes_of(NULL, 0);
+    return (struct actionview_entry){
+        .seq = 42, .id = {{1}}, .action = &shown, .commit = &commit, .relation = rel};
 }
 
-static void check_line(const struct log_entry *at, const char *wanted)
+static void check_line(const struct actionview_entry *at, const char *wanted)
 {
     OWNED(buf) struct buf line = {0};
     err e = ERR_INIT;
-    assert_done(actionview_line(NULL, at, 100, &line, &e), &e);
+    assert_done(actionview_line(at, 100, &line, &e), &e);
     assert_string_equal(buf_cstring(&line), wanted);
 }
 
@@ -62,7 +64,7 @@ static void lines(void **state)
     row(&old, text("7"), text("new"), text("d"));
     row(&new, text("7"), text("paid"), (struct value){.kind = VALUE_UNCHANGED});
 
-    struct log_entry at = entry(ACTION_UPDATE, &rel, &old, 'O', &new);
+    struct actionview_entry at = entry(ACTION_UPDATE, &rel, &old, 'O', &new);
     check_line(&at, "        42  2000-01-01 00:00:00  UPDATE   public.orders id=7  status: new -> paid");
     at = entry(ACTION_UPDATE, &rel, NULL, 0, &new);
     check_line(&at, "        42  2000-01-01 00:00:00  UPDATE   public.orders id=7  status: paid");
@@ -79,7 +81,7 @@ static void long_values_are_cut_between_characters(void **state)
     struct relation rel = orders();
     /* 39 letters, then one of two bytes: the cut after 40 bytes would split it */
     row(&new, text("1"), text("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\xC3\xA4zzz"), text(NULL));
-    struct log_entry at = entry(ACTION_CREATE, &rel, NULL, 0, &new);
+    struct actionview_entry at = entry(ACTION_CREATE, &rel, NULL, 0, &new);
     check_line(&at, "        42  2000-01-01 00:00:00  CREATE   public.orders id=1  status: "
                     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa..., document: null");
 }
@@ -95,9 +97,9 @@ static void json(void **state)
     err e = ERR_INIT;
     row(&old, text("7"), text(NULL), text(NULL));
     row(&new, text("8"), text(NULL), (struct value){.kind = VALUE_UNCHANGED});
-    struct log_entry at = entry(ACTION_UPDATE, &rel, &old, 'K', &new);
+    struct actionview_entry at = entry(ACTION_UPDATE, &rel, &old, 'K', &new);
 
-    assert_done(actionview_json(NULL, &at, &dataset, &o, &e), &e);
+    assert_done(actionview_json(&at, &dataset, &o, &e), &e);
     OWNED(text) char *whole = json_dumps(o, JSON_COMPACT);
     json_t *entity = json_object_get(o, "entity");
     assert_true(json_is_string(entity));
@@ -110,7 +112,8 @@ static void json(void **state)
     uuid now, before;
     char words[UUID_TEXT];
     bool found = false;
-    assert_done(actionview_entity(&at, &dataset, &now, &before, &found, &e), &e);
+    OWNED(buf) struct buf scratch = {0};
+    assert_done(entitykey_of_action(&rel, at.action, &dataset, &scratch, &now, &before, &found, &e), &e);
     assert_true(found && !uuid_is_nil(&before) && !uuid_equal(&now, &before));
     assert_string_equal(uuid_format(&now, words), json_string_value(entity));
 }
@@ -123,9 +126,9 @@ static void a_malformed_row_is_damage(void **state)
     const uuid dataset = {{9}};
     json_t *o = NULL;
     err e = ERR_INIT;
-    struct log_entry at = entry(ACTION_CREATE, &rel, NULL, 0, NULL);
-    at.action.new = bytes_of(cut, sizeof cut);
-    assert_false(actionview_json(NULL, &at, &dataset, &o, &e).ok);
+    struct actionview_entry at = entry(ACTION_CREATE, &rel, NULL, 0, NULL);
+    shown.new = bytes_of(cut, sizeof cut);
+    assert_false(actionview_json(&at, &dataset, &o, &e).ok);
     assert_null(o);
 }
 
@@ -135,11 +138,11 @@ static void messages_have_no_entity(void **state)
     const uuid dataset = {{9}};
     OWNED(json) json_t *o = NULL;
     err e = ERR_INIT;
-    struct log_entry at = entry(ACTION_MESSAGE, NULL, NULL, 0, NULL);
-    at.action.prefix = bytes_text("app");
-    at.action.content = bytes_text("hi\n");
+    struct actionview_entry at = entry(ACTION_MESSAGE, NULL, NULL, 0, NULL);
+    shown.prefix = bytes_text("app");
+    shown.content = bytes_text("hi\n");
     check_line(&at, "        42  2000-01-01 00:00:00  MESSAGE  app hi?");
-    assert_done(actionview_json(NULL, &at, &dataset, &o, &e), &e);
+    assert_done(actionview_json(&at, &dataset, &o, &e), &e);
     assert_true(json_is_null(json_object_get(o, "entity")) && json_is_null(json_object_get(o, "table")));
     assert_string_equal(json_string_value(json_object_get(o, "content")), "hi\n");
 }

@@ -272,7 +272,7 @@ static inline void history_fold(const struct history *h, const struct chain *cha
                                 uint64_t stop, struct netchanges *net, struct history_state *out)
 {
     err e = ERR_INIT;
-    const struct source_options options = {chain, 0, NULL, ~0u, shortcut};
+    const struct source_options options = {.chain = chain, .tiers = ~0u, .shortcut = shortcut};
     const struct fold_options memory = {.memory = 1 << 24, .dir = h->shop.scratch.dir, .emitters = 1};
     OWNED(source) struct source *from = NULL;
     OWNED(fold) struct fold *f = NULL;

@@ -17,7 +17,7 @@ static struct chain *chain_of(struct history *h)
 static void note(struct netchanges *net, const struct chain *chain)
 {
     err e = ERR_INIT;
-    const struct source_options options = {chain, 0, NULL, ~0u, 0};
+    const struct source_options options = {.chain = chain, .tiers = ~0u};
     OWNED(source) struct source *from = NULL;
     assert_done(source_open(&options, &from, &e), &e);
     for (;;) {
@@ -54,7 +54,7 @@ static void needed_are(struct history *h, const char *wanted)
     OWNED(netchanges) struct netchanges *net = NULL;
     OWNED(source) struct source *from = NULL;
     OWNED(buf) struct buf got = {0};
-    const struct source_options options = {chain, 0, NULL, ~0u, 0};
+    const struct source_options options = {.chain = chain, .tiers = ~0u};
     assert_done(netchanges_new(1 << 20, &net, &e), &e);
     note(net, chain);
     assert_done(source_open(&options, &from, &e), &e);
@@ -160,7 +160,7 @@ static void an_action_without_its_key_is_damage(void **state)
     OWNED(chain) struct chain *chain = chain_of(h);
     OWNED(netchanges) struct netchanges *net = NULL;
     OWNED(source) struct source *from = NULL;
-    const struct source_options options = {chain, 0, NULL, ~0u, 0};
+    const struct source_options options = {.chain = chain, .tiers = ~0u};
     struct source_action a;
     bool end = false;
     assert_done(netchanges_new(1 << 20, &net, &e), &e);

@@ -1,0 +1,200 @@
+#include "agent/history/indexruns.h"
+
+#include <inttypes.h>
+
+#include "store/actionlog.h"
+#include "store/io.h"
+
+#define NAME_LEN 37 /* 16 hex digits, -, 16 hex digits, .run */
+
+void indexruns_fini(struct indexruns *r)
+{
+    for (size_t i = 0; i < r->count; i++) {
+        free(r->run[i].path);
+        hashrun_close(r->run[i].run);
+    }
+    free(r->run);
+    free(r->dir);
+    *r = (struct indexruns){0};
+}
+
+char *indexruns_path(const struct indexruns *r, uint64_t first, uint64_t last)
+{
+    char *path = NULL;
+    if (asprintf(&path, "%s/%016" PRIx64 "-%016" PRIx64 ".run", r->dir, first, last) < 0)
+        return NULL;
+    return path;
+}
+
+static bool parse_name(const char *name, uint64_t *first, uint64_t *last)
+{
+    char *end = NULL;
+    if (strlen(name) != NAME_LEN || strcmp(name + NAME_LEN - 4, ".run") != 0 || name[16] != '-')
+        return false;
+    *first = strtoull(name, &end, 16);
+    if (end != name + 16)
+        return false;
+    *last = strtoull(name + 17, &end, 16);
+    return end == name + NAME_LEN - 4;
+}
+
+status indexruns_append(struct indexruns *r, char *path, err *e)
+{
+    OWNED(text) char *mine = path;
+    OWNED(hashrun) struct hashrun *run = NULL;
+    TRY(hashrun_open(path, &run, e));
+    struct indexrun *grown = realloc(r->run, (r->count + 1) * sizeof *grown);
+    if (grown == NULL)
+        return err_no_memory(e);
+    r->run = grown;
+    r->run[r->count++] = (struct indexrun){mine, run};
+    r->reach = hashrun_head(run)->last;
+    mine = NULL;
+    run = NULL;
+    return DONE;
+}
+
+/* ---- does it belong to what is there now? ---- */
+
+static const struct chain_link *link_of(const struct chain *c, uint64_t seq)
+{
+    for (size_t i = 0; i < c->count; i++) {
+        const Pgstrand__SnapshotHeader *h = c->link[i].commit->header;
+        if (h->type == PGSTRAND__SNAPSHOT_TYPE__INCREMENTAL && h->first_seq <= seq && seq <= h->last_seq)
+            return &c->link[i];
+    }
+    return NULL;
+}
+
+status indexruns_incarnation(const struct entityindex_place *place, uint64_t seq, uuid *out, err *e)
+{
+    const struct chain_link *link = link_of(place->chain, seq);
+    if (link == NULL) {
+        *out = place->d->identity.incarnation;
+        return DONE;
+    }
+    const ProtobufCBinaryData *raw = &link->commit->header->incarnation;
+    return uuid_from_bytes(bytes_of(raw->data, raw->len), "incarnation", out, e);
+}
+
+static status belongs(const struct entityindex_place *place, struct logreader *log, uint64_t end,
+                      const struct hashrun_head *h, bool *out, err *e)
+{
+    struct commit c;
+    struct log_state state;
+    bool found = false;
+    uuid incarnation;
+    *out = false;
+    TRY(indexruns_incarnation(place, h->last, &incarnation, e));
+    if (h->last > end || !uuid_equal(&h->node, &place->d->identity.node) ||
+        !uuid_equal(&h->incarnation, &incarnation))
+        return DONE;
+    *out = true;
+    if (log == NULL)
+        return DONE;
+    TRY(logreader_state(log, &state, e));
+    if (h->last < state.first_seq)
+        return DONE;
+    TRY(logreader_commit_at(log, h->last, &c, &found, e));
+    *out = !found || c.last_seq < h->last || c.lsn == h->lsn;
+    return DONE;
+}
+
+/* ---- loading ---- */
+
+static status open_log(const struct entityindex_place *place, struct indexruns *r, struct logreader **log,
+                       err *e)
+{
+    const struct chain *c = place->chain;
+    struct log_state state;
+    r->first = c->link[0].commit->header->last_seq + 1;
+    r->reach = r->first - 1;
+    r->end = c->link[c->count - 1].commit->header->last_seq;
+    if (place->log == NULL)
+        return DONE;
+    TRY(logreader_open(place->log, log, e));
+    TRY(logreader_state(*log, &state, e));
+    if (state.position.last_seq > r->end)
+        r->end = state.position.last_seq;
+    return DONE;
+}
+
+/* The file that begins at `first` and covers most; NULL: none. */
+static const char *longest(const struct io_names *names, uint64_t first)
+{
+    const char *best = NULL;
+    uint64_t from, to, best_to = 0;
+    for (size_t i = 0; i < names->count; i++)
+        if (parse_name(names->name[i], &from, &to) && from == first && to >= first && to >= best_to) {
+            best = names->name[i];
+            best_to = to;
+        }
+    return best;
+}
+
+static status load_files(const struct entityindex_place *place, struct logreader *log,
+                         const struct io_names *names, struct indexruns *r, err *e)
+{
+    const char *name;
+    while ((name = longest(names, r->reach + 1)) != NULL) {
+        bool good = false;
+        err damage = ERR_INIT;
+        char *path = io_join(r->dir, name);
+        if (path == NULL)
+            return err_no_memory(e);
+        if (!indexruns_append(r, path, &damage).ok)
+            return DONE; /* damaged, or just merged away: made again */
+        struct indexrun *last = &r->run[r->count - 1];
+        const struct hashrun_head *h = hashrun_head(last->run);
+        const uint64_t before = r->count == 1 ? r->first - 1 : hashrun_head(last[-1].run)->last;
+        TRY(belongs(place, log, r->end, h, &good, e));
+        if (good && h->first == before + 1)
+            continue;
+        r->count--;
+        r->reach = before;
+        free(last->path);
+        hashrun_close(last->run);
+        return DONE;
+    }
+    return DONE;
+}
+
+status indexruns_load(const struct entityindex_place *place, struct indexruns *out, err *e)
+{
+    OWNED(logreader) struct logreader *log = NULL;
+    OWNED(io_names) struct io_names names = {0};
+    *out = (struct indexruns){.dir = io_join(place->d->root, "index")};
+    if (out->dir == NULL)
+        return err_no_memory(e);
+    TRY(open_log(place, out, &log, e));
+    if (io_exists(out->dir)) {
+        TRY(io_list(out->dir, &names, e));
+        TRY(load_files(place, log, &names, out, e));
+    }
+    return DONE;
+}
+
+static bool is_ours(const struct indexruns *r, const char *path)
+{
+    for (size_t i = 0; i < r->count; i++)
+        if (strcmp(r->run[i].path, path) == 0)
+            return true;
+    return false;
+}
+
+status indexruns_tidy(const struct indexruns *r, err *e)
+{
+    OWNED(io_names) struct io_names names = {0};
+    TRY(io_list(r->dir, &names, e));
+    for (size_t i = 0; i < names.count; i++) {
+        uint64_t first, last;
+        OWNED(text) char *path = io_join(r->dir, names.name[i]);
+        const char *dot = strrchr(names.name[i], '.');
+        if (path == NULL)
+            return err_no_memory(e);
+        const bool part = dot != NULL && strcmp(dot, ".part") == 0;
+        if (part || (parse_name(names.name[i], &first, &last) && !is_ours(r, path)))
+            TRY(io_unlink(path, e));
+    }
+    return DONE;
+}

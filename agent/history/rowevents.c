@@ -1,0 +1,292 @@
+#include "agent/history/rowevents.h"
+
+#include "agent/history/baseindex.h"
+#include "agent/history/entitykey.h"
+#include "agent/history/indexruns.h"
+#include "agent/restore/fold/source.h"
+#include "agent/restore/plan/plantable.h"
+#include "proto/copytext.h"
+#include "proto/pbmem.h"
+#include "proto/wire.h"
+#include "store/snapreader.h"
+
+#define WIRE_BYTES 2
+#define FIELD_LINES 1 /* RowsFrame.lines */
+
+/* ---- copies ---- */
+
+static status keep_relation(struct rowhistory *r, const struct relation *from, const struct relation **out,
+                            err *e)
+{
+    for (size_t i = 0; i < r->relations; i++)
+        if (r->relation[i]->version == from->version && from->version != 0) {
+            *out = r->relation[i];
+            return DONE;
+        }
+    struct relation **grown = realloc(r->relation, (r->relations + 1) * sizeof(struct relation *));
+    if (grown == NULL)
+        return err_no_memory(e);
+    r->relation = grown;
+    TRY(relation_copy(from, &r->relation[r->relations], e));
+    *out = r->relation[r->relations++];
+    return DONE;
+}
+
+static struct bytes move_to(uint8_t **at, struct bytes piece)
+{
+    struct bytes moved = bytes_of(*at, piece.len);
+    if (piece.len > 0)
+        memcpy(*at, piece.data, piece.len);
+    *at += piece.len;
+    return moved;
+}
+
+static status append(struct rowhistory *r, const struct rowevent *event, err *e)
+{
+    struct rowevent copy = *event;
+    struct rowevent *grown = realloc(r->event, (r->count + 1) * sizeof *grown);
+    if (grown == NULL)
+        return err_no_memory(e);
+    r->event = grown;
+    const struct commit *c = &event->commit;
+    uint8_t *at = malloc(event->action.old.len + event->action.new.len + c->user.len + c->session.len +
+                         c->origin.len + 1);
+    if (at == NULL)
+        return err_no_memory(e);
+    copy.memory = at;
+    copy.action.old = copy.old = move_to(&at, event->action.old);
+    copy.action.new = copy.new = move_to(&at, event->action.new);
+    copy.commit.user = move_to(&at, c->user);
+    copy.commit.session = move_to(&at, c->session);
+    copy.commit.origin = move_to(&at, c->origin);
+    r->event[r->count++] = copy;
+    return DONE;
+}
+
+static bool is_there(const struct rowhistory *r, uint64_t seq)
+{
+    for (size_t i = 0; i < r->count; i++)
+        if (r->event[i].seq == seq && !r->event[i].base)
+            return true;
+    return false;
+}
+
+static int compare(const void *a, const void *b)
+{
+    const struct rowevent *x = a, *y = b;
+    if (x->seq != y->seq)
+        return x->seq < y->seq ? -1 : 1;
+    return (int)y->base - (int)x->base;
+}
+
+void rowevents_sort(struct rowhistory *r)
+{
+    if (r->count > 0)
+        qsort(r->event, r->count, sizeof *r->event, compare);
+}
+
+/* ---- actions ---- */
+
+static status add_action(struct history *h, struct rowhistory *r, const struct source_action *a,
+                         const uuid *entity, struct buf *scratch, err *e)
+{
+    struct rowevent event = {.seq = a->seq, .commit = a->commit, .action = a->action};
+    bool found = false;
+    if (a->relation == NULL || !relation_is_keyed(a->relation))
+        return DONE;
+    TRY(entitykey_of_action(a->relation, &a->action, &h->d->identity.dataset, scratch, &event.entity,
+                            &event.previous, &found, e));
+    if (!found || !(uuid_equal(&event.entity, entity) || uuid_equal(&event.previous, entity)))
+        return DONE; /* another row of the same hash */
+    TRY(keep_relation(r, a->relation, &event.relation, e));
+    return append(r, &event, e);
+}
+
+static status read_seqs(struct history *h, const struct seqlist *only, struct source **out, err *e)
+{
+    const struct source_options options = {.chain = h->place.chain,
+                                           .base = SOURCE_ALL,
+                                           .log = h->place.log,
+                                           .tiers = ~0u,
+                                           .only = only,
+                                           .recent = SOURCE_LOG_RECENT};
+    return source_open(&options, out, e);
+}
+
+status rowevents_add(struct history *h, struct rowhistory *r, const uuid *entity, uint64_t from, uint64_t to,
+                     err *e)
+{
+    OWNED(seqlist) struct seqlist all = {0};
+    OWNED(seqlist) struct seqlist wanted = {0};
+    OWNED(source) struct source *source = NULL;
+    OWNED(buf) struct buf scratch = {0};
+    TRY(history_find(h, entity, &all, e));
+    seqlist_sort(&all);
+    rowevents_sort(r);
+    for (size_t i = seqlist_from(&all, from); i < all.count && all.seq[i] <= to; i++)
+        if (!is_there(r, all.seq[i]))
+            TRY(seqlist_add(&wanted, all.seq[i], e));
+    if (wanted.count == 0)
+        return DONE;
+    TRY(read_seqs(h, &wanted, &source, e));
+    for (;;) {
+        struct source_action a;
+        bool end = false;
+        TRY(source_next(source, &a, &end, e));
+        if (end)
+            return DONE;
+        TRY(add_action(h, r, &a, entity, &scratch, e));
+    }
+}
+
+status rowevents_add_truncates(struct history *h, struct rowhistory *r, const uuid *table, err *e)
+{
+    OWNED(seqlist) struct seqlist seqs = {0};
+    OWNED(source) struct source *source = NULL;
+    uint64_t last = 0;
+    TRY(history_find(h, table, &seqs, e));
+    seqlist_sort(&seqs);
+    if (seqs.count == 0)
+        return DONE;
+    TRY(read_seqs(h, &seqs, &source, e));
+    for (;;) {
+        struct source_action a;
+        bool end = false;
+        TRY(source_next(source, &a, &end, e));
+        if (end)
+            return DONE;
+        if (a.action.kind != ACTION_TRUNCATE || a.seq == last)
+            continue; /* once for each tier */
+        last = a.seq;
+        const struct rowevent event = {
+            .seq = a.seq, .commit = a.commit, .action = {.kind = ACTION_TRUNCATE, .flags = a.action.flags}};
+        TRY(append(r, &event, e));
+    }
+}
+
+/* ---- the base ---- */
+
+static const struct chain_link *first_full(const struct chain *c)
+{
+    for (size_t i = 0; i < c->count; i++)
+        if (c->link[i].commit->header->type == PGSTRAND__SNAPSHOT_TYPE__FULL)
+            return &c->link[i];
+    return NULL;
+}
+
+static status relation_of(const Pgstrand__Table *t, struct relation **out, err *e)
+{
+    OWNED(memory) struct column *column = calloc(t->n_column + 1, sizeof *column);
+    struct relation r = {.oid = t->oid,
+                         .schema = t->schema,
+                         .name = t->name,
+                         .replica_identity = (char)t->replica_identity,
+                         .tier = (enum tier)t->tier,
+                         .column_count = (uint16_t)t->n_column,
+                         .columns = column};
+    if (column == NULL)
+        return err_no_memory(e);
+    for (uint16_t i = 0; i < r.column_count; i++)
+        column[i] = (struct column){.name = t->column[i]->name,
+                                    .type = t->column[i]->type,
+                                    .typmod = t->column[i]->typmod,
+                                    .key = t->column[i]->key,
+                                    .attnum = plantable_attnum(t, i)};
+    TRY(entitykey_table(t, &r.table, e));
+    return relation_copy(&r, out, e);
+}
+
+static status append_base(struct history *h, struct rowhistory *r, const struct chain_link *full,
+                          const Pgstrand__Table *t, struct bytes line, const uuid *entity, err *e)
+{
+    OWNED(buf) struct buf tuple = {0};
+    OWNED(relation) struct relation *relation = NULL;
+    const Pgstrand__SnapshotHeader *head = full->commit->header;
+    struct rowevent event = {.seq = head->last_seq, .base = true, .entity = *entity};
+    TRY(relation_of(t, &relation, e));
+    TRY(keep_relation(r, relation, &event.relation, e));
+    TRY(copytext_to_tuple(line, &tuple, e));
+    event.action = (struct action){.kind = ACTION_CREATE, .new = buf_view(&tuple)};
+    event.commit = (struct commit){.time = head->last_time, .lsn = t->base_lsn};
+    /* What the log has from before the table's own base is in that already. */
+    rowevents_sort(r);
+    for (size_t i = 0; i < r->count && r->event[i].commit.lsn < t->base_lsn; i++) {
+        const struct entityindex_place place = {h->d, h->place.chain, h->place.log};
+        const ProtobufCBinaryData *own = &head->incarnation;
+        uuid incarnation;
+        TRY(indexruns_incarnation(&place, r->event[i].seq, &incarnation, e));
+        if (own->len != sizeof incarnation.b || memcmp(own->data, incarnation.b, own->len) != 0)
+            break;
+        if (r->event[i].seq >= event.seq)
+            event.seq = r->event[i].seq + 1;
+    }
+    return append(r, &event, e);
+}
+
+static status look_in(struct history *h, struct rowhistory *r, const struct chain_link *full,
+                      const Pgstrand__Table *t, struct bytes lines, const uuid *entity, bool *found, err *e)
+{
+    OWNED(buf) struct buf scratch = {0};
+    const uint8_t *end = lines.data + lines.len;
+    for (const uint8_t *at = lines.data; at < end && !*found;) {
+        const uint8_t *stop = memchr(at, '\n', (size_t)(end - at));
+        uuid id;
+        if (stop == NULL)
+            return err_set(e, ERR_STORAGE, "rows end in the middle of a line; run pgstrand verify");
+        const struct bytes line = bytes_of(at, (size_t)(stop - at));
+        TRY(entitykey_of_line(t, line, &h->d->identity.dataset, &scratch, &id, e));
+        *found = uuid_equal(&id, entity);
+        if (*found)
+            TRY(append_base(h, r, full, t, line, entity, e));
+        at = stop + 1;
+    }
+    return DONE;
+}
+
+static status look_in_frame(struct history *h, struct rowhistory *r, const struct chain_link *full,
+                            struct snapreader *reader, const Pgstrand__Schema *schema, const uuid *entity,
+                            bool *found, err *e)
+{
+    struct snap_payload payload;
+    bool end = false;
+    TRY(snapreader_next(reader, 0, &payload, &end, e));
+    for (size_t i = 0; !end && i < schema->n_table; i++) {
+        struct reader in = reader_over(payload.payload);
+        struct wire_field field = {0};
+        const Pgstrand__Table *t = schema->table[i];
+        if (t->number != payload.table || !plantable_is_keyed(t))
+            continue;
+        while (!*found && wire_next(&in, &field))
+            if (field.number == FIELD_LINES && field.type == WIRE_BYTES)
+                TRY(look_in(h, r, full, t, field.bytes, entity, found, e));
+    }
+    return DONE;
+}
+
+status rowevents_add_base(struct history *h, struct rowhistory *r, const uuid *entity, err *e)
+{
+    const struct chain_link *full = first_full(h->place.chain);
+    OWNED(baseindex) struct baseindex *index = NULL;
+    OWNED(snapreader) struct snapreader *reader = NULL;
+    PB_OWNED(Pgstrand__Schema) *schema = NULL;
+    bool found = false;
+    if (full == NULL)
+        return DONE;
+    TRY(baseindex_open(h->d, full, h->progress, &index, e));
+    for (enum tier tier = TIER_BUSINESS; tier <= TIER_DEVICE && !found; tier++) {
+        OWNED(seqlist) struct seqlist frames = {0};
+        bool there = false;
+        TRY(baseindex_find(index, entity, tier, &frames, e));
+        if (frames.count > 0 && reader == NULL) {
+            TRY(snapreader_open(full->dir, full->name, &reader, e));
+            TRY(snapreader_schema(reader, &schema, e));
+        }
+        if (frames.count > 0)
+            TRY(snapreader_section(reader, tier, PGSTRAND__SECTION_KIND__ROWS, &there, e));
+        for (size_t i = 0; there && i < frames.count && !found; i++) {
+            TRY(snapreader_go(reader, frames.seq[i], e));
+            TRY(look_in_frame(h, r, full, reader, schema, entity, &found, e));
+        }
+    }
+    return DONE;
+}
