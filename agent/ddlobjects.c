@@ -69,6 +69,15 @@ static bool number(struct parse *p, uint64_t max, uint64_t *out)
     return true;
 }
 
+static bool whole(struct parse *p, int32_t *out)
+{
+    int64_t value = 0;
+    if (!jsonread_number(&p->r, &value) || value < INT32_MIN || value > INT32_MAX)
+        return false;
+    *out = (int32_t)value;
+    return true;
+}
+
 /* Calls `member` for each member of an object, its name in p->name. */
 static bool each_member(struct parse *p, bool (*member)(struct parse *p, void *context), void *context)
 {
@@ -95,6 +104,8 @@ static bool column_member(struct parse *p, void *context)
     } else if (is(p, "type")) {
         good = number(p, UINT32_MAX, &value);
         c->type = (uint32_t)value;
+    } else if (is(p, "typmod")) {
+        good = whole(p, &c->typmod);
     } else if (is(p, "name")) {
         good = text_or_null(p, &c->name);
     } else if (is(p, "generated")) {
@@ -122,7 +133,7 @@ static bool columns(struct parse *p, struct ddl_object *o)
         if (!room(p, (void **)&o->column, o->count, sizeof *o->column))
             return false;
         struct ddl_column *c = &o->column[o->count++];
-        *c = (struct ddl_column){0};
+        *c = (struct ddl_column){.typmod = -1};
         if (!each_member(p, column_member, c) || c->attnum == 0 || c->name == NULL)
             return false;
     } while (jsonread_take(&p->r, ','));
@@ -149,6 +160,8 @@ static bool object_member(struct parse *p, void *context)
         good = text_or_null(p, &o->identity);
     } else if (is(p, "empty")) {
         good = jsonread_bool(&p->r, &o->empty);
+    } else if (is(p, "plain")) {
+        good = jsonread_bool(&p->r, &o->plain);
     } else if (is(p, "stale")) {
         good = jsonread_bool(&p->r, &o->stale);
     } else if (is(p, "columns")) {

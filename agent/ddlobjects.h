@@ -12,6 +12,7 @@
 #include "proto/base/err.h"
 
 #define DDLOBJECTS_CLASS_RELATION 1259u /* pg_class; the same in every database */
+#define DDLOBJECTS_CLASS_TYPE 1247u     /* pg_type */
 
 /* Why a table was rewritten (src/include/commands/event_trigger.h); 0: it was not. */
 #define DDLOBJECTS_PERSISTENCE 1u
@@ -23,6 +24,7 @@ struct ddl_column {
     uint16_t attnum;
     const char *name;
     uint32_t type; /* OID of pg_type */
+    int32_t typmod;
     bool generated;
     const char *missing; /* what rows have that are older than the column, as text; NULL: nothing */
 };
@@ -34,6 +36,7 @@ struct ddl_object {
     const char *identity; /* qualified and quoted as SQL has it */
     unsigned reason;      /* of a rewrite */
     bool empty;           /* the table that was rewritten had no rows */
+    bool plain;           /* the command that rewrote it has no USING */
     bool stale;           /* the columns may be older than the change */
     bool has_columns;
     size_t count;

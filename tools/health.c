@@ -91,6 +91,12 @@ static status on_break(void *context, struct bytes key, const ProtobufCMessage *
             "the schema changed at seq %llu (%s) and is not kept yet: pgstrand-agent does that, or "
             "pgstrand seal",
             (unsigned long long)at->seq, at->what);
+    if (at->n_table > 0)
+        return problem(
+            context, e,
+            "the schema changed at seq %llu (%s): what it changed cannot be restored before its next base, "
+            "which pgstrand-agent makes; or run pgstrand seal --type full",
+            (unsigned long long)at->seq, at->what);
     return problem(
         context, e,
         "the schema changed at seq %llu (%s): later changes cannot be restored before the next FULL; run "

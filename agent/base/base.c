@@ -242,10 +242,12 @@ status base_copy(struct datadir *d, const struct base_request *request, const st
     struct copying c = {.d = d, .request = request};
     OWNED(tablebook) struct tablebook *book = NULL;
     TRY(io_make_dir(d->base, e));
-    TRY(baseschema_is_staged(d, &c.schema, e));
+    bool staged = true;
+    if (!request->rows_only)
+        TRY(baseschema_is_staged(d, &staged, e));
     /* One that is there may be of another schema, and then the rows beside it go, before any are copied. */
-    c.schema = !c.schema;
-    if (!c.schema)
+    c.schema = !staged;
+    if (staged && !request->rows_only)
         TRY(baseschema_stage(d, request, e));
     TRY(tablebook_load(d->catalog, &d->identity.dataset, &book, e));
     OWNED(basetasks) struct basetasks tasks = {0};

@@ -19,6 +19,7 @@ struct base_request {
     lsn lsn;              /* rows are exact just before this commit LSN */
     int jobs;             /* connections */
     struct gate *gate;    /* closed for the schema's dump, opened after it; NULL: none */
+    bool rows_only;       /* no schema is dumped beside them: the chain has it already */
 };
 
 /*

@@ -37,21 +37,36 @@ static bool is_stopping(void *board)
 
 enum seal_when { BY_SCHEDULE, AT_STOP, AT_STOP_OFFLINE };
 
+/* Where bases of single tables are enough after a change of the schema, they are made instead of a FULL. */
+static status prefer_tables(struct sealer *s, struct seal_request *request, uint32_t **table, err *e)
+{
+    if (request->type != PGSTRAND__SNAPSHOT_TYPE__FULL)
+        return DONE;
+    TRY(breaks_tables(s->data->catalog, table, &request->table_count, e));
+    if (request->table_count == 0)
+        return DONE;
+    request->type = PGSTRAND__SNAPSHOT_TYPE__INCREMENTAL;
+    request->tables = *table;
+    return DONE;
+}
+
 /* A snapshot of this type; afterwards the schedule knows the chain's end. */
 static status seal(struct sealer *s, Pgstrand__SnapshotType type, enum seal_when when, err *e)
 {
+    OWNED(memory) uint32_t *table = NULL;
     OWNED(seal_result) struct seal_result result = {0};
     struct board_facts facts;
     size_t open = 0;
     uint64_t last_break = 0;
     uint64_t sealed = 0;
-    const struct seal_request request = {.type = type, .offline = when == AT_STOP_OFFLINE};
+    struct seal_request request = {.type = type, .offline = when == AT_STOP_OFFLINE};
     struct progress progress = report_progress;
     if (when == BY_SCHEDULE) { /* a FULL waits for a log that nobody feeds any more */
         progress.context = s->board;
         progress.stopped = is_stopping;
     }
     board_facts(s->board, &facts);
+    TRY(prefer_tables(s, &request, &table, e));
     TRY(seal_snapshot(s->data, &request, &progress, &result, e));
     report_result(&result);
     TRY(breaks_open(s->data->catalog, &open, &last_break, e));
@@ -102,7 +117,7 @@ static void seal_due(struct sealer *s, enum schedule_due due)
     if (is_stopping(s->board)) /* given up, not failed: the next start makes it */
         return;
     schedule_failed(&s->schedule, now_ms());
-    complain(s, &e, full ? "cannot make a new FULL" : "cannot seal");
+    complain(s, &e, full ? "cannot make a new base" : "cannot seal");
 }
 
 /* The schema after a change of it; a FULL where that is not enough. */

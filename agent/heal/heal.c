@@ -132,7 +132,7 @@ static status switch_over(struct heal *h, struct healwriter *writer, uuid *next,
 
 static status compare_and_switch(struct heal *h, const struct slot_export *point, err *e)
 {
-    const struct base_request request = {h->conninfo, point->snapshot, point->lsn, 1, NULL};
+    const struct base_request request = {h->conninfo, point->snapshot, point->lsn, 1, NULL, false};
     OWNED(pgconn) struct pgconn *reading = NULL;
     OWNED(healwriter) struct healwriter *writer = NULL;
     uuid next;

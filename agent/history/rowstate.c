@@ -165,8 +165,8 @@ static status find_frames(struct state *s, err *e)
     for (size_t k = 0; k < s->plan->count; k++) {
         struct plan_table *t = &s->plan->table[k];
         uuid id;
-        if (!t->comes || t->base == NULL)
-            continue;
+        if (!t->comes || t->base == NULL || t->base_link != s->plan->base)
+            continue; /* a base of this table alone has no index: its rows are read through */
         TRY(entitykey_table(t->message, &id, e));
         for (size_t i = 0; i < s->set.count; i++)
             if (uuid_equal(&s->set.table[s->set.row[i].table].id, &id))

@@ -60,6 +60,7 @@ void schema_text_fini(struct schema_text *s)
     s->role_count = 0;
     table_list_free(s->tables);
     s->tables = NULL;
+    typeuse_list_fini(&s->uses);
 }
 
 static status has_ddl_table(struct pgconn *c, bool *out, err *e)
@@ -167,6 +168,8 @@ static status dump_once(struct pgconn *c, const char *conninfo, const char *snap
     status dumped = pgdump_sections(c, conninfo, name, &s->pre_data, &s->post_data, e);
     if (dumped.ok && rules != NULL)
         dumped = table_list_read(c, rules, &s->tables, e);
+    if (dumped.ok && rules != NULL)
+        dumped = typeuse_read(c, &s->uses, e);
     if (dumped.ok)
         TRY(read_roles(c, s, e));
     err rolled = ERR_INIT;

@@ -14,6 +14,7 @@
 
 #include "agent/pg/pgconn.h"
 #include "agent/pg/tables.h"
+#include "agent/pg/typeuse.h"
 #include "proto/base/buf.h"
 #include "proto/base/digest.h"
 
@@ -31,6 +32,7 @@ struct schema_text {
     struct buf post_data;
     struct schema_fingerprint fingerprint;
     struct table_list *tables; /* under the same snapshot; NULL unless they were asked for */
+    struct typeuse_list uses;  /* the same */
     int server_version;
     char **roles; /* roles that the text names; malloc'ed strings */
     size_t role_count;

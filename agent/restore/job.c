@@ -69,7 +69,7 @@ static status check_break(void *context, struct bytes key, const ProtobufCMessag
     /* DDL is looked at in the log */
     if (plan_is_before(p, b->seq, b->lsn, p->base_lsn) || b->seq > p->seq || b->ddl)
         return DONE;
-    return gather_schema_changed(p, b->seq, b->seq, b->what, e);
+    return gather_schema_changed(p, 0, b->seq, b->seq, b->what, e);
 }
 
 status job_gather(struct job *job, err *e)

@@ -216,7 +216,7 @@ static status keep(struct datadir *d, const struct newest *n, struct schema_text
     Pgstrand__RowsChanged *changed = NULL;
     baseschema_message(text, &schema);
     TRY(fill_tables(d, text->tables, label, &schema, e));
-    TRY(versiondiff_find(label, n->of_version, &schema, &changed, &v.n_rows_changed, e));
+    TRY(versiondiff_find(label, n->of_version, &schema, &text->uses, &changed, &v.n_rows_changed, e));
     v.schema = &schema;
     v.n_change = label->count;
     POINTERS(&label->arena, label->change, label->count, v.change, e);

@@ -86,6 +86,8 @@ status seal_snapshot(struct datadir *d, const struct seal_request *request, cons
         return sealfull_run(&run, out, e);
     if (request->type == PGSTRAND__SNAPSHOT_TYPE__DIFFERENTIAL)
         return sealdifferential_run(&run, state.position.last_seq, out, e);
+    if (request->table_count > 0 && run.log != NULL)
+        return sealtables_run(&run, out, e);
     return sealincremental_run(&run, state.position.last_seq, out, e);
 }
 

@@ -18,6 +18,8 @@ struct seal_request {
     const char *description; /* may be NULL */
     const char *conninfo;    /* of the database; NULL: config's */
     bool offline;            /* the database cannot be reached: schema and sequences as in the parent */
+    const uint32_t *tables;  /* OIDs: an INCREMENTAL that has new bases of these, too */
+    size_t table_count;
 };
 
 struct seal_result {
@@ -35,10 +37,11 @@ void seal_result_fini(struct seal_result *r);
 OWN_VALUE(seal_result, seal_result_fini);
 
 /*
- * INCREMENTAL: every visible action since the parent. FULL: a new base under a temporary slot's snapshot;
- * before it, an INCREMENTAL up to the same point, so that the chain stays complete. DIFFERENTIAL: net changes
- * since the last FULL, behind an INCREMENTAL in the same way: a short cut for restores, nothing else. A
- * snapshot cut short earlier is tidied up first; the catalogue is brought up to the commits on disk.
+ * INCREMENTAL: every visible action since the parent; with new bases of single tables it is made even when
+ * there is none. FULL: a new base under a temporary slot's snapshot; before it, an INCREMENTAL up to the same
+ * point, so that the chain stays complete. DIFFERENTIAL: net changes since the last FULL, behind an
+ * INCREMENTAL in the same way: a short cut for restores, nothing else. A snapshot cut short earlier is tidied
+ * up first; the catalogue is brought up to the commits on disk.
  */
 MUST_CHECK status seal_snapshot(struct datadir *d, const struct seal_request *request,
                                 const struct progress *progress, struct seal_result *out, err *e);

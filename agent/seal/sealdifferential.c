@@ -130,7 +130,7 @@ static status write_sections(struct reduction *r, struct snapwriter *writer, err
     const struct sealactions_relations relations = {from, find_relation};
     TRY(sealactions_new(writer, coder, &relations, &actions, e));
     TRY(copy_needed(r, from, actions, e));
-    TRY(sealschema_relations(writer, coder, actions, run->chain, NULL, e));
+    TRY(sealschema_relations(writer, coder, actions, run->chain, NULL, NULL, e));
     if (run->conn != NULL)
         TRY(sealschema_sequences(writer, coder, run->conn, run->tables, e));
     return DONE;

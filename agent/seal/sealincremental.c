@@ -20,6 +20,22 @@ static status find_range(struct sealrun *run, uint64_t last_seq, struct seal_ran
     return DONE;
 }
 
+/* The range of a snapshot that has rows, and actions only if there are some: it ends where the rows are
+ * exact. */
+static status find_based_range(struct sealrun *run, uint64_t last_seq, lsn at, struct seal_range *out, err *e)
+{
+    const Pgstrand__SnapshotHeader *parent = run->chain->link[run->chain->count - 1].commit->header;
+    if (last_seq > parent->last_seq)
+        return find_range(run, last_seq, out, e);
+    *out = (struct seal_range){.first_seq = parent->last_seq + 1,
+                               .last_seq = parent->last_seq,
+                               .first_lsn = at,
+                               .last_lsn = at,
+                               .first_time = parent->last_time,
+                               .last_time = parent->last_time};
+    return DONE;
+}
+
 /* Those that belong to this snapshot or to one before it: a version is dumped some time after its DDL. */
 static status unsealed_versions(const struct sealrun *run, uint64_t last_seq, struct versionbook *out, err *e)
 {
@@ -37,29 +53,26 @@ static status unsealed_versions(const struct sealrun *run, uint64_t last_seq, st
 }
 
 static status write_sections(struct sealrun *run, struct snapwriter *writer, const struct seal_range *range,
-                             const struct versionbook *versions, err *e)
+                             const struct versionbook *versions, const struct sealstaged *rows, err *e)
 {
     OWNED(framecoder) struct framecoder *coder = NULL;
     OWNED(sealactions) struct sealactions *actions = NULL;
     TRY(framecoder_new(run->d->config->seal_level, &coder, e));
     const struct sealactions_relations relations = sealactions_of_log(run->log);
     TRY(sealactions_new(writer, coder, &relations, &actions, e));
-    TRY(sealactions_copy(actions, run->log, range->first_seq, range->last_seq, e));
-    TRY(sealschema_relations(writer, coder, actions, run->chain, versions, e));
+    const bool any = range->last_seq >= range->first_seq;
+    TRY(any ? sealactions_copy(actions, run->log, range->first_seq, range->last_seq, e)
+            : sealactions_end(actions, e));
+    TRY(sealschema_relations(writer, coder, actions, run->chain, versions, rows, e));
     if (run->conn != NULL)
         TRY(sealschema_sequences(writer, coder, run->conn, run->tables, e));
-    return DONE;
+    return rows == NULL ? DONE : sealstaged_write(run->d, rows, run->progress, writer, e);
 }
 
-status sealincremental_run(struct sealrun *run, uint64_t last_seq, struct seal_result *out, err *e)
+static status make(struct sealrun *run, const struct seal_range *range, const struct sealstaged *rows,
+                   struct seal_result *out, err *e)
 {
-    const Pgstrand__SnapshotHeader *parent = run->chain->link[run->chain->count - 1].commit->header;
-    *out = (struct seal_result){.nothing_new = last_seq <= parent->last_seq,
-                                .type = PGSTRAND__SNAPSHOT_TYPE__INCREMENTAL};
-    if (out->nothing_new)
-        return DONE;
     struct seal_request request = *run->request;
-    struct seal_range range;
     struct sealheader header;
     OWNED(snapwriter) struct snapwriter *writer = NULL;
     OWNED(versionbook) struct versionbook versions = {0};
@@ -70,11 +83,31 @@ status sealincremental_run(struct sealrun *run, uint64_t last_seq, struct seal_r
         request.description = NULL;
     }
     int version = run->conn == NULL ? 0 : pgconn_server_version(run->conn);
-    TRY(find_range(run, last_seq, &range, e));
-    TRY(sealheader_fill(run->d, &request, run->chain, &range, version, &header, e));
+    TRY(sealheader_fill(run->d, &request, run->chain, range, version, &header, e));
     TRY(sealrun_open(run, &header.message, &writer, e));
-    TRY(unsealed_versions(run, last_seq, &versions, e));
-    TRY(write_sections(run, writer, &range, &versions, e));
+    TRY(unsealed_versions(run, range->last_seq, &versions, e));
+    TRY(write_sections(run, writer, range, &versions, rows, e));
     TRY(sealrun_publish(run, writer, out, e));
     return versionbook_sealed(run->d, &versions, e);
+}
+
+status sealincremental_run(struct sealrun *run, uint64_t last_seq, struct seal_result *out, err *e)
+{
+    const Pgstrand__SnapshotHeader *parent = run->chain->link[run->chain->count - 1].commit->header;
+    struct seal_range range;
+    *out = (struct seal_result){.nothing_new = last_seq <= parent->last_seq,
+                                .type = PGSTRAND__SNAPSHOT_TYPE__INCREMENTAL};
+    if (out->nothing_new)
+        return DONE;
+    TRY(find_range(run, last_seq, &range, e));
+    return make(run, &range, NULL, out, e);
+}
+
+status sealincremental_based(struct sealrun *run, uint64_t last_seq, lsn at, const struct sealstaged *rows,
+                             struct seal_result *out, err *e)
+{
+    struct seal_range range;
+    *out = (struct seal_result){.type = PGSTRAND__SNAPSHOT_TYPE__INCREMENTAL};
+    TRY(find_based_range(run, last_seq, at, &range, e));
+    return make(run, &range, rows, out, e);
 }

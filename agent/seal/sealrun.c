@@ -1,6 +1,11 @@
 #include "agent/seal/sealrun.h"
 
+#include <time.h>
+
 #include "agent/lineage.h"
+
+#define CATCH_UP_SECONDS 120 /* how long a base waits for the log to reach its LSN */
+#define POLL_MS 20
 
 void seal_result_fini(struct seal_result *r)
 {
@@ -154,4 +159,23 @@ status sealrun_publish(struct sealrun *run, struct snapwriter *writer, struct se
     TRY(sealrun_reload(run, e));
     fill_result(&run->chain->link[run->chain->count - 1], out);
     return DONE;
+}
+
+status sealrun_wait_for_log(struct sealrun *run, lsn target, err *e)
+{
+    const struct timespec pause = {0, POLL_MS * 1000000L};
+    for (int waited = 0; waited < CATCH_UP_SECONDS * 1000; waited += POLL_MS) {
+        struct log_state state;
+        TRY(logreader_state(run->log, &state, e));
+        if (state.position.end_lsn >= target)
+            return DONE;
+        if (progress_stopped(run->progress))
+            return err_set(e, ERR_INTERRUPTED, "stopped while waiting for the log");
+        (void)nanosleep(&pause, NULL);
+    }
+    char text[LSN_TEXT];
+    return err_set(
+        e, ERR_TIMEOUT,
+        "the log did not reach %s, the point of the new base, within %d s: is pgstrand-agent running?",
+        lsn_format(target, text), CATCH_UP_SECONDS);
 }

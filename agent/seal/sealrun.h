@@ -6,6 +6,7 @@
 
 #include "agent/seal/sealheader.h"
 #include "agent/seal/sealschema.h"
+#include "agent/seal/sealstaged.h"
 #include "store/io.h"
 
 struct sealrun {
@@ -39,6 +40,17 @@ MUST_CHECK status sealrun_publish(struct sealrun *run, struct snapwriter *writer
 /* Every action from the chain's end to `last_seq` as the next INCREMENTAL; nothing_new when there is none. */
 MUST_CHECK status sealincremental_run(struct sealrun *run, uint64_t last_seq, struct seal_result *out,
                                       err *e);
+
+/* The same with the rows of these tables, exact behind action `last_seq`, which is before `at`; made even
+ * when there is no action. */
+MUST_CHECK status sealincremental_based(struct sealrun *run, uint64_t last_seq, lsn at,
+                                        const struct sealstaged *rows, struct seal_result *out, err *e);
+
+/* New bases of the request's tables under a temporary slot's snapshot, in an INCREMENTAL that ends there. */
+MUST_CHECK status sealtables_run(struct sealrun *run, struct seal_result *out, err *e);
+
+/* Waits until the log holds everything that ends before `target`. */
+MUST_CHECK status sealrun_wait_for_log(struct sealrun *run, lsn target, err *e);
 
 /* What the actions since the newest FULL come to, up to last_seq; before it an INCREMENTAL when some are not
  * sealed. nothing_new when the last FULL or DIFFERENTIAL already has that state. */

@@ -24,7 +24,8 @@ static status lend_versions(const struct versionbook *book, Pgstrand__SchemaVers
 }
 
 status sealschema_relations(struct snapwriter *writer, struct framecoder *coder, struct sealactions *actions,
-                            const struct chain *chain, const struct versionbook *versions, err *e)
+                            const struct chain *chain, const struct versionbook *versions,
+                            const struct sealstaged *rows, err *e)
 {
     OWNED(memory) Pgstrand__SchemaVersion **lent = NULL;
     Pgstrand__Schema schema = PGSTRAND__SCHEMA__INIT;
@@ -34,6 +35,10 @@ status sealschema_relations(struct snapwriter *writer, struct framecoder *coder,
         TRY(lend_versions(versions, &lent, e));
         schema.version = lent;
         schema.n_version = versions->count;
+    }
+    if (rows != NULL) {
+        schema.based = rows->table;
+        schema.n_based = rows->table_count;
     }
     if (base != NULL) {
         schema.has_schema_snapshot = true;

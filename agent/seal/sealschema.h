@@ -6,17 +6,19 @@
 
 #include "agent/pg/tables.h"
 #include "agent/seal/sealactions.h"
+#include "agent/seal/sealstaged.h"
 #include "agent/seal/versionbook.h"
 
 /* One message as a section of the business tier. */
 MUST_CHECK status sealschema_section(struct snapwriter *writer, struct framecoder *coder,
                                      Pgstrand__SectionKind kind, const ProtobufCMessage *message, err *e);
 
-/* SCHEMA of a snapshot of actions: the relations they name, and the versions of the schema in `versions`
- * (NULL: none); the text is that of the newest FULL or version. */
+/* SCHEMA of a snapshot of actions: the relations they name, the versions of the schema in `versions` and the
+ * tables whose `rows` it has (NULL: none); the text is that of the newest FULL or version. */
 MUST_CHECK status sealschema_relations(struct snapwriter *writer, struct framecoder *coder,
                                        struct sealactions *actions, const struct chain *chain,
-                                       const struct versionbook *versions, err *e);
+                                       const struct versionbook *versions, const struct sealstaged *rows,
+                                       err *e);
 
 /* SEQUENCES as the database has them now. */
 MUST_CHECK status sealschema_sequences(struct snapwriter *writer, struct framecoder *coder, struct pgconn *c,

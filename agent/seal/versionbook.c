@@ -61,19 +61,46 @@ static status put(struct datadir *d, Pgstrand__SchemaVersion *v, bool sealed, er
     return catalog_put(d->catalog, CATALOG_SCHEMA, catalog_key_bytes(&key), &r.base, e);
 }
 
-static status put_break(struct datadir *d, uint64_t seq, lsn at, const char *what, bool rows, uint64_t healed,
-                        err *e)
+static status put_break(struct datadir *d, Pgstrand__SchemaBreak *r, err *e)
+{
+    const struct catalog_key key = catalog_key_u64(r->seq);
+    r->has_ddl = r->ddl = true;
+    return catalog_put(d->catalog, CATALOG_BREAK, catalog_key_bytes(&key), &r->base, e);
+}
+
+static status put_healed(struct datadir *d, uint64_t seq, lsn at, char *what, uint64_t healed, err *e)
 {
     Pgstrand__SchemaBreak r = PGSTRAND__SCHEMA_BREAK__INIT;
-    const struct catalog_key key = catalog_key_u64(seq);
     r.seq = seq;
     r.lsn = at;
-    r.what = (char *)(uintptr_t)what;
-    r.has_ddl = r.ddl = true;
-    r.has_rows = r.rows = rows;
-    r.has_healed_seq = !rows;
+    r.what = what;
+    r.has_healed_seq = true;
     r.healed_seq = healed;
-    return catalog_put(d->catalog, CATALOG_BREAK, catalog_key_bytes(&key), &r.base, e);
+    return put_break(d, &r, e);
+}
+
+/* What is open of the commit that `first` is of: its tables, none when the change may be about any. */
+static status put_rows(struct datadir *d, const Pgstrand__SchemaVersion *v,
+                       const Pgstrand__RowsChanged *first, err *e)
+{
+    Pgstrand__SchemaBreak r = PGSTRAND__SCHEMA_BREAK__INIT;
+    OWNED(memory) uint32_t *table = calloc(v->n_rows_changed, sizeof *table);
+    bool any = false;
+    if (table == NULL)
+        return err_no_memory(e);
+    for (size_t i = 0; i < v->n_rows_changed; i++) {
+        if (v->rows_changed[i]->seq != first->seq)
+            continue;
+        any = any || v->rows_changed[i]->oid == 0;
+        table[r.n_table++] = v->rows_changed[i]->oid;
+    }
+    r.seq = first->seq;
+    r.lsn = first->lsn;
+    r.what = first->what;
+    r.has_rows = r.rows = true;
+    r.table = table;
+    r.n_table = any ? 0 : r.n_table;
+    return put_break(d, &r, e);
 }
 
 /* A FULL that was sealed meanwhile has healed it, or somebody else kept this version already. */
@@ -94,13 +121,13 @@ static status keep(struct datadir *d, Pgstrand__SchemaVersion *v, err *e)
         const Pgstrand__RowsChanged *r = v->rows_changed[i];
         TRY(is_settled(d, r->seq, &settled, e));
         if (!settled)
-            TRY(put_break(d, r->seq, r->lsn, r->what, true, 0, e));
+            TRY(put_rows(d, v, r, e));
     }
     for (size_t i = 0; i < v->n_change; i++) {
         const Pgstrand__SchemaChange *c = v->change[i];
         TRY(is_settled(d, c->last_seq, &settled, e));
         if (!settled)
-            TRY(put_break(d, c->last_seq, c->lsn, c->what, false, versionbook_seq(v), e));
+            TRY(put_healed(d, c->last_seq, c->lsn, c->what, versionbook_seq(v), e));
     }
     return DONE;
 }
@@ -131,7 +158,7 @@ static status heal_one(void *context, struct bytes key, const ProtobufCMessage *
     (void)key;
     if (b->seq > h->seq || b->has_healed_seq || b->rows || !b->ddl)
         return DONE;
-    return put_break(h->d, b->seq, b->lsn, b->what, false, h->seq, e);
+    return put_healed(h->d, b->seq, b->lsn, b->what, h->seq, e);
 }
 
 status versionbook_heal(struct datadir *d, uint64_t seq, err *e)

@@ -4,29 +4,25 @@
 #include <stdio.h>
 #include <string.h>
 
-#define CLASS_TYPE 1247u /* pg_type; the same in every database */
-#define TYPE_TEXT 25u
-#define TYPE_VARCHAR 1043u
+#include "agent/seal/versiontypes.h"
 
 struct diff {
     struct versionlabel *label;
+    const struct typeuse_list *uses;
     const Pgstrand__Schema *before;
     const Pgstrand__Schema *now;
     Pgstrand__RowsChanged *found;
     size_t count;
 };
 
-bool versiondiff_type_follows(uint32_t from, uint32_t to)
-{
-    const bool texts = (from == TYPE_TEXT || from == TYPE_VARCHAR) && (to == TYPE_TEXT || to == TYPE_VARCHAR);
-    return from == to || texts;
-}
-
 __attribute__((format(printf, 5, 6))) static status add(struct diff *d, uint32_t oid, size_t change, err *e,
                                                         const char *format, ...)
 {
     char what[200];
     const Pgstrand__SchemaChange *at = &d->label->change[change];
+    for (size_t i = 0; i < d->count; i++)
+        if (d->found[i].oid == oid && d->found[i].seq == at->last_seq)
+            return DONE;
     Pgstrand__RowsChanged *grown = arena_alloc(&d->label->arena, (d->count + 1) * sizeof *grown);
     va_list arguments;
     va_start(arguments, format);
@@ -86,15 +82,46 @@ static bool same_text(const char *a, const char *b)
     return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
 }
 
+/* Tables whose columns hold values of this type, or rows of this relation; 0: not asked for. */
+static status add_users(struct diff *d, uint32_t type, uint32_t relation, size_t change, const char *name,
+                        err *e)
+{
+    for (size_t i = 0; i < d->uses->count; i++) {
+        const struct typeuse *u = &d->uses->use[i];
+        const Pgstrand__Table *is = table_of(d->now, u->table);
+        const bool meant = (type != 0 && u->type == type) || (relation != 0 && u->relation == relation);
+        if (is != NULL && meant)
+            TRY(add(d, is->oid, change, e, "%s, of which %s.%s has values, holds something else", name,
+                    is->schema, is->name));
+    }
+    return DONE;
+}
+
+static struct versiontype type_of(const Pgstrand__Column *c)
+{
+    return (struct versiontype){c->type, c->typmod};
+}
+
+/* A row of it, as a value in another table, lacks what was added and has what was dropped. */
+static bool has_other_columns(const Pgstrand__Table *was, const Pgstrand__Table *is)
+{
+    bool same = was->n_column == is->n_column;
+    for (size_t i = 0; same && i < is->n_column; i++)
+        same = column_of(was, is->column[i]->attnum) != NULL;
+    return !same;
+}
+
 static status compare_tables(struct diff *d, const Pgstrand__Table *was, const Pgstrand__Table *is, err *e)
 {
+    if (has_other_columns(was, is))
+        TRY(add_users(d, 0, is->oid, change_of(d, is->oid), is->name, e));
     if (was->tier != is->tier || !same_text(was->tier_column, is->tier_column) ||
         !same_text(was->tier_value, is->tier_value))
         return add(d, is->oid, change_of(d, is->oid), e, "%s.%s has another tier", is->schema, is->name);
     for (size_t i = 0; i < is->n_column; i++) {
         const Pgstrand__Column *c = is->column[i];
         const Pgstrand__Column *earlier = column_of(was, c->attnum);
-        if (earlier != NULL && !versiondiff_type_follows(earlier->type, c->type))
+        if (earlier != NULL && !versiontypes_follow(type_of(earlier), type_of(c)))
             return add(d, is->oid, change_of(d, is->oid), e, "column %s of %s.%s has another type", c->name,
                        is->schema, is->name);
         if (earlier == NULL && was_generated(was, c->attnum))
@@ -149,7 +176,67 @@ static bool adds_values(const struct diff *d, const Pgstrand__Table *is)
     return false;
 }
 
-static status look_at_rewrite(struct diff *d, const struct ddl_touch *t, const struct ddl_object *o, err *e)
+/* ---- rewrites ---- */
+
+/* What DDL says of the table's columns last before touch `at`, or first behind it; NULL: nothing. */
+static const struct ddl_object *columns_before(const struct diff *d, uint32_t oid, size_t at)
+{
+    for (size_t i = at; i > 0; i--)
+        for (size_t k = d->label->touch[i - 1].count; k > 0; k--) {
+            const struct ddl_object *o = &d->label->touch[i - 1].object[k - 1];
+            if (o->class == DDLOBJECTS_CLASS_RELATION && o->oid == oid && o->has_columns)
+                return o;
+        }
+    return NULL;
+}
+
+static const struct ddl_object *columns_behind(const struct diff *d, uint32_t oid, size_t at)
+{
+    for (size_t i = at; i < d->label->touches; i++)
+        for (size_t k = 0; k < d->label->touch[i].count; k++) {
+            const struct ddl_object *o = &d->label->touch[i].object[k];
+            if (o->class == DDLOBJECTS_CLASS_RELATION && o->oid == oid && o->has_columns)
+                return o;
+        }
+    return NULL;
+}
+
+/* False: the table had no such column (attnum), or it is not known which type it had. */
+static bool type_before(const struct diff *d, const struct ddl_object *told, uint32_t oid, uint16_t attnum,
+                        struct versiontype *out)
+{
+    const Pgstrand__Column *c = told != NULL ? NULL : column_of(table_of(d->before, oid), attnum);
+    if (c != NULL)
+        *out = type_of(c);
+    for (size_t i = 0; told != NULL && !told->stale && i < told->count; i++)
+        if (told->column[i].attnum == attnum) {
+            *out = (struct versiontype){told->column[i].type, told->column[i].typmod};
+            return true;
+        }
+    return c != NULL;
+}
+
+/* Did the rewrite only store in wider types what reads the same as before? */
+static bool only_widened(const struct diff *d, size_t touch, const struct ddl_object *o)
+{
+    const struct ddl_object *is = columns_behind(d, o->oid, touch);
+    const struct ddl_object *was = columns_before(d, o->oid, touch);
+    if (!o->plain || is == NULL || is->stale)
+        return false;
+    for (size_t i = 0; i < is->count; i++) {
+        const struct ddl_column *c = &is->column[i];
+        const struct versiontype to = {c->type, c->typmod};
+        struct versiontype from;
+        if (c->generated)
+            continue;
+        if (!type_before(d, was, o->oid, c->attnum, &from) || !versiontypes_follow(from, to) ||
+            (from.oid == to.oid && from.typmod != to.typmod))
+            return false;
+    }
+    return true;
+}
+
+static status look_at_rewrite(struct diff *d, size_t touch, const struct ddl_object *o, err *e)
 {
     const Pgstrand__Table *is = table_of(d->now, o->oid);
     const unsigned values = DDLOBJECTS_PERSISTENCE | DDLOBJECTS_TYPE | DDLOBJECTS_DEFAULT;
@@ -157,114 +244,43 @@ static status look_at_rewrite(struct diff *d, const struct ddl_touch *t, const s
         return DONE;
     if ((o->reason & values) == DDLOBJECTS_DEFAULT && !adds_values(d, is))
         return DONE;
-    return add(d, is->oid, t->change, e, "%s.%s was rewritten", is->schema, is->name);
+    if ((o->reason & values) == DDLOBJECTS_TYPE && only_widened(d, touch, o))
+        return DONE;
+    return add(d, is->oid, d->label->touch[touch].change, e, "%s.%s was rewritten", is->schema, is->name);
 }
 
-/* ---- types: what they hold is compared as pg_dump writes it ---- */
+/* ---- types ---- */
 
-/* The statement that makes the type; empty when the text has none. */
-static struct bytes statement_of(const char *pre_data, const char *identity)
+/* The attributes of a composite type, which PostgreSQL reports of the relation behind it; a view; a table
+ * that has no rows here, or that was made since the version before. The text does not tell: an attribute
+ * dropped and added again is empty in the rows there are. Tables with rows are compared by their columns. */
+static bool alters_row_type(const struct diff *d, const struct ddl_touch *t, const struct ddl_object *o)
 {
-    char head[300];
-    const int len = snprintf(head, sizeof head, "\nCREATE TYPE %s AS ", identity);
-    const char *at =
-        pre_data == NULL || len < 0 || (size_t)len >= sizeof head ? NULL : strstr(pre_data, head);
-    const char *end = at == NULL ? NULL : strstr(at, ");\n");
-    return end == NULL ? (struct bytes){0} : bytes_of(at, (size_t)(end - at));
+    const bool alters = begins(t->tag, "ALTER ") || strcmp(t->tag, "CREATE VIEW") == 0;
+    return alters && (table_of(d->before, o->oid) == NULL || table_of(d->now, o->oid) == NULL);
 }
 
-static bool is_enum(struct bytes statement)
+static status look_at(struct diff *d, size_t touch, const struct ddl_object *o, err *e)
 {
-    static const char labels[] = " AS ENUM (";
-    return statement.len > 0 && memmem(statement.data, statement.len, labels, sizeof labels - 1) != NULL;
-}
-
-static size_t lines(struct bytes text)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < text.len; i++)
-        count += text.data[i] == '\n';
-    return count;
-}
-
-/* How many commands changed the type or may have. */
-static size_t alterations(const struct diff *d, uint32_t oid)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < d->label->touches; i++)
-        for (size_t k = 0; k < d->label->touch[i].count; k++)
-            count += d->label->touch[i].object[k].class == CLASS_TYPE &&
-                     d->label->touch[i].object[k].oid == oid && begins(d->label->touch[i].tag, "ALTER TYPE");
-    return count;
-}
-
-/* Each line of the old list stands in the new one, too. */
-static bool has_all_lines(struct bytes was, struct bytes is)
-{
-    struct bytes line;
-    for (size_t from = 1; from < was.len; from += line.len + 1) {
-        const uint8_t *at = was.data + from;
-        const uint8_t *stop = memchr(at, '\n', was.len - from);
-        line = bytes_of(at, stop == NULL ? was.len - from : (size_t)(stop - at));
-        while (line.len > 0 && line.data[line.len - 1] == ',')
-            line.len--;
-        if (line.len > 0 && memmem(is.data, is.len, line.data, line.len) == NULL)
-            return false;
-        line.len = stop == NULL ? was.len - from : (size_t)(stop - at);
-    }
-    return true;
-}
-
-/* Labels cannot be dropped, and a command adds one at most: when there are as many commands as new labels,
- * none of them renamed one. A name given up and given again would look the same in the text, but rows that
- * have the old one mean another label; one command that left the text as it was did nothing to the labels. */
-static bool only_added(const struct diff *d, uint32_t oid, struct bytes was, struct bytes is)
-{
-    const size_t commands = alterations(d, oid);
-    if (bytes_equal(was, is))
-        return commands <= 1;
-    return has_all_lines(was, is) && lines(is) >= lines(was) + commands;
-}
-
-/* A type that either text does not know by this name was renamed, moved or dropped meanwhile: nothing shows
- * what happened to its labels, if it has any. */
-static status look_at_type(struct diff *d, const struct ddl_touch *t, const struct ddl_object *o, err *e)
-{
-    const struct bytes was = statement_of(d->before->pre_data, o->identity);
-    const struct bytes is = statement_of(d->now->pre_data, o->identity);
-    const bool both = was.len > 0 && is.len > 0;
-    const bool neither = was.len == 0 && is.len == 0;
-    bool same = false;
-    if (is_enum(was) || is_enum(is))
-        same = both && only_added(d, o->oid, was, is);
-    else
-        same = !neither && (!both || bytes_equal(was, is));
-    return same ? DONE : add(d, 0, t->change, e, "type %s holds something else", o->identity);
-}
-
-/* ALTER TYPE ... ATTRIBUTE, which PostgreSQL reports of the relation behind the type. The text does not tell:
- * an attribute dropped and added again is empty in the rows there are. */
-static bool alters_attributes(const struct ddl_touch *t, const struct ddl_object *o)
-{
-    return o->class == DDLOBJECTS_CLASS_RELATION && strcmp(o->type, "composite type") == 0 &&
-           begins(t->tag, "ALTER TYPE");
+    const struct ddl_touch *t = &d->label->touch[touch];
+    if (o->class == DDLOBJECTS_CLASS_RELATION && alters_row_type(d, t, o))
+        TRY(add_users(d, 0, o->oid, t->change, o->identity, e));
+    if (o->class == DDLOBJECTS_CLASS_RELATION)
+        return look_at_rewrite(d, touch, o, e);
+    if (o->class == DDLOBJECTS_CLASS_TYPE && strcmp(t->tag, "ALTER TYPE") == 0 &&
+        versiontypes_changed(d->label, d->before, d->now, o))
+        return add_users(d, o->oid, 0, t->change, o->identity, e);
+    return DONE;
 }
 
 status versiondiff_find(struct versionlabel *label, const Pgstrand__Schema *before,
-                        const Pgstrand__Schema *now, Pgstrand__RowsChanged **out, size_t *count, err *e)
+                        const Pgstrand__Schema *now, const struct typeuse_list *uses,
+                        Pgstrand__RowsChanged **out, size_t *count, err *e)
 {
-    struct diff d = {.label = label, .before = before, .now = now};
-    for (size_t i = 0; i < label->touches; i++) {
-        const struct ddl_touch *t = &label->touch[i];
-        for (size_t k = 0; k < t->count; k++) {
-            if (alters_attributes(t, &t->object[k]))
-                TRY(add(&d, 0, t->change, e, "type %s holds something else", t->object[k].identity));
-            else if (t->object[k].class == DDLOBJECTS_CLASS_RELATION)
-                TRY(look_at_rewrite(&d, t, &t->object[k], e));
-            else if (t->object[k].class == CLASS_TYPE && begins(t->tag, "ALTER TYPE"))
-                TRY(look_at_type(&d, t, &t->object[k], e));
-        }
-    }
+    struct diff d = {.label = label, .uses = uses, .before = before, .now = now};
+    for (size_t i = 0; i < label->touches; i++)
+        for (size_t k = 0; k < label->touch[i].count; k++)
+            TRY(look_at(&d, i, &label->touch[i].object[k], e));
     TRY(look_at_tables(&d, e));
     *out = d.found;
     *count = d.count;

@@ -313,20 +313,24 @@ END;
 $$;
 
 -- A rewrite's new values are not in the stream: `reason` says what wrote them (bits: 1 persistence, 2 default, 4 type,
--- 8 access method; src/include/commands/event_trigger.h).
+-- 8 access method; src/include/commands/event_trigger.h). `plain`: surely without USING. The command's text is looked at
+-- for that word alone, and only where it is the command's: not when a function or DO block runs it.
 CREATE OR REPLACE FUNCTION pgstrand.on_table_rewrite() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
     rel oid := pg_event_trigger_table_rewrite_oid();
     persistence "char";
+    stack text;
 BEGIN
+    GET DIAGNOSTICS stack = PG_CONTEXT;
     SELECT relpersistence INTO persistence FROM pg_class WHERE oid = rel;
     IF persistence IS DISTINCT FROM 't' THEN
         PERFORM pgstrand.note(tg_event, tg_tag, jsonb_build_array(jsonb_build_object(
             'class', 'pg_class'::regclass::oid::bigint, 'oid', rel::bigint, 'type', 'table',
             'identity', rel::regclass::text, 'reason', pg_event_trigger_table_rewrite_reason(),
-            'empty', pg_relation_size(rel) = 0)));
+            'empty', pg_relation_size(rel) = 0,
+            'plain', coalesce(strpos(stack, E'\n') = 0 AND strpos(lower(current_query() COLLATE "C"), 'using') = 0, false))));
     END IF;
 END;
 $$;

@@ -1,5 +1,6 @@
 #include "agent/restore/fold/baserows.h"
 
+#include "agent/restore/plan/plantable.h"
 #include "proto/wire.h"
 #include "store/snapreader.h"
 
@@ -22,7 +23,8 @@ status baserows_open(const struct plan *p, const struct plan_table *t, struct ba
     if (t->base != NULL) {
         b->table = t->base->number;
         b->only = t->base_only;
-        TRY(snapreader_open(p->chain->link[p->base].dir, p->chain->link[p->base].name, &b->reader, e));
+        TRY(snapreader_open(p->chain->link[t->base_link].dir, p->chain->link[t->base_link].name, &b->reader,
+                            e));
         TRY(snapreader_section(b->reader, (enum tier)t->base->tier, PGSTRAND__SECTION_KIND__ROWS, &found, e));
     }
     if (!found) {
@@ -49,21 +51,31 @@ static status bytes_of_tier(struct snapreader *reader, enum tier tier, uint64_t 
     return DONE;
 }
 
-status baserows_bytes(const struct plan *p, uint64_t *bytes, err *e)
+/* Of the tables whose rows begin in this link. */
+static status bytes_of_link(const struct plan *p, size_t link, uint64_t *bytes, err *e)
 {
     OWNED(snapreader) struct snapreader *reader = NULL;
     size_t numbers = 1;
     for (size_t i = 0; i < p->count; i++)
-        if (p->table[i].base != NULL && p->table[i].base->number >= numbers)
+        if (p->table[i].base != NULL && p->table[i].base_link == link && p->table[i].base->number >= numbers)
             numbers = (size_t)p->table[i].base->number + 1;
     OWNED(memory) uint64_t *by_number = calloc(numbers, sizeof *by_number);
     if (by_number == NULL)
         return err_no_memory(e);
-    TRY(snapreader_open(p->chain->link[p->base].dir, p->chain->link[p->base].name, &reader, e));
+    TRY(snapreader_open(p->chain->link[link].dir, p->chain->link[link].name, &reader, e));
     for (enum tier tier = TIER_BUSINESS; tier <= TIER_DEVICE; tier++)
         TRY(bytes_of_tier(reader, tier, by_number, numbers, e));
     for (size_t i = 0; i < p->count; i++)
-        bytes[i] += p->table[i].base == NULL ? 0 : by_number[p->table[i].base->number];
+        if (p->table[i].base != NULL && p->table[i].base_link == link)
+            bytes[i] += by_number[p->table[i].base->number];
+    return DONE;
+}
+
+status baserows_bytes(const struct plan *p, uint64_t *bytes, err *e)
+{
+    for (size_t link = p->base; link < p->chain->count; link++)
+        if (plantable_begins_in(p, link))
+            TRY(bytes_of_link(p, link, bytes, e));
     return DONE;
 }
 

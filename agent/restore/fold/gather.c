@@ -6,7 +6,7 @@
 #include "agent/restore/fold/source.h"
 #include "agent/restore/fold/stages.h"
 #include "agent/restore/plan/plantable.h"
-#include "agent/seal/versiondiff.h"
+#include "agent/seal/versiontypes.h"
 
 #define TELL_EVERY 100000 /* actions between two reports of progress */
 
@@ -42,18 +42,35 @@ static void gather_fini(struct gather *g)
 }
 OWN_VALUE(gather, gather_fini);
 
-status gather_schema_changed(const struct plan *p, uint64_t seq, uint64_t first_seq, const char *what, err *e)
+/* From where on it can be restored again: the next FULL, or the table's next base; false: there is none yet.
+ */
+static bool find_next_base(const struct plan *p, uint32_t oid, uint64_t seq, uint64_t *from)
 {
     const struct chain *c = p->chain;
-    uint64_t before = first_seq > 0 ? first_seq - 1 : 0;
-    for (size_t i = p->base + 1; i < c->count; i++) {
-        const Pgstrand__SnapshotHeader *h = c->link[i].commit->header;
+    *from = UINT64_MAX;
+    for (size_t i = c->count; i > p->base + 1; i--) {
+        const Pgstrand__SnapshotHeader *h = c->link[i - 1].commit->header;
         if (h->type == PGSTRAND__SNAPSHOT_TYPE__FULL && h->last_seq >= seq)
-            return err_set(e, ERR_SCHEMA,
-                           "the schema changed at seq %" PRIu64 " (%s), between the base and the target; "
-                           "restorable: up to seq %" PRIu64 ", or from seq %" PRIu64 " on",
-                           seq, what, before, h->last_seq);
+            *from = h->last_seq;
     }
+    for (size_t i = 0; oid != 0 && i < p->versions.bases; i++) {
+        const struct version_base *b = &p->versions.base[i];
+        if (b->table->oid == oid && b->seq >= seq && b->seq < *from)
+            *from = b->seq;
+    }
+    return *from != UINT64_MAX;
+}
+
+status gather_schema_changed(const struct plan *p, uint32_t oid, uint64_t seq, uint64_t first_seq,
+                             const char *what, err *e)
+{
+    const uint64_t before = first_seq > 0 ? first_seq - 1 : 0;
+    uint64_t from;
+    if (find_next_base(p, oid, seq, &from))
+        return err_set(e, ERR_SCHEMA,
+                       "the schema changed at seq %" PRIu64 " (%s), between the base and the target; "
+                       "restorable: up to seq %" PRIu64 ", or from seq %" PRIu64 " on",
+                       seq, what, before, from);
     return err_set(e, ERR_SCHEMA,
                    "the schema changed at seq %" PRIu64 " (%s), and the chain cannot follow it yet; "
                    "restorable: up to seq %" PRIu64 "; what came later, after pgstrand seal%s",
@@ -79,7 +96,7 @@ static status changed(const struct gather *g, const struct source_action *a, con
 {
     char what[320];
     (void)snprintf(what, sizeof what, "table %s.%s: %s", t->message->schema, t->message->name, how);
-    return gather_schema_changed(g->plan, a->seq, a->commit.first_seq, what, e);
+    return gather_schema_changed(g->plan, t->message->oid, a->seq, a->commit.first_seq, what, e);
 }
 
 static status check_types(const struct gather *g, const struct source_action *a, const struct plan_table *t,
@@ -88,7 +105,8 @@ static status check_types(const struct gather *g, const struct source_action *a,
     char how[160];
     for (uint16_t i = 0; i < r->column_count; i++) {
         const Pgstrand__Column *c = plantable_column(t->message, attnum[i]);
-        if (c == NULL || versiondiff_type_follows(r->columns[i].type, c->type))
+        if (c == NULL || versiontypes_follow((struct versiontype){r->columns[i].type, r->columns[i].typmod},
+                                             (struct versiontype){c->type, c->typmod}))
             continue;
         (void)snprintf(how, sizeof how, "column %s has another type", c->name);
         return changed(g, a, t, how, e);
@@ -142,7 +160,7 @@ static status find_way(struct gather *g, const struct source_action *a, const st
         return DONE; /* it is dropped before the target */
     if (t == NULL) {
         (void)snprintf(what, sizeof what, "table %s.%s was made", r->schema, r->name);
-        return gather_schema_changed(g->plan, a->seq, a->commit.first_seq, what, e);
+        return gather_schema_changed(g->plan, 0, a->seq, a->commit.first_seq, what, e);
     }
     if (!t->comes)
         return DONE;
@@ -173,12 +191,16 @@ static status way_of(struct gather *g, const struct source_action *a, const stru
 
 /* Bases of several times: what is older than the table's own base, or of a table that is gone since, may have
  * another shape and is none of ours. */
-static bool is_before_base(const struct gather *g, const struct relation *r, const struct commit *c)
+static bool is_before_base(const struct gather *g, const struct relation *r, const struct source_action *a)
 {
-    if (!plan_is_before(g->plan, c->last_seq, c->lsn, g->plan->base_lsn))
+    const struct commit *c = &a->commit;
+    const bool first = plan_is_before(g->plan, c->last_seq, c->lsn, g->plan->base_lsn);
+    if (!first && a->seq > g->plan->base_seq)
         return false;
     const struct plan_table *t = table_of_relation(g, r, c->last_seq);
-    return t == NULL || t->base == NULL || c->lsn < t->base->base_lsn;
+    if (t != NULL && a->seq <= t->base_seq)
+        return true;
+    return first && (t == NULL || t->base == NULL || c->lsn < t->base->base_lsn);
 }
 
 /* ---- actions ---- */
@@ -196,7 +218,7 @@ static status take_truncate(struct gather *g, const struct source_action *a, err
         const struct relation *r = NULL;
         struct way *way = NULL;
         TRY(source_relation(g->source, v, &r, e));
-        if (is_before_base(g, r, &a->commit))
+        if (is_before_base(g, r, a))
             continue;
         TRY(way_of(g, a, r, &way, e));
         if (way->table < 0)
@@ -217,7 +239,7 @@ static status take_ddl(struct gather *g, const struct source_action *a, err *e)
     size_t len = a->action.prefix.len < sizeof tag - 1 ? a->action.prefix.len : sizeof tag - 1;
     memcpy(tag, a->action.prefix.data, len);
     tag[len] = '\0';
-    return gather_schema_changed(g->plan, a->seq, a->commit.first_seq, tag, e);
+    return gather_schema_changed(g->plan, 0, a->seq, a->commit.first_seq, tag, e);
 }
 
 static status take_row(struct gather *g, const struct source_action *a, err *e)
@@ -246,7 +268,7 @@ static status take(struct gather *g, const struct source_action *a, err *e)
     if (a->relation == NULL)
         return err_set(e, ERR_STORAGE, "%s at seq %" PRIu64 " names no relation; run pgstrand verify",
                        action_kind_name(a->action.kind), a->seq);
-    if (is_before_base(g, a->relation, &a->commit))
+    if (is_before_base(g, a->relation, a))
         return DONE;
     return take_row(g, a, e).ok ? DONE : err_wrap(e, "seq %" PRIu64, a->seq);
 }

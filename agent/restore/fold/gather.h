@@ -14,8 +14,9 @@
 /* Makes the fold's tables (in the plan's order) and folds; p->seq and the counts are final afterwards. */
 MUST_CHECK status gather_run(struct plan *p, struct fold *f, const struct progress *progress, err *e);
 
-/* The message of a schema change at `seq`, in a commit that begins at `first_seq`. */
-MUST_CHECK status gather_schema_changed(const struct plan *p, uint64_t seq, uint64_t first_seq,
+/* The message of a schema change at `seq`, in a commit that begins at `first_seq`; `oid`: of the table it is
+ * about, 0: of any. */
+MUST_CHECK status gather_schema_changed(const struct plan *p, uint32_t oid, uint64_t seq, uint64_t first_seq,
                                         const char *what, err *e);
 
 #endif

@@ -53,7 +53,7 @@ static const Pgstrand__SnapshotHeader *header_of(const struct plan *p, size_t li
 
 bool plan_reads(const struct plan *p, size_t link)
 {
-    if (link == p->base || (link == p->shortcut && p->shortcut != 0))
+    if (link == p->base || (link == p->shortcut && p->shortcut != 0) || plantable_begins_in(p, link))
         return true;
     return link > p->base && link > p->shortcut &&
            header_of(p, link)->type == PGSTRAND__SNAPSHOT_TYPE__INCREMENTAL &&
@@ -297,7 +297,7 @@ static status choose_schema(struct plan *p, const struct versionbook *unsealed, 
     uint64_t last;
     p->followed = p->base_schema->has_ddl_rows;
     TRY(versions_load(p->chain, p->base, unsealed, &p->versions, e));
-    if (p->versions.count > 0)
+    if (p->versions.count > 0 || p->versions.bases > 0)
         TRY(limit_as_seq(p, e));
     const Pgstrand__SchemaVersion *v = versions_at(&p->versions, p->stop_seq, &last);
     if (last != p->stop_seq) {
@@ -318,6 +318,12 @@ static uint64_t first_seq_of(const Pgstrand__SchemaVersion *v, uint64_t last_seq
     return last_seq;
 }
 
+static bool concerns(const struct plan *p, const Pgstrand__RowsChanged *r)
+{
+    const struct plan_table *t = plantable_by_oid(p, r->oid);
+    return r->oid == 0 || (t != NULL && t->comes && t->base_seq < r->seq);
+}
+
 /* What no row from before can be brought through: a table that comes must have been made, or be based, behind
  * it. */
 static status check_rows(const struct plan *p, err *e)
@@ -328,8 +334,8 @@ static status check_rows(const struct plan *p, err *e)
             break;
         for (size_t k = 0; k < v->n_rows_changed; k++) {
             const Pgstrand__RowsChanged *r = v->rows_changed[k];
-            if (r->oid == 0 || plantable_comes(p, r->oid))
-                return gather_schema_changed(p, r->seq, first_seq_of(v, r->seq), r->what, e);
+            if (concerns(p, r))
+                return gather_schema_changed(p, r->oid, r->seq, first_seq_of(v, r->seq), r->what, e);
         }
     }
     return DONE;

@@ -29,7 +29,9 @@ struct plan_table {
     Pgstrand__Table *fitted;        /* memory of `message` when it is another one; NULL: it is `sealed` */
     char **extra;                   /* columns that only the target has */
     size_t extra_count;
-    const Pgstrand__Table *base;     /* as it is in the base; NULL: made later */
+    const Pgstrand__Table *base;     /* as it is in its base; NULL: made later */
+    size_t base_link;                /* the FULL, or an INCREMENTAL that has this table's rows */
+    uint64_t base_seq;               /* of the latter: actions up to here are in them; else 0 */
     struct rowmap *base_map;         /* base rows into the first stage's columns */
     const struct seqlist *base_only; /* only these frames of the base's rows; NULL: all. Borrowed. */
     struct stages *stages;           /* its history in the fold (stages.h) */
@@ -52,7 +54,8 @@ struct plan {
     const char *log;            /* folder whose tail goes on behind the chain; NULL: none */
     const struct seqlist *only; /* only these actions are folded; NULL: all. Borrowed. */
     unsigned tiers;             /* that come */
-    lsn base_lsn;               /* the latest of all table bases */
+    lsn base_lsn;               /* the latest of all the FULL's table bases */
+    uint64_t base_seq;          /* the latest of all tables' base_seq */
     struct lsnspans spans;
     struct lsnspan base_span; /* where LSNs can be compared with those of the bases */
     struct plan_table *table;

@@ -23,12 +23,6 @@ struct plan_table *plantable_by_oid(const struct plan *p, uint32_t oid)
     return NULL;
 }
 
-bool plantable_comes(const struct plan *p, uint32_t oid)
-{
-    const struct plan_table *t = plantable_by_oid(p, oid);
-    return t != NULL && t->comes;
-}
-
 uint16_t plantable_attnum(const Pgstrand__Table *t, size_t column)
 {
     return (uint16_t)(t->column[column]->has_attnum ? t->column[column]->attnum : column + 1);
@@ -150,14 +144,15 @@ status plantable_extra(struct plan_table *t, const char *name, err *e)
 
 /* ---- filling the plan ---- */
 
-static void take_digests(struct plan *p, const Pgstrand__SectionIndex *index)
+static void take_digests(struct plan *p, size_t link, const Pgstrand__SectionIndex *index)
 {
     for (size_t i = 0; i < index->n_table; i++) {
         const Pgstrand__TableDigest *d = index->table[i];
         for (size_t k = 0; k < p->count; k++) {
             struct plan_table *t = &p->table[k];
             struct table_digest sealed;
-            if (t->base == NULL || t->base->number != d->table || d->digest.len != SHA256_LEN)
+            if (t->base == NULL || t->base_link != link || t->base->number != d->table ||
+                d->digest.len != SHA256_LEN)
                 continue;
             table_digest_load(&sealed, d->digest.data, d->rows);
             table_digest_merge(&t->base_digest, &sealed);
@@ -166,23 +161,43 @@ static void take_digests(struct plan *p, const Pgstrand__SectionIndex *index)
     }
 }
 
-static status read_digests(struct plan *p, err *e)
+static status read_digests(struct plan *p, size_t link, err *e)
 {
     OWNED(snapreader) struct snapreader *r = NULL;
-    TRY(snapreader_open(p->chain->link[p->base].dir, p->chain->link[p->base].name, &r, e));
+    TRY(snapreader_open(p->chain->link[link].dir, p->chain->link[link].name, &r, e));
     for (enum tier tier = TIER_BUSINESS; tier <= TIER_DEVICE; tier++) {
         bool found = false;
         TRY(snapreader_section(r, tier, PGSTRAND__SECTION_KIND__ROWS, &found, e));
         if (found)
-            take_digests(p, snapreader_index(r));
+            take_digests(p, link, snapreader_index(r));
     }
     return DONE;
 }
 
-/* The same table in the base: all its versions have one OID. */
-static const Pgstrand__Table *base_of(const struct plan *p, const Pgstrand__Table *m)
+bool plantable_begins_in(const struct plan *p, size_t link)
 {
-    return p->schema == p->base_schema ? m : versions_table(p->base_schema, m->oid);
+    for (size_t i = 0; i < p->count; i++)
+        if (p->table[i].base != NULL && p->table[i].base_link == link)
+            return true;
+    return false;
+}
+
+/* Where its rows begin: in a base of its own behind the FULL, if it has one, else there. All versions of a
+ * table have one OID within an incarnation. */
+static void find_base(struct plan *p, struct plan_table *t)
+{
+    const Pgstrand__Table *m = t->message;
+    const uint64_t last = p->stop_seq < p->base_span.last_seq ? p->stop_seq : p->base_span.last_seq;
+    const struct version_base *own = versions_base(&p->versions, m->oid, last);
+    t->base = p->schema == p->base_schema ? m : versions_table(p->base_schema, m->oid);
+    t->base_link = p->base;
+    if (own == NULL)
+        return;
+    t->base = own->table;
+    t->base_link = own->link;
+    t->base_seq = own->seq;
+    if (own->seq > p->base_seq)
+        p->base_seq = own->seq;
 }
 
 status plantable_fill(struct plan *p, const char *globs, err *e)
@@ -197,15 +212,17 @@ status plantable_fill(struct plan *p, const char *globs, err *e)
             return err_set(e, ERR_STORAGE, "%s: table %s.%s is described wrongly; run pgstrand verify",
                            p->chain->link[p->base].name, m->schema, m->name);
         bool named = globs == NULL || glob_list_match(globs, m->schema, m->name);
-        p->table[p->count++] = (struct plan_table){.message = m,
-                                                   .sealed = m,
-                                                   .base = base_of(p, m),
-                                                   .comes = named && (p->tiers & TIER_BIT(m->tier)) != 0};
+        struct plan_table *t = &p->table[p->count++];
+        *t = (struct plan_table){
+            .message = m, .sealed = m, .comes = named && (p->tiers & TIER_BIT(m->tier)) != 0};
+        find_base(p, t);
+        t->has_digest = t->base == NULL; /* no rows */
         any += named;
     }
     if (globs != NULL && any == 0)
         return err_set(e, ERR_VALIDATION, "no table matches %s", globs);
-    for (size_t i = 0; i < p->count; i++)
-        p->table[i].has_digest = p->table[i].base == NULL; /* no rows */
-    return read_digests(p, e);
+    for (size_t link = p->base; link < p->chain->count; link++)
+        if (link == p->base || plantable_begins_in(p, link))
+            TRY(read_digests(p, link, e));
+    return DONE;
 }

@@ -1,5 +1,6 @@
 /*
- * plantable: the tables of a plan's base: which come, and the row counts and digests that were sealed.
+ * plantable: the tables of a plan: which come, where the rows of each begin, and the row counts and digests
+ * that were sealed.
  */
 #ifndef PGSTRAND_PLANTABLE_H
 #define PGSTRAND_PLANTABLE_H
@@ -22,7 +23,9 @@ struct plan_table *plantable_find(const struct plan *p, const uuid *id);
 
 /* The table with this OID; NULL when the target has none. */
 struct plan_table *plantable_by_oid(const struct plan *p, uint32_t oid);
-bool plantable_comes(const struct plan *p, uint32_t oid);
+
+/* Do the rows of any table begin in this link? */
+bool plantable_begins_in(const struct plan *p, size_t link);
 
 /* The column's attribute number; where none was sealed, its place. */
 uint16_t plantable_attnum(const Pgstrand__Table *t, size_t column);

@@ -11,6 +11,9 @@ void versions_fini(struct versions *v)
 {
     for (size_t i = 0; i < v->count; i++)
         pbmem_free(&v->version[i]->base);
+    for (size_t i = 0; i < v->bases; i++)
+        pbmem_free(&v->base[i].table->base);
+    free(v->base);
     free(v->version);
     *v = (struct versions){0};
 }
@@ -35,12 +38,30 @@ static status add(struct versions *v, uint64_t after, Pgstrand__SchemaVersion *v
     return DONE;
 }
 
+/* Takes the tables over. */
+static status add_bases(struct versions *v, const struct chain *chain, size_t link, Pgstrand__Schema *schema,
+                        err *e)
+{
+    if (schema->n_based == 0)
+        return DONE;
+    struct version_base *grown = realloc(v->base, (v->bases + schema->n_based) * sizeof *grown);
+    if (grown == NULL)
+        return err_no_memory(e);
+    v->base = grown;
+    for (size_t i = 0; i < schema->n_based; i++)
+        v->base[v->bases++] =
+            (struct version_base){schema->based[i], link, chain->link[link].commit->header->last_seq};
+    schema->n_based = 0;
+    return DONE;
+}
+
 static status add_sealed(struct versions *v, const struct chain *chain, size_t link, uint64_t after, err *e)
 {
     OWNED(snapreader) struct snapreader *r = NULL;
     PB_OWNED(Pgstrand__Schema) *schema = NULL;
     TRY(snapreader_open(chain->link[link].dir, chain->link[link].name, &r, e));
     TRY(snapreader_schema(r, &schema, e));
+    TRY(add_bases(v, chain, link, schema, e));
     while (schema->n_version > 0) {
         Pgstrand__SchemaVersion *taken = schema->version[0];
         schema->n_version--;
@@ -77,6 +98,14 @@ status versions_load(const struct chain *chain, size_t base, const struct versio
     *out = v;
     v = (struct versions){0};
     return DONE;
+}
+
+const struct version_base *versions_base(const struct versions *v, uint32_t oid, uint64_t seq)
+{
+    for (size_t i = v->bases; i > 0; i--)
+        if (v->base[i - 1].table->oid == oid && v->base[i - 1].seq <= seq)
+            return &v->base[i - 1];
+    return NULL;
 }
 
 Pgstrand__SchemaVersion *versions_at(const struct versions *v, uint64_t seq, uint64_t *last)

@@ -1,6 +1,6 @@
 /*
- * versions: the versions of the schema behind a base: those sealed with the actions, then those that only the
- * own catalogue has.
+ * versions: what the links behind a FULL say beside actions: the versions of the schema, those that only the
+ * own catalogue has included, and new bases of single tables.
  *
  * Ownership: versions_load fills, versions_fini releases. Threads: immutable afterwards.
  */
@@ -10,9 +10,18 @@
 #include "agent/seal/versionbook.h"
 #include "store/chain.h"
 
+/* The rows of one table in an INCREMENTAL. */
+struct version_base {
+    Pgstrand__Table *table; /* its number is the link's */
+    size_t link;
+    uint64_t seq; /* they are exact behind this action */
+};
+
 struct versions {
     Pgstrand__SchemaVersion **version; /* by the seq from which on they are in force */
     size_t count;
+    struct version_base *base; /* by seq */
+    size_t bases;
 };
 void versions_fini(struct versions *v);
 OWN_VALUE(versions, versions_fini);
@@ -20,6 +29,9 @@ OWN_VALUE(versions, versions_fini);
 /* What came behind link `base`; `unsealed` may be NULL. */
 MUST_CHECK status versions_load(const struct chain *chain, size_t base, const struct versionbook *unsealed,
                                 struct versions *out, err *e);
+
+/* The newest base of the table, of those exact at `seq` or before; NULL: there is none but the FULL's. */
+const struct version_base *versions_base(const struct versions *v, uint32_t oid, uint64_t seq);
 
 /* The version in force at `seq`; NULL: the base's. When `seq` lies between changes that share one version,
  * *last is the seq before the first of them, else `seq` itself. */

@@ -1,0 +1,104 @@
+#include <time.h>
+
+#include "agent/base/base.h"
+#include "agent/base/baseschema.h"
+#include "agent/base/tablemsg.h"
+#include "agent/breaks.h"
+#include "agent/pg/slot.h"
+#include "agent/seal/sealrun.h"
+
+#define LOCK_PATIENCE "5s" /* for a table's lock, and then for the slot's snapshot */
+
+static bool is_wanted(const struct sealrun *run, const struct table_info *t)
+{
+    for (size_t i = 0; i < run->request->table_count; i++)
+        if (run->request->tables[i] == t->oid)
+            return tablemsg_has_rows(t);
+    return false;
+}
+
+/* Those of `all` that are wanted and still there; borrowed from it. */
+static status pick(const struct sealrun *run, const struct table_list *all, struct table_list *out, err *e)
+{
+    *out = (struct table_list){.table = calloc(all->count + 1, sizeof *out->table)};
+    if (out->table == NULL)
+        return err_no_memory(e);
+    for (size_t i = 0; i < all->count; i++)
+        if (is_wanted(run, &all->table[i]))
+            out->table[out->count++] = all->table[i];
+    return DONE;
+}
+
+/*
+ * Before the snapshot is made: a TRUNCATE or a rewrite that came between it and the COPY would leave nothing
+ * to be seen under it. The lock lets everything pass but that. A transaction that waits for our lock and that
+ * the snapshot has to wait for would be a deadlock that nobody sees: both waits are short.
+ */
+static status lock_tables(const struct sealrun *run, const char *conninfo, struct pgconn **out, err *e)
+{
+    OWNED(pgconn) struct pgconn *c = NULL;
+    OWNED(table_list) struct table_list *all = NULL;
+    TRY(pgconn_open(conninfo, PGCONN_QUERY, &c, e));
+    TRY(pgconn_exec(c, "BEGIN", e));
+    TRY(pgconn_exec(c, "SET LOCAL lock_timeout = '" LOCK_PATIENCE "'", e));
+    TRY(table_list_read(c, run->d->config->tiers, &all, e));
+    for (size_t i = 0; i < all->count; i++) {
+        OWNED(buf) struct buf sql = {0};
+        if (!is_wanted(run, &all->table[i]))
+            continue;
+        buf_text(&sql, "LOCK TABLE ONLY ");
+        table_quote(&sql, all->table[i].schema, all->table[i].name);
+        buf_text(&sql, " IN ACCESS SHARE MODE");
+        TRY(pgconn_exec(c, buf_cstring(&sql), e));
+    }
+    *out = c;
+    c = NULL;
+    return DONE;
+}
+
+/* Their rows as they are at one point of the log; the snapshot lives as long as the replication connection.
+ */
+static status stage(struct sealrun *run, struct slot_export *point, err *e)
+{
+    OWNED(pgconn) struct pgconn *replication = NULL;
+    OWNED(pgconn) struct pgconn *locks = NULL;
+    OWNED(pgconn) struct pgconn *reading = NULL;
+    OWNED(table_list) struct table_list *all = NULL;
+    struct table_list picked = {0};
+    char name[64];
+    const char *conninfo = run->request->conninfo == NULL ? run->d->config->conninfo : run->request->conninfo;
+    (void)snprintf(name, sizeof name, "pgstrand_table_%.8s_%lld",
+                   run->d->identity.slot + sizeof "pgstrand_" - 1, (long long)time(NULL));
+    TRY(pgconn_open(conninfo, PGCONN_REPLICATION, &replication, e));
+    TRY(pgconn_exec(replication, "SET lock_timeout = '" LOCK_PATIENCE "'", e));
+    TRY(lock_tables(run, conninfo, &locks, e));
+    TRY(slot_create(replication, name, SLOT_TEMPORARY, point, e));
+    const struct base_request request = {.conninfo = conninfo,
+                                         .snapshot = point->snapshot,
+                                         .lsn = point->lsn,
+                                         .jobs = run->d->config->base_jobs,
+                                         .rows_only = true};
+    TRY(baseschema_connect(&request, &reading, e));
+    TRY(table_list_read(reading, run->d->config->tiers, &all, e));
+    TRY(base_clear(run->d, e));
+    TRY(pick(run, all, &picked, e));
+    const status copied = base_copy(run->d, &request, &picked, run->progress, e);
+    free(picked.table);
+    return copied;
+}
+
+status sealtables_run(struct sealrun *run, struct seal_result *out, err *e)
+{
+    struct slot_export point;
+    uint64_t seq = 0;
+    OWNED(sealstaged) struct sealstaged rows = {0};
+    if (run->conn == NULL)
+        return err_set(e, ERR_NETWORK, "new bases of tables need the database, which cannot be reached");
+    TRY(stage(run, &point, e));
+    TRY(sealrun_wait_for_log(run, point.lsn, e));
+    TRY(logreader_seq_before_lsn(run->log, point.lsn, &seq, e));
+    TRY(sealstaged_load(run->d, &rows, e));
+    TRY(sealincremental_based(run, seq, point.lsn, &rows, out, e));
+    TRY(breaks_heal_tables(run->d->catalog, run->request->tables, run->request->table_count, seq, e));
+    return base_clear(run->d, e);
+}
