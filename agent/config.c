@@ -27,6 +27,16 @@ static status set_text(char **text, const char *piece, err *e)
     return DONE;
 }
 
+static bool is_text(const struct setting *s)
+{
+    return s->kind == SETTING_TEXT || s->kind == SETTING_FILE;
+}
+
+static char **text_of(struct config *c, const struct setting *s)
+{
+    return (char **)(void *)((char *)c + s->offset);
+}
+
 static status set_number(const struct setting *s, const char *value, struct config *c, err *e)
 {
     uint64_t number = 0;
@@ -103,13 +113,32 @@ static status set_one(struct parse *p, const char *section, const char *key, con
         (void)buf_cstring(&p->lists[s->tier]);
         return buf_done(&p->lists[s->tier], p->e);
     case SETTING_TEXT:
-        return set_text((char **)(void *)((char *)p->config + s->offset), value, p->e);
+    case SETTING_FILE:
+        return set_text(text_of(p->config, s), value, p->e);
     default:
         if (again)
             return err_set(p->e, ERR_VALIDATION, "%s in [%s] is set twice", key, section);
         return s->kind == SETTING_TIER ? tier_parse(value, &p->fallback, p->e)
                                        : set_number(s, value, p->config, p->e);
     }
+}
+
+/* Files are looked for beside the configuration that names them. */
+static status finish_files(struct config *c, const char *path, err *e)
+{
+    const char *slash = path != NULL ? strrchr(path, '/') : NULL;
+    int folder = slash != NULL ? (int)(slash - path) : 0;
+    for (size_t i = 0; i < CONFIG_SETTINGS; i++) {
+        char **file = text_of(c, &config_settings[i]);
+        char *whole = NULL;
+        if (config_settings[i].kind != SETTING_FILE || **file == '\0' || **file == '/' || slash == NULL)
+            continue;
+        if (asprintf(&whole, "%.*s/%s", folder, path, *file) < 0)
+            return err_no_memory(e);
+        free(*file);
+        *file = whole;
+    }
+    return DONE;
 }
 
 static int on_setting(void *context, const char *section, const char *key, const char *value)
@@ -214,6 +243,7 @@ status config_load(const char *path, struct config **out, err *e)
         if (!parse_text(&p, bytes_of(text, len)).ok)
             return err_wrap(e, "configuration %s", path);
     }
+    TRY(finish_files(c, path, e));
     if (!finish_rules(&p).ok)
         return path != NULL ? err_wrap(e, "configuration %s", path) : FAILED;
     *out = c;
@@ -225,7 +255,9 @@ void config_free(struct config *c)
 {
     if (c == NULL)
         return;
-    free(c->conninfo);
+    for (size_t i = 0; i < CONFIG_SETTINGS; i++)
+        if (is_text(&config_settings[i]))
+            free(*text_of(c, &config_settings[i]));
     tier_rules_free(c->tiers);
     free(c);
 }

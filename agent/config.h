@@ -33,6 +33,23 @@ struct config {
     uint64_t spool_bytes;        /* largest spool of streamed transactions; 0: no limit */
     /* [restore] */
     uint64_t restore_memory; /* bytes the fold may use before it spills */
+    /* [workflow] */
+    int workflow_retries;          /* of a long operation, after the first try */
+    uint64_t workflow_retry_first; /* ms before the first of them */
+    uint64_t workflow_retry_most;  /* ms: no pause is longer */
+    /* [hooks]: of restores; "" where there is none */
+    uint64_t hooks_timeout; /* seconds, of each */
+    char *hooks_before_sql; /* files, absolute once loaded */
+    char *hooks_before_command;
+    char *hooks_same_sql;
+    char *hooks_other_sql;
+    char *hooks_after_sql;
+    char *hooks_after_command;
+    /* [drill] */
+    uint64_t drill_interval;   /* seconds between two; 0: none by itself */
+    uint64_t drill_most_bytes; /* of what may be restored; 0: any */
+    uint64_t drill_warn_after; /* seconds; 0: never */
+    char *drill_conninfo;      /* a database of the server for scratch databases; "": the captured one */
     /* [slot] */
     uint64_t slot_wal_limit_mb; /* set by init as max_slot_wal_keep_size when there is none */
     /* [tiers] */

@@ -60,6 +60,7 @@ static void format_value(struct buf *out, const struct config *c, const struct s
         buf_printf(out, "%s = %s\n", s->key, tier_name(tier_rules_default(c->tiers)));
         return;
     case SETTING_TEXT:
+    case SETTING_FILE:
         buf_printf(out, "%s = %s\n", s->key, *(char *const *)(const void *)((const char *)c + s->offset));
         return;
     default:
@@ -84,7 +85,7 @@ status config_format(const struct config *c, struct buf *out, err *e)
             buf_u8(out, '\n');
         section = s->section;
         format_comment(out, s->comment);
-        if (s->kind != SETTING_RULES && s->kind != SETTING_TEXT)
+        if (s->kind != SETTING_RULES && s->kind != SETTING_TEXT && s->kind != SETTING_FILE)
             buf_printf(out, "# Default: %s\n", s->fallback);
         format_value(out, c, s);
     }

@@ -54,6 +54,51 @@ const struct setting config_settings[CONFIG_SETTINGS] = {
      TIER_NONE},
     {"restore", "memory", SETTING_BYTES, AT(restore_memory), 16 << 20, ANY, "128 MiB",
      "Memory a restore may use before it spills to DATA/spool.", TIER_NONE},
+    {"workflow", "retries", SETTING_INT, AT(workflow_retries), 0, 1000, "3",
+     "How often a long operation (restore, seal, drill) is tried again when the network, a lock or a full\n"
+     "disk was in its way.",
+     TIER_NONE},
+    {"workflow", "retry_first", SETTING_MS, AT(workflow_retry_first), 1, 3600000, "1s",
+     "The pause before the first of these tries; it doubles with each. Locks: twice, a full disk: five "
+     "times\n"
+     "as long.",
+     TIER_NONE},
+    {"workflow", "retry_most", SETTING_MS, AT(workflow_retry_most), 1, 86400000, "5min",
+     "The longest of these pauses.", TIER_NONE},
+    {"hooks", "timeout", SETTING_SECONDS, AT(hooks_timeout), 1, 86400, "60s",
+     "What each hook of a restore may take. Hooks are files with SQL (names with their schemas), run in the\n"
+     "target, and commands (program and arguments, no shell). They find the facts in the settings\n"
+     "pgstrand.node, pgstrand.same_device ... and in the environment, PGSTRAND_NODE, PGSTRAND_SAME_DEVICE "
+     "...",
+     TIER_NONE},
+    {"hooks", "before_sql", SETTING_FILE, AT(hooks_before_sql), 0, ANY, "",
+     "Before anything is changed: pause what works on the database. When it fails nothing happens.",
+     TIER_NONE},
+    {"hooks", "before_command", SETTING_TEXT, AT(hooks_before_command), 0, ANY, "", "The same, a program.",
+     TIER_NONE},
+    {"hooks", "same_sql", SETTING_FILE, AT(hooks_same_sql), 0, ANY, "",
+     "In the restore's own transaction, behind the rows, when they return to the device they are of.",
+     TIER_NONE},
+    {"hooks", "other_sql", SETTING_FILE, AT(hooks_other_sql), 0, ANY, "",
+     "The same, when they come to another device: what the device keeps about itself begins anew here.",
+     TIER_NONE},
+    {"hooks", "after_sql", SETTING_FILE, AT(hooks_after_sql), 0, ANY, "",
+     "When it has ended, in whatever way (pgstrand.result is restored, failed or cancelled): resume what "
+     "was\n"
+     "paused.",
+     TIER_NONE},
+    {"hooks", "after_command", SETTING_TEXT, AT(hooks_after_command), 0, ANY, "", "The same, a program.",
+     TIER_NONE},
+    {"drill", "interval", SETTING_SECONDS, AT(drill_interval), 0, 31536000, "0",
+     "The agent restores into a scratch database so often, compares it and drops it; 0: only pgstrand drill\n"
+     "does.",
+     TIER_NONE},
+    {"drill", "most_bytes", SETTING_BYTES, AT(drill_most_bytes), 0, ANY, "0",
+     "No drill by itself when the chain is larger than this; 0: any size.", TIER_NONE},
+    {"drill", "conninfo", SETTING_TEXT, AT(drill_conninfo), 0, ANY, "",
+     "A database of the server that scratch databases are made on. Empty: the captured one.", TIER_NONE},
+    {"drill", "warn_after", SETTING_SECONDS, AT(drill_warn_after), 0, ANY, "35d",
+     "pgstrand status warns when the last proven restore is older; 0: never.", TIER_NONE},
     {"slot", "wal_limit_mb", SETTING_COUNT, AT(slot_wal_limit_mb), 64, INT_MAX, "8192",
      "init sets the server's max_slot_wal_keep_size to so many MB when there is no limit and no other slot.",
      TIER_NONE},

@@ -8,6 +8,7 @@
 
 enum setting_kind {
     SETTING_TEXT,    /* char * */
+    SETTING_FILE,    /* char *, the path of a file; a relative one begins at the configuration's folder */
     SETTING_COUNT,   /* uint64_t, a plain number */
     SETTING_BYTES,   /* uint64_t, with KiB, MiB, GiB */
     SETTING_SECONDS, /* uint64_t, with s, min, h, d */
@@ -30,7 +31,7 @@ struct setting {
 };
 
 /* Every setting there is, in the order of the file. */
-#define CONFIG_SETTINGS 20
+#define CONFIG_SETTINGS 34
 extern const struct setting config_settings[CONFIG_SETTINGS];
 
 /* "256 MiB", "1h", "yes", "3": as the kind wants it. False when it is not such a value. */

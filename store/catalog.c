@@ -36,6 +36,8 @@ static const struct {
     [CATALOG_HEAL] = {&pgstrand__heal_record__descriptor, "a healing in the catalogue"},
     [CATALOG_SCHEMA] = {&pgstrand__schema_version_record__descriptor, "a schema version in the catalogue"},
     [CATALOG_QUARANTINE] = {&pgstrand__quarantine_record__descriptor, "a row in the quarantine"},
+    [CATALOG_WORKFLOW] = {&pgstrand__workflow_record__descriptor, "a workflow in the catalogue"},
+    [CATALOG_PROOF] = {&pgstrand__proof_record__descriptor, "a proof in the catalogue"},
 };
 
 /* ---- opening ---- */

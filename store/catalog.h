@@ -1,7 +1,7 @@
 /*
  * catalog: the memory that agent and commands share: identity, set-up state, tables, snapshots, vaults,
- * schema breaks, what the agent says of itself. One LMDB environment (DATA/catalog.mdb), safe for many
- * processes; never on the capture path.
+ * schema breaks, workflows, proofs, what the agent says of itself. One LMDB environment (DATA/catalog.mdb),
+ * safe for many processes; never on the capture path.
  *
  * Records are the messages of catalog.proto; the kinds and their keys are in catalog_kind. Writes are durable
  * when the function returns. A store of a newer version is refused (ERR_REFUSED); older ones are migrated
@@ -34,6 +34,8 @@ enum catalog_kind {
     CATALOG_HEAL,       /* one; key empty: HealRecord */
     CATALOG_SCHEMA,     /* key: seq from which on it is in force, 8 bytes big-endian: SchemaVersionRecord */
     CATALOG_QUARANTINE, /* key: UUID: QuarantineRecord */
+    CATALOG_WORKFLOW,   /* key: UUID: WorkflowRecord */
+    CATALOG_PROOF,      /* key: time, 8 bytes big-endian: ProofRecord */
     CATALOG_KINDS
 };
 

@@ -1,8 +1,8 @@
 #include <string.h>
 
+#include "agent/agentstate.h"
 #include "agent/base/base.h"
 #include "store/io.h"
-#include "tools/agentstate.h"
 #include "tools/jsonout.h"
 #include "tools/options.h"
 #include "tools/recoverykey.h"

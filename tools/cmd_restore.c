@@ -5,18 +5,15 @@
 #include "agent/config_setting.h"
 #include "agent/restore/load/rolemap.h"
 #include "agent/restore/plan/place.h"
-#include "agent/restore/restore.h"
+#include "agent/restore/restoreflow.h"
 #include "store/io.h"
 #include "tools/chains.h"
 #include "tools/options.h"
 #include "tools/report.h"
 #include "tools/restoreview.h"
-#include "tools/snapview.h"
 #include "tools/targetoptions.h"
-#include "tools/waiting.h"
 
-#define LOG_WAIT_SECONDS 10.0
-
+#define RETRIES_MOST 1000                 /* as the configuration's workflow.retries */
 #define MEMORY_LEAST ((uint64_t)16 << 20) /* as the configuration's restore.memory */
 
 struct restore_options {
@@ -26,7 +23,7 @@ struct restore_options {
     const char *newer, *conflicts, *deleted, *diff;
     bool again;
     struct option_texts role;
-    struct option_number jobs;
+    struct option_number jobs, retries;
     bool dry_run;
     bool no_analyze;
 };
@@ -120,6 +117,8 @@ static status parse_request(const struct restore_options *o, struct restore_requ
     r->jobs = o->jobs.given ? (int)o->jobs.value : 0;
     if (o->jobs.given && (o->jobs.value < 1 || o->jobs.value > 64))
         return err_set(e, ERR_USAGE, "--jobs wants a number from 1 to 64");
+    if (o->retries.given && o->retries.value > RETRIES_MOST)
+        return err_set(e, ERR_USAGE, "--retries wants a number from 0 to %d", RETRIES_MOST);
     if (o->memory != NULL)
         TRY(parse_memory(o->memory, &r->memory, e));
     r->conninfo = o->target;
@@ -184,44 +183,8 @@ static double seconds_now(void)
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-/* Everything of it came, and every table was compared and equal: then its last snapshot is proven. */
-static status record_proof(struct datadir *d, const struct restore_request *r,
-                           const struct restore_result *result, err *e)
-{
-    bool proven =
-        !r->dry_run && result->table_count > 0 && r->tables == NULL && r->tiers == 0 && result->same_device;
-    for (size_t i = 0; i < result->table_count; i++)
-        proven = proven && result->table[i].proven && result->table[i].failed == 0;
-    return proven ? snapview_mark_verified(d->catalog, &result->snapshot, result->seq, e) : DONE;
-}
-
-/* Merging into the database that is captured here asks its log what is newer: it has to be complete. */
-static status complete_log(const struct cli *cli, struct datadir *d, const struct restore_request *r, err *e)
-{
-    OWNED(pgconn) struct pgconn *c = NULL;
-    OWNED(pgrows) struct pgrows *rows = NULL;
-    struct waited waited;
-    err why = ERR_INIT;
-    if (r->mode != RESTORE_MERGE || !d->has_identity)
-        return DONE;
-    const char *const params[] = {d->identity.slot};
-    TRY(pgconn_open(r->conninfo, PGCONN_QUERY, &c, e));
-    TRY(pgconn_query(c,
-                     "SELECT FROM pg_catalog.pg_replication_slots WHERE slot_name = $1 AND database ="
-                     " pg_catalog.current_database()",
-                     1, params, &rows, e));
-    if (pgrows_count(rows) == 0 || waiting_run(d, c, LSN_NONE, LOG_WAIT_SECONDS, &waited, &why).ok)
-        return DONE;
-    if (!r->dry_run && r->newer == MERGE_KEEP) {
-        *e = why;
-        return err_wrap(
-            e, "which rows are newer on the target is not known (start the agent, or --newer replace)");
-    }
-    report_note(cli, "changes that the log does not have yet do not count as newer: %s", why.message);
-    return DONE;
-}
-
-static status run(struct cli *cli, struct datadir *d, struct restore_request *r, err *e)
+static status run(struct cli *cli, struct datadir *d, struct restore_request *r,
+                  const struct restoreflow *how, err *e)
 {
     OWNED(restore_result) struct restore_result result = {0};
     OWNED(restoreview) struct restoreview view = {.json = cli->json};
@@ -230,9 +193,10 @@ static status run(struct cli *cli, struct datadir *d, struct restore_request *r,
     r->diff_row = restoreview_row;
     r->diff_context = &view;
     TRY(say_whose(cli, d, r, e));
-    TRY(complete_log(cli, d, r, e));
-    TRY(restore_run(d, r, &cli->progress, &result, e));
-    TRY(record_proof(d, r, &result, e));
+    if (r->dry_run)
+        TRY(restore_run(d, r, &cli->progress, &result, e));
+    else
+        TRY(restoreflow_run(d, r, how, &cli->progress, &result, NULL, e));
     if (cli->json)
         return restoreview_json(&view, &result, r, e);
     if (cli->quiet)
@@ -272,7 +236,10 @@ static status restore_with(struct cli *cli, const struct restore_options *o, str
     if (o->from != NULL)
         TRY(chains_vault_url(d, o->from, &url, e));
     request->from = url;
-    return run(cli, d, request, e);
+    uint32_t retries = (uint32_t)o->retries.value;
+    const struct restoreflow how = {
+        .stop = WORKFLOW_CANCELS, .alone = true, .retries = o->retries.given ? &retries : NULL};
+    return run(cli, d, request, &how, e);
 }
 
 status cmd_restore(struct cli *cli, err *e)
@@ -294,6 +261,9 @@ status cmd_restore(struct cli *cli, err *e)
          "possible)"},
         {"memory", OPTION_TEXT, &o.memory, "SIZE",
          "what changes may take before they go to disk (default: restore.memory, 128 MiB)"},
+        {"retries", OPTION_NUMBER, &o.retries, "N",
+         "tries after the first one when network, locks or a full disk are in the way (default: "
+         "workflow.retries)"},
         {"on-error", OPTION_TEXT, &o.on_error, "WHAT",
          "stop (default), or skip: rows that the target refuses are left out and kept (log --failed)"},
         {"orphans", OPTION_TEXT, &o.orphans, "WHAT",

@@ -1,10 +1,10 @@
 #include "agent/seal/seal.h"
+#include "agent/waiting.h"
 #include "tools/jsonout.h"
 #include "tools/options.h"
 #include "tools/output.h"
 #include "tools/report.h"
 #include "tools/snapview.h"
-#include "tools/waiting.h"
 
 struct seal_options {
     const char *type;
@@ -43,7 +43,7 @@ static status wait_for_log(const struct cli *cli, struct datadir *d, const struc
     }
     if (o->no_wait)
         return DONE;
-    if (!waiting_run(d, c, LSN_NONE, o->timeout, &waited, e).ok)
+    if (!waiting_run(d, c, LSN_NONE, o->timeout, &cli->progress, &waited, e).ok)
         return e->class == ERR_TIMEOUT ? err_wrap(e, "not sealed (--no-wait seals what the log holds)")
                                        : FAILED;
     if (cli->verbose)

@@ -1,6 +1,6 @@
+#include "agent/agentstate.h"
 #include "agent/setup/setup.h"
 #include "store/io.h"
-#include "tools/agentstate.h"
 #include "tools/jsonout.h"
 #include "tools/options.h"
 #include "tools/report.h"

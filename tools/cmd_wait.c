@@ -1,6 +1,6 @@
+#include "agent/waiting.h"
 #include "tools/jsonout.h"
 #include "tools/options.h"
-#include "tools/waiting.h"
 
 static status print_waited(const struct cli *cli, const struct waited *w, err *e)
 {
@@ -39,6 +39,6 @@ status cmd_wait(struct cli *cli, err *e)
     status connected = pgconn_open(d->config->conninfo, PGCONN_QUERY, &c, e);
     if (!connected.ok && target == LSN_NONE)
         return FAILED;
-    TRY(waiting_run(d, c, target, timeout, &waited, e));
+    TRY(waiting_run(d, c, target, timeout, &cli->progress, &waited, e));
     return print_waited(cli, &waited, e);
 }

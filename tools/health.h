@@ -7,10 +7,10 @@
 #ifndef PGSTRAND_HEALTH_H
 #define PGSTRAND_HEALTH_H
 
+#include "agent/agentstate.h"
 #include "agent/datadir.h"
 #include "agent/pg/server.h"
 #include "store/actionlog.h"
-#include "tools/agentstate.h"
 
 struct health {
     enum agent_life agent;

@@ -25,6 +25,8 @@ static const struct command commands[] = {
     {"vault", cmd_vault, "add NAME URL | list | remove NAME", "the places that keep copies of the chain"},
     {"ship", cmd_ship, "VAULT", "push new snapshots to a vault"},
     {"identity", cmd_identity, "[new | adopt NODE]", "node and device identity: show, regenerate, take over"},
+    {"workflow", cmd_workflow, "list | show UUID | resume UUID | cancel UUID",
+     "long operations: where they stand"},
     {"uninstall", cmd_uninstall, "", "remove slot, publication, triggers and settings from the database"},
 };
 #define COMMANDS (sizeof commands / sizeof commands[0])

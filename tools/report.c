@@ -5,6 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tools/interrupt.h"
 #include "tools/output.h"
 
 #define REDRAW_NS INT64_C(100000000)
@@ -117,7 +118,13 @@ static void on_step(void *context, const char *what, uint64_t done, uint64_t tot
         (void)fputc('\n', stderr);
 }
 
+static bool is_stopped(void *context)
+{
+    (void)context;
+    return interrupt_asked();
+}
+
 void report_progress(struct cli *cli)
 {
-    cli->progress = (struct progress){.context = cli, .say = on_say, .step = on_step};
+    cli->progress = (struct progress){.context = cli, .say = on_say, .step = on_step, .stopped = is_stopped};
 }

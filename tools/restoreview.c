@@ -280,6 +280,14 @@ static void print_links(const struct restore_result *r)
     (void)puts("");
 }
 
+static void print_identity(const struct restore_result *r)
+{
+    if (!r->new_identity)
+        return;
+    (void)printf("\nthis machine has an identity of its own now (pgstrand identity shows it)\n");
+    recoverykey_print(r->recovery_secret);
+}
+
 status restoreview_text(const struct restore_result *r, const struct restore_request *request, double seconds,
                         err *e)
 {
@@ -303,9 +311,16 @@ status restoreview_text(const struct restore_result *r, const struct restore_req
     }
     (void)printf("%s rows, %s actions folded, in %s\n", output_count(r->rows, rows),
                  output_count(r->actions, actions), output_duration(seconds, time));
-    if (r->new_identity) {
-        (void)printf("\nthis machine has an identity of its own now (pgstrand identity shows it)\n");
-        recoverykey_print(r->recovery_secret);
-    }
+    print_identity(r);
+    return DONE;
+}
+
+status restoreview_resumed(const struct restore_result *r, err *e)
+{
+    char id[UUID_TEXT];
+    TRY(print_tables(r, e));
+    (void)printf("restored seq %llu of snapshot %s as the %s device\n", (unsigned long long)r->seq,
+                 uuid_format(&r->snapshot, id), r->same_device ? "same" : "other");
+    print_identity(r);
     return DONE;
 }

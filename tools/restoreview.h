@@ -27,4 +27,7 @@ MUST_CHECK status restoreview_json(const struct restoreview *v, const struct res
 MUST_CHECK status restoreview_text(const struct restore_result *r, const struct restore_request *request,
                                    double seconds, err *e);
 
+/* Of a workflow that was gone on with: its request is not at hand. */
+MUST_CHECK status restoreview_resumed(const struct restore_result *r, err *e);
+
 #endif

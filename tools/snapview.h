@@ -25,8 +25,4 @@ json_t *snapview_json(const Pgstrand__SnapshotCommit *commit, const pgtime *veri
 MUST_CHECK status snapview_verified(struct catalog *c, const Pgstrand__SnapshotCommit *commit, pgtime *out,
                                     bool *found, err *e);
 
-/* A restore of exactly this snapshot was compared now, and every table was equal. Not known to the catalogue:
- * nothing is recorded. */
-MUST_CHECK status snapview_mark_verified(struct catalog *c, const uuid *snapshot, uint64_t seq, err *e);
-
 #endif

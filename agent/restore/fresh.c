@@ -1,5 +1,6 @@
 #include "agent/restore/fresh.h"
 
+#include "agent/restore/hooks.h"
 #include "agent/restore/load/analyze.h"
 #include "agent/restore/load/loadtable.h"
 #include "agent/restore/load/orphans.h"
@@ -37,7 +38,8 @@ static status build(struct job *job, struct pgconn *c, const struct targetdb *t,
     TRY(schemasql_run_phase(job, c, SCHEMASQL_REST, "schema", e));
     TRY(setsequences_pass_columns(c, e));
     TRY(schemasql_refresh(job, c, e));
-    TRY(replayed_write(job, c, e)); /* before there are event triggers */
+    TRY(hooks_inside(job, c, e)); /* before there are event triggers */
+    TRY(replayed_write(job, c, e));
     return schemasql_run_phase(job, c, SCHEMASQL_LAST, "schema", e);
 }
 

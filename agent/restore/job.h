@@ -8,6 +8,8 @@
 #include "agent/restore/fold/fold.h"
 #include "agent/restore/plan/plan.h"
 
+struct hook_facts;
+
 struct table_proof {
     struct table_digest expected; /* made while its rows were loaded */
     bool proven;
@@ -33,7 +35,10 @@ struct job {
     struct table_proof *proof; /* by the plan's tables */
     struct restore_result *out;
     bool same_device;
-    bool own; /* the chain is this data directory's own */
+    bool own;                 /* the chain is this data directory's own */
+    uuid node;                /* whose the target is from now on */
+    const uuid *workflow;     /* that this restore is; NULL: none */
+    struct hook_facts *facts; /* what hooks are told (hooks.h); NULL: there are none */
     struct skipped_row *left_out;
     size_t left_out_count;
     bool marked; /* the transaction carries the source's origin */

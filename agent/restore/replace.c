@@ -1,5 +1,6 @@
 #include "agent/restore/replace.h"
 
+#include "agent/restore/hooks.h"
 #include "agent/restore/load/analyze.h"
 #include "agent/restore/load/emptied.h"
 #include "agent/restore/load/enumlabels.h"
@@ -134,6 +135,8 @@ status replace_run(struct job *job, struct pgconn *c, err *e)
         done = emptied_find(job, c, &t, e);
     if (done.ok)
         done = target.replica ? as_replica(job, &t, &orphans, c, e) : as_owner(job, &t, &orphans, c, e);
+    if (done.ok)
+        done = hooks_inside(job, c, e);
     if (done.ok)
         done = replayed_write(job, c, e);
     if (!done.ok) {

@@ -205,7 +205,9 @@ status objects_install_replay(struct pgconn *c, err *e)
     TRY(objects_check_replay(c, e));
     TRY(pgconn_query(c,
                      "SELECT pg_catalog.to_regclass('pgstrand.replay') IS NULL OR"
-                     "  pg_catalog.to_regclass('pgstrand.conflict') IS NULL,"
+                     "  pg_catalog.to_regclass('pgstrand.conflict') IS NULL OR NOT EXISTS (SELECT FROM"
+                     "  pg_catalog.pg_attribute WHERE attrelid = pg_catalog.to_regclass('pgstrand.replay')"
+                     "   AND attname = 'workflow' AND NOT attisdropped),"
                      " pg_catalog.to_regnamespace('pgstrand') IS NULL,"
                      " coalesce(pg_catalog.obj_description(pg_catalog.to_regnamespace('pgstrand')::oid,"
                      "  'pg_namespace') LIKE '" MARK "%', false)",

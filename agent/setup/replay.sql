@@ -10,8 +10,10 @@ CREATE TABLE IF NOT EXISTS pgstrand.replay (
     scope       text NOT NULL,
     at          timestamptz NOT NULL DEFAULT pg_catalog.now(),
     times       bigint NOT NULL DEFAULT 1,
+    workflow    uuid,    -- that brought it; NULL: none
     PRIMARY KEY (node, incarnation)
 );
+ALTER TABLE pgstrand.replay ADD COLUMN IF NOT EXISTS workflow uuid;
 
 -- Rows that a merge left alone because they were made on both devices: the next merge must know them again.
 CREATE TABLE IF NOT EXISTS pgstrand.conflict (

@@ -260,7 +260,7 @@ teardown() {
     local holder=$! mode
     wait_for 5 eval "[ \"\$(sql '$target' \"SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND relation = 'notes'::regclass\")\" = 1 ]"
     for mode in replace merge; do
-        restore --mode "$mode" --quiet >/dev/null 2>"$HARNESS/lost.$mode" 3>&- &
+        restore --mode "$mode" --retries 0 --quiet >/dev/null 2>"$HARNESS/lost.$mode" 3>&- &
         local restoring=$!
         wait_for 10 eval "[ -n \"\$(sql postgres \"SELECT pid FROM pg_stat_activity WHERE application_name = 'pgstrand' AND datname = '$target' AND wait_event_type = 'Lock'\")\" ]"
         sql postgres "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'pgstrand' AND datname = '$target'" >/dev/null

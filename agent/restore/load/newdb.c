@@ -198,9 +198,9 @@ static status keep_facts(struct newdb *n, const struct pgrows *facts, err *e)
     return comment == NULL || n->comment != NULL ? DONE : err_no_memory(e);
 }
 
-status newdb_make(struct pgconn *target, const char *conninfo, struct newdb *out, err *e)
+/* Its name, and a connection to another database of the server. */
+static status begin(struct newdb *out, struct pgconn *target, const char *conninfo, err *e)
 {
-    OWNED(pgrows) struct pgrows *facts = NULL;
     out->conninfo = conninfo;
     out->target = strdup(pgconn_database(target));
     if (out->target == NULL || asprintf(&out->name, "%s" NEW_SUFFIX, out->target) < 0) {
@@ -213,7 +213,13 @@ status newdb_make(struct pgconn *target, const char *conninfo, struct newdb *out
             "the name of database %s is too long for a second one beside it: restore with --jobs 1",
             out->target);
     const char *other = strcmp(out->target, "postgres") == 0 ? "template1" : "postgres";
-    TRY(pgconn_open_database(conninfo, other, &out->admin, e));
+    return pgconn_open_database(conninfo, other, &out->admin, e);
+}
+
+status newdb_make(struct pgconn *target, const char *conninfo, struct newdb *out, err *e)
+{
+    OWNED(pgrows) struct pgrows *facts = NULL;
+    TRY(begin(out, target, conninfo, e));
     TRY(clear_leftover(out, out->name, e));
     TRY(read_facts(target, &facts, e));
     TRY(keep_facts(out, facts, e));
@@ -297,4 +303,13 @@ void newdb_drop(struct newdb *n)
         if (pgconn_exec(n->admin, buf_cstring(&sql), &why).ok || strcmp(why.sqlstate, CANCELED) != 0)
             return;
     }
+}
+
+status newdb_clear(const char *conninfo, err *e)
+{
+    OWNED(pgconn) struct pgconn *target = NULL;
+    OWNED(newdb) struct newdb n = {0};
+    TRY(pgconn_open(conninfo, PGCONN_QUERY, &target, e));
+    TRY(begin(&n, target, conninfo, e));
+    return clear_leftover(&n, n.name, e);
 }

@@ -42,4 +42,7 @@ MUST_CHECK status newdb_drop_old_finish(struct newdb *n, err *e);
 /* After a failure: drops the new one. */
 void newdb_drop(struct newdb *n);
 
+/* Drops what a restore into this database that was killed left beside it, if there is something. */
+MUST_CHECK status newdb_clear(const char *conninfo, err *e);
+
 #endif

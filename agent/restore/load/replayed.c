@@ -96,27 +96,55 @@ status replayed_read(struct job *job, struct pgconn *c, struct replayed *out, er
     return DONE;
 }
 
+status replayed_by(struct pgconn *c, const uuid *workflow, bool *out, err *e)
+{
+    OWNED(pgrows) struct pgrows *there = NULL;
+    OWNED(pgrows) struct pgrows *rows = NULL;
+    char id[UUID_TEXT];
+    err why = ERR_INIT;
+    *out = false;
+    TRY(pgconn_query(c,
+                     "SELECT EXISTS (SELECT FROM pg_catalog.pg_attribute a"
+                     " JOIN pg_catalog.pg_class c ON c.oid = a.attrelid"
+                     " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+                     " WHERE n.nspname = 'pgstrand' AND c.relname = 'replay' AND a.attname = 'workflow'"
+                     "  AND NOT a.attisdropped AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')"
+                     "  AND pg_catalog.has_table_privilege(c.oid, 'SELECT'))",
+                     0, NULL, &there, e));
+    if (!pgrows_bool(there, 0, 0) || !objects_check_replay(c, &why).ok)
+        return DONE;
+    const char *const params[] = {uuid_format(workflow, id)};
+    TRY(pgconn_query(c, "SELECT EXISTS (SELECT FROM pgstrand.replay WHERE workflow = $1::uuid)", 1, params,
+                     &rows, e));
+    *out = pgrows_bool(rows, 0, 0);
+    return DONE;
+}
+
 static status write_row(struct job *job, struct pgconn *c, err *e)
 {
     OWNED(buf) struct buf scope = {0};
     OWNED(pgrows) struct pgrows *rows = NULL;
     uuid node, incarnation;
-    char n[UUID_TEXT], i[UUID_TEXT], s[UUID_TEXT], seq[24];
+    char n[UUID_TEXT], i[UUID_TEXT], s[UUID_TEXT], w[UUID_TEXT], seq[24];
     TRY(replayed_source(job, &node, &incarnation, e));
     scope_of(job, &scope);
     TRY(buf_done(&scope, e));
     (void)snprintf(seq, sizeof seq, "%" PRIu64, job->plan->seq);
-    const char *const params[] = {
-        uuid_format(&node, n),      uuid_format(&incarnation, i), uuid_format(&job->out->snapshot, s), seq,
-        is_whole(job) ? seq : NULL, buf_cstring(&scope)};
+    const char *const params[] = {uuid_format(&node, n),
+                                  uuid_format(&incarnation, i),
+                                  uuid_format(&job->out->snapshot, s),
+                                  seq,
+                                  is_whole(job) ? seq : NULL,
+                                  buf_cstring(&scope),
+                                  job->workflow != NULL ? uuid_format(job->workflow, w) : NULL};
     return pgconn_query(
         c,
-        "INSERT INTO pgstrand.replay AS r (node, incarnation, snapshot, seq, whole_seq, scope)"
-        " VALUES ($1::uuid, $2::uuid, $3::uuid, $4::bigint, $5::bigint, $6)"
+        "INSERT INTO pgstrand.replay AS r (node, incarnation, snapshot, seq, whole_seq, scope, workflow)"
+        " VALUES ($1::uuid, $2::uuid, $3::uuid, $4::bigint, $5::bigint, $6, $7::uuid)"
         " ON CONFLICT (node, incarnation) DO UPDATE SET snapshot = excluded.snapshot, seq = excluded.seq,"
         "  whole_seq = coalesce(excluded.whole_seq, r.whole_seq), scope = excluded.scope,"
-        "  at = excluded.at, times = r.times + 1",
-        6, params, &rows, e);
+        "  at = excluded.at, times = r.times + 1, workflow = excluded.workflow",
+        7, params, &rows, e);
 }
 
 static status make_and_write(struct job *job, struct pgconn *c, err *e)

@@ -23,6 +23,9 @@ MUST_CHECK status replayed_check(struct pgconn *c, err *e);
 /* Only looks. */
 MUST_CHECK status replayed_read(struct job *job, struct pgconn *c, struct replayed *out, err *e);
 
+/* Has this workflow committed here? What is not ours to read has not. */
+MUST_CHECK status replayed_by(struct pgconn *c, const uuid *workflow, bool *out, err *e);
+
 /* In the restore's transaction: makes the tables where they are missing. Where the role may not, a warning
  * and nothing more; ERR_REFUSED when the schema pgstrand is somebody else's. */
 MUST_CHECK status replayed_write(struct job *job, struct pgconn *c, err *e);

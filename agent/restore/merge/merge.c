@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "agent/glob.h"
+#include "agent/restore/hooks.h"
 #include "agent/restore/load/analyze.h"
 #include "agent/restore/load/emptied.h"
 #include "agent/restore/load/loadtable.h"
@@ -227,6 +228,7 @@ static status apply_as_owner(struct merge *m, struct orphans *o, err *e)
 static status remember(struct merge *m, err *e)
 {
     bool remembers = false;
+    TRY(hooks_inside(m->job, m->c, e));
     TRY(replayed_write(m->job, m->c, e));
     TRY(read_bool(
         m->c,

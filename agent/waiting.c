@@ -1,13 +1,12 @@
-#include "tools/waiting.h"
+#include "agent/waiting.h"
 
+#include <inttypes.h>
 #include <time.h>
 
+#include "agent/agentstate.h"
 #include "agent/pg/server.h"
 #include "store/actionlog.h"
 #include "store/io.h"
-#include "tools/agentstate.h"
-#include "tools/interrupt.h"
-#include "tools/output.h"
 
 #define NS_PER_SECOND INT64_C(1000000000)
 #define POLL_FIRST_NS INT64_C(1000000)
@@ -17,6 +16,7 @@
 struct wait {
     struct datadir *d;
     struct pgconn *c;
+    const struct progress *progress;
     struct logreader *log; /* NULL: the agent has not made it yet */
     struct log_state state;
     lsn target;
@@ -66,10 +66,10 @@ static void nudge(struct wait *w)
 
 static status timed_out(const struct wait *w, double timeout, err *e)
 {
-    char target[LSN_TEXT], at[LSN_TEXT], behind[OUTPUT_TEXT];
+    char target[LSN_TEXT], at[LSN_TEXT];
     lsn end = w->state.position.end_lsn;
-    return err_set(e, ERR_TIMEOUT, "after %g s the log is at %s, %s short of %s; %s", timeout,
-                   lsn_format(end, at), output_size(w->target - end, behind), lsn_format(w->target, target),
+    return err_set(e, ERR_TIMEOUT, "after %g s the log is at %s, %" PRIu64 " bytes short of %s; %s", timeout,
+                   lsn_format(end, at), w->target - end, lsn_format(w->target, target),
                    agentstate_words(agentstate_life(w->d)));
 }
 
@@ -77,7 +77,8 @@ static status poll_log(struct wait *w, double timeout, err *e)
 {
     int64_t pause = POLL_FIRST_NS;
     for (;;) {
-        TRY(interrupt_check(e));
+        if (progress_stopped(w->progress))
+            return err_set(e, ERR_INTERRUPTED, "interrupted");
         TRY(look(w, e));
         int64_t spent = now_ns() - w->began;
         if (w->log != NULL && w->state.position.end_lsn >= w->target)
@@ -91,10 +92,10 @@ static status poll_log(struct wait *w, double timeout, err *e)
     }
 }
 
-status waiting_run(struct datadir *d, struct pgconn *c, lsn target, double timeout, struct waited *out,
-                   err *e)
+status waiting_run(struct datadir *d, struct pgconn *c, lsn target, double timeout,
+                   const struct progress *progress, struct waited *out, err *e)
 {
-    struct wait w = {.d = d, .c = c, .target = target, .began = now_ns()};
+    struct wait w = {.d = d, .c = c, .progress = progress, .target = target, .began = now_ns()};
 
     if (target == LSN_NONE) {
         lsn flushed = LSN_NONE;

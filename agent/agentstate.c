@@ -1,4 +1,4 @@
-#include "tools/agentstate.h"
+#include "agent/agentstate.h"
 
 #include "store/io.h"
 

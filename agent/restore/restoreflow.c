@@ -1,0 +1,358 @@
+#include "agent/restore/restoreflow.h"
+
+#include "agent/proofs.h"
+#include "agent/restore/hooks.h"
+#include "agent/restore/load/newdb.h"
+#include "agent/restore/restorejob.h"
+#include "agent/restore/restorereport.h"
+#include "agent/restore/restoring.h"
+#include "agent/workflow/workflowrecord.h"
+
+enum { VALIDATE, CHECK_SCHEMA, FOLD, HOOKS_BEFORE, LOAD, RECORD, HOOKS_AFTER };
+
+struct flow {
+    struct datadir *d;
+    struct restore_request request; /* as asked for, until what a first try found takes its place */
+    uuid node, incarnation;         /* of the chain in the vault, which the request borrows */
+    struct restoring r;
+    struct hook_facts facts;
+    uuid workflow;
+    pgtime began;
+};
+
+static void flow_fini(struct flow *f)
+{
+    restoring_fini(&f->r);
+    hook_facts_fini(&f->facts);
+}
+OWN_VALUE(flow, flow_fini);
+
+static Pgstrand__RestoreJob *job_of(struct workflow *w)
+{
+    return workflow_record(w)->job->restore;
+}
+
+/* ---- before a try ---- */
+
+/* Whatever an earlier try made known of the new identity stays. */
+static void reset(void *context)
+{
+    struct flow *f = context;
+    struct restore_result kept = *f->r.out;
+    restoring_fini(&f->r);
+    hook_facts_fini(&f->facts);
+    restore_result_fini(f->r.out);
+    f->r.out->new_identity = kept.new_identity;
+    memcpy(f->r.out->recovery_secret, kept.recovery_secret, sizeof kept.recovery_secret);
+    explicit_bzero(kept.recovery_secret, sizeof kept.recovery_secret);
+}
+
+/* ---- the steps ---- */
+
+static status set_bytes(const uuid *id, protobuf_c_boolean *has, ProtobufCBinaryData *out, err *e)
+{
+    uint8_t *copy = malloc(sizeof id->b);
+    if (copy == NULL)
+        return err_no_memory(e);
+    memcpy(copy, id->b, sizeof id->b);
+    free(out->data);
+    *out = (ProtobufCBinaryData){sizeof id->b, copy};
+    *has = true;
+    return DONE;
+}
+
+/* Where an earlier try would have stopped. */
+static status take_pin(struct flow *f, const Pgstrand__RestoreJob *j, err *e)
+{
+    if (!j->has_seq)
+        return DONE;
+    /* A snapshot stays what it is; it also says which chain it is of. */
+    if (j->target_kind != TARGET_SNAPSHOT && j->target_kind != TARGET_NAME)
+        f->request.target = (struct restore_target){.kind = TARGET_SEQ, .seq = j->seq};
+    if (!j->has_chain_node || !j->has_chain_incarnation)
+        return DONE;
+    TRY(uuid_from_bytes(bytes_of(j->chain_node.data, j->chain_node.len), "node", &f->node, e));
+    f->request.node = &f->node;
+    f->request.incarnation = &f->incarnation;
+    return uuid_from_bytes(bytes_of(j->chain_incarnation.data, j->chain_incarnation.len), "incarnation",
+                           &f->incarnation, e);
+}
+
+/* Another process may have another environment: what leads to the target is written down whole. */
+static status keep_conninfo(struct flow *f, Pgstrand__RestoreJob *j, err *e)
+{
+    OWNED(text) char *conninfo = NULL;
+    OWNED(text) char *password = NULL;
+    TRY(pgconn_stored_conninfo(f->r.conn, f->r.request->conninfo, &conninfo, &password, e));
+    if (password != NULL)
+        explicit_bzero(password, strlen(password));
+    return workflowrecord_set_text(&j->reach, conninfo, e);
+}
+
+static status validate(void *context, struct workflow *w, err *e)
+{
+    struct flow *f = context;
+    Pgstrand__RestoreJob *j = job_of(w);
+    f->workflow = *workflow_id(w);
+    f->r.workflow = &f->workflow;
+    f->r.progress = workflow_progress(w);
+    if (f->began == 0)
+        f->began = pgtime_now();
+    if (j->has_new_node)
+        TRY(uuid_from_bytes(bytes_of(j->new_node.data, j->new_node.len), "the new node", &f->r.new_node, e));
+    TRY(take_pin(f, j, e));
+    TRY(restoring_plan(&f->r, e));
+    if (!uuid_is_nil(&f->r.new_node))
+        TRY(set_bytes(&f->r.new_node, &j->has_new_node, &j->new_node, e));
+    TRY(hooks_facts(f->d, f->r.request, &f->r.place, NULL, &f->workflow, &f->facts, e));
+    f->r.job.facts = &f->facts;
+    TRY(restoring_connect(&f->r, e));
+    return keep_conninfo(f, j, e);
+}
+
+static status check_schema(void *context, struct workflow *w, err *e)
+{
+    struct flow *f = context;
+    TRY(restoring_check(&f->r, e));
+    if (workflow_completed(w, LOAD))
+        f->r.committed = true;
+    return DONE;
+}
+
+/* The tries that follow, and whoever goes on after a kill, stop where this one does: the log grows. */
+static status pin(struct flow *f, Pgstrand__RestoreJob *j, err *e)
+{
+    const Pgstrand__SnapshotHeader *h = f->r.plan->chain->link[0].commit->header;
+    uuid incarnation;
+    TRY(uuid_from_bytes(bytes_of(h->incarnation.data, h->incarnation.len), "incarnation", &incarnation, e));
+    if (j->from != NULL) {
+        TRY(set_bytes(&f->r.place.node, &j->has_chain_node, &j->chain_node, e));
+        TRY(set_bytes(&incarnation, &j->has_chain_incarnation, &j->chain_incarnation, e));
+    }
+    j->has_seq = true;
+    j->seq = f->r.out->seq;
+    return DONE;
+}
+
+static status fold(void *context, struct workflow *w, err *e)
+{
+    struct flow *f = context;
+    if (f->r.committed) { /* there is nothing left to load */
+        f->r.plan->seq = job_of(w)->seq;
+        workflow_skip(w);
+        TRY(restorereport_target(&f->r.job, e));
+        return restorereport_skipped(&f->r.job, e);
+    }
+    TRY(restoring_fold(&f->r, e));
+    return pin(f, job_of(w), e);
+}
+
+static status before(void *context, struct workflow *w, err *e)
+{
+    struct flow *f = context;
+    if (f->r.committed || f->r.out->before || !hooks_any(f->d->config))
+        workflow_skip(w);
+    if (f->r.committed || f->r.out->before)
+        return DONE;
+    TRY(hooks_facts(f->d, f->r.request, &f->r.place, &f->r.job, &f->workflow, &f->facts, e));
+    return hooks_before(f->d->config, f->r.request->conninfo, &f->facts, e);
+}
+
+static status load(void *context, struct workflow *w, err *e)
+{
+    struct flow *f = context;
+    TRY(restoring_load(&f->r, e));
+    workflow_record(w)->has_left_out = true;
+    workflow_record(w)->left_out = f->r.job.left_out_count;
+    return DONE;
+}
+
+static status record(void *context, struct workflow *w, err *e)
+{
+    struct flow *f = context;
+    (void)w;
+    TRY(restoring_record(&f->r, e));
+    if (f->r.committed)
+        return DONE;
+    return proofs_record(f->d, f->r.request, f->r.out, &f->workflow, f->began, e);
+}
+
+static status after(void *context, struct workflow *w, err *e)
+{
+    struct flow *f = context;
+    if (!hooks_any(f->d->config)) {
+        workflow_skip(w);
+        return DONE;
+    }
+    TRY(hooks_facts(f->d, f->r.request, &f->r.place, &f->r.job, &f->workflow, &f->facts, e));
+    if (!hooks_after(f->d->config, f->r.request->conninfo, HOOKS_RESTORED, &f->facts, e).ok)
+        return err_wrap(e, "restored, but afterwards");
+    return DONE;
+}
+
+static const struct workflow_step steps[] = {
+    [VALIDATE] = {"VALIDATE", validate, WORKFLOW_ANEW | WORKFLOW_HASTY, 0},
+    [CHECK_SCHEMA] = {"CHECK_SCHEMA", check_schema, WORKFLOW_ANEW, WORKFLOW_AFTER(VALIDATE)},
+    [FOLD] = {"FOLD", fold, WORKFLOW_ANEW, WORKFLOW_AFTER(VALIDATE)},
+    [HOOKS_BEFORE] = {"HOOKS_BEFORE", before, WORKFLOW_LASTING, WORKFLOW_AFTER(CHECK_SCHEMA)},
+    [LOAD] = {"LOAD", load, WORKFLOW_LASTING | WORKFLOW_FINAL,
+              WORKFLOW_AFTER(CHECK_SCHEMA) | WORKFLOW_AFTER(FOLD) | WORKFLOW_AFTER(HOOKS_BEFORE)},
+    [RECORD] = {"RECORD", record, WORKFLOW_LASTING, WORKFLOW_AFTER(LOAD)},
+    [HOOKS_AFTER] = {"HOOKS_AFTER", after, WORKFLOW_LASTING, WORKFLOW_AFTER(LOAD)},
+};
+
+/* ---- what did not come to its end ---- */
+
+static void resume_paused(struct flow *f, struct workflow *w, enum hooks_result result)
+{
+    err why = ERR_INIT;
+    char line[ERR_TEXT + 64];
+    Pgstrand__WorkflowRecord__Step *step = workflow_record(w)->step[HOOKS_BEFORE];
+    if (step->state != PGSTRAND__WORKFLOW_RECORD__STATE__COMPLETED)
+        return;
+    step->state = PGSTRAND__WORKFLOW_RECORD__STATE__PENDING; /* another try pauses again */
+    if (hooks_facts(f->d, f->r.request, NULL, NULL, &f->workflow, &f->facts, &why).ok &&
+        hooks_after(f->d->config, f->r.request->conninfo, result, &f->facts, &why).ok)
+        return;
+    (void)snprintf(line, sizeof line, "after the restore has ended: %s", why.message);
+    workflow_progress(w)->say(workflow_progress(w)->context, line);
+}
+
+/* The transaction is rolled back with its connection; a new database that was not swapped in goes. */
+static void undo(void *context, struct workflow *w, const err *why)
+{
+    struct flow *f = context;
+    err ignored = ERR_INIT; /* a server that is away: the next restore clears it away */
+    f->workflow = *workflow_id(w);
+    restoring_fini(&f->r);
+    if (workflow_completed(w, LOAD))
+        return;
+    if (f->r.request->mode == RESTORE_FRESH && f->r.request->jobs != 1)
+        (void)newdb_clear(f->r.request->conninfo, &ignored).ok;
+    resume_paused(f, w, why->class == ERR_INTERRUPTED ? HOOKS_CANCELLED : HOOKS_FAILED);
+}
+
+/* ---- one into the same target ---- */
+
+static status supersede(struct datadir *d, const Pgstrand__RestoreJob *job, bool *same, uuid *id,
+                        const struct progress *progress, err *e)
+{
+    OWNED(workflow_list) struct workflow_list all = {0};
+    TRY(workflowrecord_list(d, &all, e));
+    for (size_t i = all.count; i-- > 0 && !*same;) {
+        const Pgstrand__WorkflowRecord *at = all.record[i];
+        char text[UUID_TEXT], line[UUID_TEXT + 64];
+        if (at->job->restore == NULL || !workflowrecord_is_open(at) ||
+            strcmp(at->job->restore->conninfo, job->conninfo) != 0 || workflowrecord_is_running(d, at))
+            continue;
+        *id = workflowrecord_id(at);
+        TRY(restorejob_equal(at->job->restore, job, same, e));
+        if (*same) {
+            (void)snprintf(line, sizeof line, "going on with workflow %s, which was interrupted",
+                           uuid_format(id, text));
+            progress->say(progress->context, line);
+            return DONE;
+        }
+        TRY(restoreflow_cancel(d, at, e));
+    }
+    return DONE;
+}
+
+/* ---- running ---- */
+
+static Pgstrand__WorkflowRecord__Type type_of(const struct restore_request *request)
+{
+    return request->mode == RESTORE_MERGE ? PGSTRAND__WORKFLOW_RECORD__TYPE__REPLAY
+                                          : PGSTRAND__WORKFLOW_RECORD__TYPE__RESTORE;
+}
+
+static status name_of(const struct restore_request *request, char **out, err *e)
+{
+    static const char *const words[] = {"restore into", "restore over", "merge into"};
+    OWNED(text) char *target = NULL;
+    OWNED(text) char *password = NULL;
+    TRY(pgconn_without_password(request->conninfo, &target, &password, e));
+    if (password != NULL)
+        explicit_bzero(password, strlen(password));
+    if (asprintf(out, "%s %s", words[request->mode], target) < 0) {
+        *out = NULL;
+        return err_no_memory(e);
+    }
+    return DONE;
+}
+
+static void begin(struct flow *f, struct datadir *d, const struct restore_request *request,
+                  const struct progress *progress, struct restore_result *out)
+{
+    *f = (struct flow){.d = d, .request = *request};
+    f->r = (struct restoring){.d = d, .request = &f->request, .progress = progress, .out = out};
+}
+
+static status make_spec(struct flow *f, const struct restoreflow *how, Pgstrand__WorkflowJob *job,
+                        char **name, struct workflow_spec *out, err *e)
+{
+    TRY(name_of(f->r.request, name, e));
+    *out = (struct workflow_spec){.type = type_of(f->r.request),
+                                  .name = *name,
+                                  .job = job,
+                                  .step = steps,
+                                  .count = sizeof steps / sizeof steps[0],
+                                  .context = f,
+                                  .reset = reset,
+                                  .undo = undo,
+                                  .stop = how->stop,
+                                  .alone = how->alone,
+                                  .retries = how->retries};
+    return DONE;
+}
+
+status restoreflow_run(struct datadir *d, const struct restore_request *request,
+                       const struct restoreflow *how, const struct progress *progress,
+                       struct restore_result *out, uuid *made, err *e)
+{
+    OWNED(flow) struct flow f;
+    PB_OWNED(Pgstrand__RestoreJob) *job = NULL;
+    OWNED(text) char *name = NULL;
+    Pgstrand__WorkflowJob wrapped = PGSTRAND__WORKFLOW_JOB__INIT;
+    struct workflow_spec spec;
+    bool same = false;
+    uuid id;
+    *out = (struct restore_result){0};
+    begin(&f, d, request, progress, out);
+    TRY(restorejob_pack(request, &job, e));
+    TRY(supersede(d, job, &same, &id, progress, e));
+    wrapped.restore = job;
+    TRY(make_spec(&f, how, &wrapped, &name, &spec, e));
+    return workflow_run(d, &spec, same ? &id : NULL, progress, made, e);
+}
+
+status restoreflow_resume(struct datadir *d, const Pgstrand__WorkflowRecord *record,
+                          const struct restoreflow *how, const struct progress *progress,
+                          struct restore_result *out, err *e)
+{
+    OWNED(restorejob) struct restorejob job = {0};
+    OWNED(text) char *name = NULL;
+    struct workflow_spec spec;
+    uuid id = workflowrecord_id(record);
+    *out = (struct restore_result){0};
+    TRY(restorejob_unpack(record->job->restore, &job, e));
+    OWNED(flow) struct flow f;
+    begin(&f, d, &job.request, progress, out);
+    TRY(make_spec(&f, how, record->job, &name, &spec, e));
+    return workflow_run(d, &spec, &id, progress, NULL, e);
+}
+
+status restoreflow_cancel(struct datadir *d, const Pgstrand__WorkflowRecord *record, err *e)
+{
+    OWNED(restore_result) struct restore_result none = {0};
+    OWNED(restorejob) struct restorejob job = {0};
+    OWNED(text) char *name = NULL;
+    const struct restoreflow how = {0};
+    struct workflow_spec spec;
+    uuid id = workflowrecord_id(record);
+    TRY(restorejob_unpack(record->job->restore, &job, e));
+    OWNED(flow) struct flow f;
+    begin(&f, d, &job.request, &progress_silent, &none);
+    TRY(make_spec(&f, &how, record->job, &name, &spec, e));
+    return workflow_abandon(d, &spec, &id, e);
+}

@@ -1,0 +1,43 @@
+# Long operations killed before and after every write of the catalogue: gone on from they end the same.
+
+bats_require_minimum_version 1.5.0
+
+load_libs() {
+    load ../lib/cluster
+    load ../lib/pgstrand
+    load ../lib/workflow
+    load ../lib/restoreflow
+}
+
+setup_file() {
+    load_libs
+    harness_begin
+    cluster_new one
+    restoreflow_shop
+}
+
+teardown_file() {
+    load_libs
+    harness_end
+}
+
+setup() {
+    load_libs
+    target=w
+}
+
+@test "a fresh restore killed at every step" {
+    workflow_sweep 1 1 killed_fresh
+}
+
+@test "a restore with two jobs killed at every step" {
+    workflow_sweep 1 1 killed_parallel
+}
+
+@test "a replacing restore killed at every step" {
+    workflow_sweep 1 1 killed_replace
+}
+
+@test "a merge killed at every step" {
+    workflow_sweep 1 1 killed_merge
+}

@@ -1,0 +1,43 @@
+# workflow: long operations killed at every write of the catalogue, that is before and after each of their steps. Source it after
+# cluster.bash and pgstrand.bash.
+#
+#   workflow_sweep STEP FIRST COMMAND    COMMAND kill:N:catalog.mdb and COMMAND killafter:N:catalog.mdb, N in steps, until one is not
+#                                   killed; it sets workflow_whole=yes then
+#   workflow_last DATA FILTER       of the newest workflow (jq)
+#   workflow_open DATA              UUIDs of those that have not ended, the oldest first
+
+workflow_sweep() {
+    local step=$1 first=$2 action n
+    shift 2
+    for action in kill killafter; do
+        workflow_whole=no
+        for ((n = first; ; n += step)); do
+            "$@" "$action:$n:catalog.mdb" || complain "$* $action:$n" || return 1
+            [ "$workflow_whole" = no ] || break
+        done
+        echo "$* $action: whole at $n" >&2
+        [ "$n" -gt "$first" ] || complain "$* was never killed" || return 1
+    done
+}
+
+workflow_last() {
+    local id
+    id=$(pgstrand workflow list --data "$1" --json | jq -r '.[-1].uuid')
+    pgstrand workflow show "$id" --data "$1" --json | jq -r "$2"
+}
+
+workflow_open() {
+    pgstrand workflow list --data "$1" --json | jq -r '.[] | select(.status == "PENDING" or .status == "IN_PROGRESS") | .uuid'
+}
+
+# workflow_killed FAULT ARGS...: pgstrand, killed or whole.
+workflow_killed() {
+    local fault=$1 code=0
+    shift
+    PGSTRAND_IO_FAULT=$fault pgstrand "$@" --quiet >/dev/null 2>"$HARNESS/killed.err" || code=$?
+    case $code in
+    0) workflow_whole=yes ;;
+    137) ;;
+    *) complain "pgstrand $* ended with $code:" "$(<"$HARNESS/killed.err")" || return 1 ;;
+    esac
+}
