@@ -234,27 +234,27 @@ static bool is_dash(size_t at)
     return at == 8 || at == 13 || at == 18 || at == 23;
 }
 
-static int hex_of(uint8_t c)
-{
-    if (is_digit(c))
-        return c - '0';
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
+/* 1 + the value of a lower-case digit; 0: it is none. A table, because digits that are random are not
+ * foreseen by a branch. */
+static const uint8_t hex_value[256] = {
+    ['0'] = 1, ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,  ['7'] = 8,
+    ['8'] = 9, ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+};
 
 bool valuetext_uuid(struct bytes text, uint8_t *out, size_t stride)
 {
     if (text.len != VALUETEXT_UUID_LEN)
         return false;
+    bool sound = true;
     for (size_t at = 0; at < VALUETEXT_UUID_LEN; at += 2) {
-        if (is_dash(at) && text.data[at++] != '-')
-            return false;
-        const int high = hex_of(text.data[at]), low = hex_of(text.data[at + 1]);
-        if (high < 0 || low < 0)
-            return false;
-        *out = (uint8_t)(high << 4 | low);
+        if (is_dash(at))
+            sound = sound && text.data[at++] == '-';
+        const unsigned high = hex_value[text.data[at]], low = hex_value[text.data[at + 1]];
+        sound = sound && high != 0 && low != 0;
+        *out = (uint8_t)((high - 1) << 4 | (low - 1));
         out += stride;
     }
-    return true;
+    return sound;
 }
 
 void valuetext_put_uuid(const uint8_t *raw, size_t stride, uint8_t out[static VALUETEXT_UUID_LEN])

@@ -4,13 +4,15 @@
 #include "proto/wire.h"
 #include "store/io.h"
 
-#define KIND_LEN 2u /* every Action begins with its kind: tag and value, a byte each */
+#define MAPPED ((size_t)8 << 20) /* a longer block is mapped: it holds a huge row */
+#define KIND_LEN 2u              /* every Action begins with its kind: tag and value, a byte each */
 
 struct bulkreader {
     struct io_file *file;
     struct bulk_place extent;
     struct bulk_place next; /* the block after the one in hand */
     struct buf block;
+    struct io_map map;  /* of a long block, instead */
     struct reader left; /* of the block */
     uint64_t ordinal;   /* of the next action */
     struct buf truncated;
@@ -33,6 +35,7 @@ void bulkreader_close(struct bulkreader *r)
     if (r == NULL)
         return;
     io_close(r->file);
+    io_unmap(&r->map);
     buf_fini(&r->block);
     buf_fini(&r->truncated);
     free(r);
@@ -73,9 +76,9 @@ static void step_over(struct bulkreader *r, const struct head *h)
     r->next.actions += h->actions;
 }
 
-static status read_block(struct bulkreader *r, const struct head *h, err *e)
+static status load_block(struct bulkreader *r, const struct head *h, struct bytes *out, err *e)
 {
-    if (r->block.cap > 4 * BULK_BLOCK) /* of a huge row */
+    if (r->block.cap > 4 * BULK_BLOCK) /* of a large row */
         buf_fini(&r->block);
     buf_reset(&r->block);
     uint8_t *room = buf_room(&r->block, h->len);
@@ -83,9 +86,25 @@ static status read_block(struct bulkreader *r, const struct head *h, err *e)
         return err_no_memory(e);
     TRY(io_read_at(r->file, r->next.bytes + BULK_HEAD, room, h->len, e));
     r->block.len = h->len;
-    if (crc32c(crc32c(0, bytes_of(h->raw, 8)), buf_view(&r->block)) != h->crc)
+    *out = buf_view(&r->block);
+    return DONE;
+}
+
+static status map_block(struct bulkreader *r, const struct head *h, struct bytes *out, err *e)
+{
+    TRY(io_map(r->file, r->next.bytes + BULK_HEAD, h->len, &r->map, e));
+    *out = bytes_of(r->map.data, r->map.len);
+    return DONE;
+}
+
+static status read_block(struct bulkreader *r, const struct head *h, err *e)
+{
+    struct bytes block;
+    io_unmap(&r->map);
+    TRY(h->len > MAPPED ? map_block(r, h, &block, e) : load_block(r, h, &block, e));
+    if (crc32c(crc32c(0, bytes_of(h->raw, 8)), block) != h->crc)
         return damaged(r, e);
-    r->left = reader_over(buf_view(&r->block));
+    r->left = reader_over(block);
     r->ordinal = r->next.actions;
     step_over(r, h);
     return DONE;
@@ -168,18 +187,74 @@ static status compose(struct bulkreader *r, struct bytes record, const struct bu
     return DONE;
 }
 
+/* The block of the next action is at hand. */
+static status need_block(struct bulkreader *r, err *e)
+{
+    struct head h;
+    if (r->left.left > 0)
+        return DONE;
+    if (r->next.actions == r->extent.actions)
+        return damaged(r, e);
+    TRY(read_head(r, &h, e));
+    return read_block(r, &h, e);
+}
+
 status bulkreader_next(struct bulkreader *r, const struct bulk_versions *versions, struct buf *out, err *e)
 {
-    if (r->left.left == 0) {
-        struct head h;
-        if (r->next.actions == r->extent.actions)
-            return damaged(r, e);
-        TRY(read_head(r, &h, e));
-        TRY(read_block(r, &h, e));
-    }
+    TRY(need_block(r, e));
     struct bytes record = next_record(r);
     if (!reader_ok(&r->left))
         return damaged(r, e);
     TRY(compose(r, record, versions, out, e));
     return buf_done(out, e);
+}
+
+status bulkreader_is_mapped(struct bulkreader *r, bool *mapped, err *e)
+{
+    TRY(need_block(r, e));
+    *mapped = r->map.data != NULL;
+    return DONE;
+}
+
+/* Puts kind and version right before the rest of the action, over what stood between them: the record's
+ * length and number. False when they need more room than that. */
+static bool compose_in_place(uint8_t *record, size_t before, size_t number_len, uint32_t version)
+{
+    uint8_t text[KIND_LEN + 16];
+    struct buf head = {.data = text, .cap = sizeof text};
+    buf_bytes(&head, record + number_len, KIND_LEN);
+    if (version != 0)
+        action_put_relation(&head, version);
+    if (head.len > before + number_len + KIND_LEN)
+        return false;
+    memcpy(record + number_len + KIND_LEN - head.len, text, head.len);
+    return true;
+}
+
+status bulkreader_borrow(struct bulkreader *r, const struct bulk_versions *versions, struct bytes *out,
+                         err *e)
+{
+    *out = (struct bytes){0};
+    TRY(need_block(r, e));
+    if (r->map.data == NULL)
+        return DONE;
+    const uint8_t *start = r->left.at;
+    const struct reader again = r->left;
+    struct bytes record = next_record(r);
+    struct reader in = reader_over(record);
+    const uint64_t number = reader_varint(&in);
+    const uint32_t version = version_of(versions, number);
+    const size_t number_len = record.len - in.left, before = (size_t)(record.data - start);
+    if (!reader_ok(&r->left) || !reader_ok(&in) || in.left < KIND_LEN || (number != 0 && version == 0))
+        return damaged(r, e);
+    if (in.at[1] != ACTION_TRUNCATE &&
+        compose_in_place(r->map.data + (record.data - r->map.data), before, number_len, version)) {
+        const size_t head = KIND_LEN + (version == 0 ? 0 : 1 + wire_varint_size(version));
+        const size_t rest = in.left - KIND_LEN;
+        *out = bytes_of(record.data + record.len - rest - head, head + rest);
+        return DONE;
+    }
+    r->left = again;
+    r->ordinal--;
+    return DONE;
 }

@@ -2,7 +2,7 @@
  * bulkreader: reads what bulkfile wrote, action by action.
  *
  * Threads: one. Ownership: bulkreader_open -> caller -> bulkreader_close (NULL-safe).
- * Failure: ERR_STORAGE when a block is damaged or short. Memory: one block.
+ * Failure: ERR_STORAGE when a block is damaged or short. Memory: one block; one with a huge action is mapped.
  */
 #ifndef PGSTRAND_BULKREADER_H
 #define PGSTRAND_BULKREADER_H
@@ -29,5 +29,13 @@ struct bulk_versions {
 /* Appends the next action to `out` in the form in which the log keeps actions. ERR_STORAGE at the end. */
 MUST_CHECK status bulkreader_next(struct bulkreader *r, const struct bulk_versions *versions, struct buf *out,
                                   err *e);
+
+/* Does the next action lie in a block that is mapped, since it has a huge action? */
+MUST_CHECK status bulkreader_is_mapped(struct bulkreader *r, bool *mapped, err *e);
+
+/* The next action of such a block, in the same form, without a copy: borrowed until the next call of any.
+ * *out empty: it cannot be had so, and is still the next one. */
+MUST_CHECK status bulkreader_borrow(struct bulkreader *r, const struct bulk_versions *versions,
+                                    struct bytes *out, err *e);
 
 #endif

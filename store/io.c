@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -127,6 +128,30 @@ status io_read_at(struct io_file *f, uint64_t offset, void *data, size_t data_le
         offset += (uint64_t)n;
     }
     return DONE;
+}
+
+status io_map(struct io_file *f, uint64_t offset, size_t len, struct io_map *out, err *e)
+{
+    const uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+    const size_t before = (size_t)(offset % page);
+    uint64_t size = 0;
+    *out = (struct io_map){0};
+    TRY(io_size(f, &size, e));
+    if (offset > size || len > size - offset)
+        return err_set(e, ERR_STORAGE, "%s is truncated", f->path);
+    void *start =
+        mmap(NULL, before + len, PROT_READ | PROT_WRITE, MAP_PRIVATE, f->fd, (off_t)(offset - before));
+    if (start == MAP_FAILED)
+        return err_errno(e, errno, "cannot map %s", f->path);
+    *out = (struct io_map){(uint8_t *)start + before, len, before};
+    return DONE;
+}
+
+void io_unmap(struct io_map *map)
+{
+    if (map->data != NULL)
+        (void)munmap(map->data - map->before, map->before + map->len);
+    *map = (struct io_map){0};
 }
 
 status io_truncate(struct io_file *f, uint64_t length, err *e)

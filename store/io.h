@@ -38,6 +38,16 @@ MUST_CHECK status io_write(struct io_file *f, struct bytes data, err *e);
 MUST_CHECK status io_write_at(struct io_file *f, uint64_t offset, struct bytes data, err *e);
 /* Exactly data_len bytes at an offset; ERR_STORAGE "is truncated" when the file ends before. */
 MUST_CHECK status io_read_at(struct io_file *f, uint64_t offset, void *data, size_t data_len, err *e);
+/* A part of the file as memory, which the system reads when it is looked at and takes back when it needs the
+ * room; what is changed in it stays in memory. ERR_STORAGE "is truncated" when the file ends before. */
+struct io_map {
+    uint8_t *data;
+    size_t len;
+    size_t before; /* bytes mapped in front of data */
+};
+MUST_CHECK status io_map(struct io_file *f, uint64_t offset, size_t len, struct io_map *out, err *e);
+void io_unmap(struct io_map *map); /* nothing mapped: fine */
+
 MUST_CHECK status io_truncate(struct io_file *f, uint64_t length, err *e);
 MUST_CHECK status io_sync(struct io_file *f, err *e);
 /* Asks the kernel to begin storing a range, so that io_sync has less to wait for. A hint: nothing is durable.

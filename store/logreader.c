@@ -23,6 +23,8 @@ struct piece {
 
 struct batch {
     struct buf data;
+    struct bytes
+        huge; /* the one action of the batch, when it is not copied; borrowed from the large transaction */
     struct {
         uuid id;
         struct piece raw;
@@ -50,6 +52,7 @@ struct logreader {
         uint64_t at; /* of the file's next action */
     } bulk;          /* the large transaction that next_seq is in */
     struct hasher *hasher;
+    bool without_ids;
     struct commit commit; /* decoded: of the last action handed out, */
     size_t commit_index;  /* by its index; SIZE_MAX: none */
     struct relcache *relations;
@@ -70,6 +73,11 @@ status logreader_open(const char *dir, struct logreader **out, err *e)
     *out = r;
     r = NULL;
     return DONE;
+}
+
+void logreader_without_ids(struct logreader *r)
+{
+    r->without_ids = true;
 }
 
 static void leave_bulk(struct logreader *r)
@@ -276,6 +284,20 @@ static status bulk_failed(const struct logreader *r, err *e)
     return logrecord_advise(e);
 }
 
+/* Copies one action into the batch, or borrows a huge one. *full: that one gets a batch of its own. */
+static status next_of_bulk(struct logreader *r, const struct bulk_versions *versions, bool *full, err *e)
+{
+    struct batch *b = r->batch;
+    bool mapped = false;
+    TRY(bulkreader_is_mapped(r->bulk.file, &mapped, e));
+    *full = mapped && b->actions > 0;
+    if (*full)
+        return DONE;
+    if (mapped)
+        TRY(bulkreader_borrow(r->bulk.file, versions, &b->huge, e));
+    return b->huge.len > 0 ? DONE : bulkreader_next(r->bulk.file, versions, &b->data, e);
+}
+
 /* All of one batch is of one commit. */
 static status copy_bulk(struct logreader *r, struct lmdbtxn *t, const struct logmeta *meta, err *e)
 {
@@ -291,12 +313,17 @@ static status copy_bulk(struct logreader *r, struct lmdbtxn *t, const struct log
     if (r->bulk.at != r->next_seq && !bulkreader_seek(r->bulk.file, r->next_seq - r->bulk.first, e).ok)
         return bulk_failed(r, e);
     r->bulk.at = UINT64_MAX; /* until the batch is whole */
-    while (r->next_seq <= r->bulk.last && room_left(b)) {
+    while (r->next_seq <= r->bulk.last && room_left(b) && b->huge.len == 0) {
         const size_t start = b->data.len;
-        if (!bulkreader_next(r->bulk.file, &versions, &b->data, e).ok)
+        bool full = false;
+        if (!next_of_bulk(r, &versions, &full, e).ok)
             return bulk_failed(r, e);
-        TRY(uuid_v8_action(r->hasher, &meta->node, &meta->incarnation, at, r->next_seq - r->bulk.first,
-                           r->next_seq, &b->action[b->actions].id, e));
+        if (full)
+            break;
+        b->action[b->actions].id = uuid_v8_floor(r->next_seq);
+        if (!r->without_ids)
+            TRY(uuid_v8_action(r->hasher, &meta->node, &meta->incarnation, at, r->next_seq - r->bulk.first,
+                               r->next_seq, &b->action[b->actions].id, e));
         b->action[b->actions].raw = (struct piece){start, b->data.len - start};
         b->action[b->actions].commit = 0;
         b->actions++;
@@ -341,6 +368,7 @@ static status fill(struct logreader *r, err *e)
     if (b->data.cap > KEEP_BYTES)
         buf_fini(&b->data);
     buf_reset(&b->data);
+    b->huge = (struct bytes){0};
     b->actions = b->commits = b->next = 0;
     r->commit_index = SIZE_MAX;
     size_t at = 0;
@@ -396,7 +424,8 @@ status logreader_next(struct logreader *r, struct log_entry *out, bool *end, err
     *end = b->actions == 0;
     if (*end)
         return DONE;
-    struct log_entry entry = {.id = b->action[b->next].id, .raw = view(b, b->action[b->next].raw)};
+    struct log_entry entry = {.id = b->action[b->next].id,
+                              .raw = b->huge.len > 0 ? b->huge : view(b, b->action[b->next].raw)};
     entry.seq = uuid_v8_seq(&entry.id);
     TRY(action_decode(entry.raw, &entry.action, e));
     if (r->commit_index != b->action[b->next].commit) {

@@ -240,6 +240,7 @@ status sealactions_end(struct sealactions *s, err *e)
 
 status sealactions_copy(struct sealactions *s, struct logreader *log, uint64_t first, uint64_t last, err *e)
 {
+    logreader_without_ids(log);
     TRY(logreader_seek(log, first, e));
     for (uint64_t expected = first; expected <= last; expected++) {
         struct log_entry entry;

@@ -226,6 +226,7 @@ static status open_log(struct source *s, err *e)
 {
     struct log_state state;
     TRY(logreader_open(s->log_dir, &s->log, e));
+    logreader_without_ids(s->log);
     TRY(logreader_state(s->log, &state, e));
     if (state.position.last_seq < s->log_next) {
         s->log_dir = NULL; /* all of it is sealed */

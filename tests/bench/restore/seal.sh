@@ -16,7 +16,7 @@ install "$data" shop >/dev/null 2>&1
 agent_start "$data"
 rates=() spent=()
 for ((i = 0; i < runs; i++)); do
-    sql shop "INSERT INTO line SELECT n, n % 100, 'a line of an order of the shop, number ' || lpad(n::text, 12, '0'), gen_random_uuid()
+    sql shop "INSERT INTO line SELECT n, n % 100, 'a line of the shop, ' || left(md5(n::text), 20) || ' ' || lpad(n::text, 12, '0'), gen_random_uuid()
         FROM generate_series($((i * actions + 1)), $(((i + 1) * actions))) n"
     pgstrand wait --data "$data" --timeout 120 >/dev/null
     sync
