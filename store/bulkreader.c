@@ -220,14 +220,13 @@ status bulkreader_is_mapped(struct bulkreader *r, bool *mapped, err *e)
  * length and number. False when they need more room than that. */
 static bool compose_in_place(uint8_t *record, size_t before, size_t number_len, uint32_t version)
 {
-    uint8_t text[KIND_LEN + 16];
-    struct buf head = {.data = text, .cap = sizeof text};
+    OWNED(buf) struct buf head = {0};
     buf_bytes(&head, record + number_len, KIND_LEN);
     if (version != 0)
         action_put_relation(&head, version);
-    if (head.len > before + number_len + KIND_LEN)
+    if (head.bad || head.len > before + number_len + KIND_LEN)
         return false;
-    memcpy(record + number_len + KIND_LEN - head.len, text, head.len);
+    memcpy(record + number_len + KIND_LEN - head.len, head.data, head.len);
     return true;
 }
 

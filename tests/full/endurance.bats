@@ -47,16 +47,6 @@ setup() {
     sql postgres "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE NOT active" >/dev/null
 }
 
-# The largest RssAnon of a process while it runs, in kB.
-rss_of() {
-    local pid=$1 most=0 now
-    while now=$(awk '/^RssAnon/ { print $2 }' "/proc/$pid/status" 2>/dev/null) && [ -n "$now" ]; do
-        [ "$now" -le "$most" ] || most=$now
-        sleep 0.05
-    done
-    echo "$most"
-}
-
 @test "six million changes of two million rows: the fold spills, memory stays bounded, the rows are equal" {
     database_new large
     sql large "CREATE TABLE item (id bigint PRIMARY KEY, n int NOT NULL, note text);
@@ -75,7 +65,7 @@ rss_of() {
     "$PGSTRAND_BUILD/pgstrand" restore --data "$DATA" --target "$(conninfo rebuilt)" >"$HARNESS/restore.out" 2>&1 3>&- &
     local restore=$!
     local most
-    most=$(rss_of "$restore")
+    most=$(private_memory_of "$restore")
     wait "$restore" || complain "$(cat "$HARNESS/restore.out")"
     [ "$most" -lt $((256 * 1024)) ] || complain "the restore held $most kB of private memory"
     [ "$most" -gt 0 ]

@@ -170,3 +170,20 @@ rebuilt_at() {
     rebuilt_at "$(nth_seq 4)" travels --data "$DATA"
     jq -e '[.chain[].number] == [0, 5]' "$HARNESS/restored.json"
 }
+
+@test "a value of 80 MB is sealed in less memory than it has, and restored" {
+    local pid most
+    sql postgres "ALTER SYSTEM SET logical_decoding_work_mem = '64kB'"
+    sql postgres "SELECT pg_reload_conf()" >/dev/null
+    sql shop "INSERT INTO items VALUES (5000, 'huge', repeat(md5('x'), 2500000)), (5001, 'after it', 'small')"
+    keep_state
+    "$PGSTRAND_BUILD/pgstrand" seal --data "$DATA" --json >"$HARNESS/huge.json" 3>&- &
+    pid=$!
+    most=$(private_memory_of "$pid")
+    wait "$pid"
+    jq -e '.actions == 2' "$HARNESS/huge.json"
+    echo "private memory: $most kB"
+    [ "$most" -gt 0 ] && [ "$most" -lt 65536 ]
+    pgstrand verify --data "$DATA"
+    rebuilt_at "$(tail -n 1 "$HARNESS/seqs")" travels --data "$DATA"
+}

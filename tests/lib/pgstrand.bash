@@ -8,6 +8,7 @@
 #   wait_for SECONDS COMMAND...        polls until the command succeeds
 #   refute COMMAND...                  must fail (a bare "! command" in the middle of a bats test is not looked at by bats)
 #   expect_exit CODE PATTERN COMMAND   must end with this code and one line on stderr that has PATTERN (extended regexp)
+#   private_memory_of PID              waits until the process ends; its largest RssAnon, in kB
 #   dump_tables CONNINFO FOLDER [TABLES...]        one file a table: its rows as COPY text, sorted
 #   assert_same_dumps WANTED_FOLDER GOT_FOLDER
 #   assert_same_tables SOURCE TARGET [TABLES...]   both are connection strings
@@ -22,6 +23,15 @@ export PGSTRAND_ROOT PGSTRAND_BUILD
 
 pgstrand() {
     "$PGSTRAND_BUILD/pgstrand" "$@"
+}
+
+private_memory_of() {
+    local pid=$1 most=0 now
+    while now=$(awk '/^RssAnon/ { print $2 }' "/proc/$pid/status" 2>/dev/null) && [ -n "$now" ]; do
+        [ "$now" -le "$most" ] || most=$now
+        sleep 0.02
+    done
+    echo "$most"
 }
 
 complain() {

@@ -48,6 +48,51 @@ static struct bulkreader *reader_of(const struct bulkfile *b)
     return r;
 }
 
+/* One that is too large to be copied is put together where it lies: with every length of its version and of
+ * what stands before it. */
+static void a_huge_action_is_borrowed(void **state)
+{
+    (void)state;
+    static const uint32_t version[] = {1, 300, 70000, 3000000, 300000000, UINT32_MAX};
+    static uint8_t huge[9 << 20];
+    const struct bulk_versions versions = {version, 6};
+    for (uint32_t number = 0; number <= versions.count; number++) {
+        OWNED(scratch) struct scratch s = scratch_make();
+        OWNED(bulkfile) struct bulkfile *b = file_of(&s, "1.spool");
+        OWNED(buf) struct buf buffer = {0};
+        OWNED(buf) struct buf wanted = {0};
+        OWNED(buf) struct buf copied = {0};
+        struct action a = {.kind = ACTION_CREATE, .relation = number, .new = bytes_of(huge, sizeof huge)};
+        err e = ERR_INIT;
+        bool mapped = true;
+        memset(huge, (int)number, sizeof huge);
+        assert_done(bulkfile_open(b, &buffer, &e), &e);
+        put(b, 1, 9, 0, SIZE);
+        assert_done(bulkfile_put(b, &a, &e), &e);
+        put(b, 1, 9, 1, SIZE);
+        assert_done(bulkfile_close(b, &e), &e);
+        a.relation = number == 0 ? 0 : version[number - 1];
+        action_encode(&a, false, &wanted);
+        OWNED(bulkreader) struct bulkreader *r = reader_of(b);
+        for (unsigned n = 0; n < 3; n++) {
+            struct bytes got;
+            assert_done(bulkreader_is_mapped(r, &mapped, &e), &e);
+            assert_done(bulkreader_borrow(r, &versions, &got, &e), &e);
+            if (got.len == 0) {
+                buf_reset(&copied);
+                assert_done(bulkreader_next(r, &versions, &copied, &e), &e);
+                got = buf_view(&copied);
+            } else
+                assert_true(mapped);
+            if (n == 1)
+                assert_true(bytes_equal(got, buf_view(&wanted)) && mapped);
+            assert_true(n != 1 || copied.len == 0 || number >= 5);
+        }
+        assert_false(mapped);
+        assert_fails(bulkreader_is_mapped(r, &mapped, &e), &e, ERR_STORAGE);
+    }
+}
+
 static void an_action_comes_back_as_the_log_would_have_it(void **state)
 {
     (void)state;
@@ -445,6 +490,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_action_comes_back_as_the_log_would_have_it),
+        cmocka_unit_test(a_huge_action_is_borrowed),
         cmocka_unit_test(it_is_cut_at_a_mark_and_goes_on),
         cmocka_unit_test(damage_is_found),
         cmocka_unit_test(readers_see_no_difference),

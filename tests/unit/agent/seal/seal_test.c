@@ -160,6 +160,49 @@ static void a_large_transaction_spans_frames(void **state)
     assert_true(snapreader_index(r)->n_frame > 1);
 }
 
+/* A row larger than any frame comes back whole, between small ones. */
+static void a_huge_row_is_a_payload_of_its_own(void **state)
+{
+    (void)state;
+    OWNED(shop) struct shop s;
+    OWNED(seal_result) struct seal_result sealed = {0};
+    OWNED(snapreader) struct snapreader *r = NULL;
+    OWNED(actionunpack) struct actionunpack *u = NULL;
+    const size_t len = 9 << 20;
+    OWNED(memory) char *note = malloc(len + 1);
+    err e = ERR_INIT;
+    bool found = false, end = false;
+    assert_non_null(note);
+    for (size_t i = 0; i < len; i++)
+        note[i] = (char)('a' + i % 23);
+    note[len] = '\0';
+    shop_open(&s);
+    shop_row(&s, s.orders, 1, "small");
+    shop_row(&s, s.orders, 2, note);
+    shop_row(&s, s.orders, 3, "small");
+    shop_commit(&s);
+    assert_done(seal(&s, &sealed, &e), &e);
+    r = open_last(&s, 2);
+    assert_done(snapreader_section(r, TIER_BUSINESS, PGSTRAND__SECTION_KIND__ACTIONS, &found, &e), &e);
+    assert_int_equal(snapreader_index(r)->n_frame, 1 + 3 + 1);
+    assert_done(actionunpack_new(&u, &e), &e);
+    for (uint64_t seq = 1; seq <= 3; seq++) {
+        struct snap_payload p;
+        struct sealed_action a;
+        assert_done(snapreader_next(r, 0, &p, &end, &e), &e);
+        assert_true(!end && p.by_column == (seq != 2) && p.first_seq == seq && p.last_seq == seq);
+        assert_done(
+            actionunpack_open(u, p.payload, p.by_column ? ACTIONUNPACK_COLUMNS : ACTIONUNPACK_MESSAGE, &e),
+            &e);
+        assert_done(actionunpack_next(u, &a, &end, &e), &e);
+        assert_int_equal(a.seq, seq);
+        if (seq == 2)
+            assert_memory_equal(a.action.new.data + a.action.new.len - len, note, len);
+    }
+    assert_done(snapreader_next(r, 0, &(struct snap_payload){0}, &end, &e), &e);
+    assert_true(end);
+}
+
 static void a_kill_at_any_moment_leaves_a_whole_chain(void **state)
 {
     (void)state;
@@ -207,6 +250,7 @@ int main(void)
         cmocka_unit_test(nothing_new_makes_no_snapshot),
         cmocka_unit_test(a_truncate_of_two_tiers_is_in_both),
         cmocka_unit_test(a_large_transaction_spans_frames),
+        cmocka_unit_test(a_huge_row_is_a_payload_of_its_own),
         cmocka_unit_test(a_kill_at_any_moment_leaves_a_whole_chain),
         cmocka_unit_test(a_full_disk_seals_nothing),
     };
