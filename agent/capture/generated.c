@@ -12,11 +12,14 @@ struct generated {
     uint64_t changes;
 };
 
-/* Every table has a row, so that one made later shows as missing. */
+/* Every table has a row, so that one made later shows as missing; one with generated columns a row for each
+ * column that is sent. */
 static const char all_query[] =
-    "SELECT c.oid, a.attname FROM pg_catalog.pg_class c LEFT JOIN pg_catalog.pg_attribute a"
-    " ON a.attrelid = c.oid AND a.attnum > 0 AND a.attgenerated = 's' AND NOT a.attisdropped"
-    " WHERE c.relkind = 'r'";
+    "SELECT c.oid, a.attname, a.atttypid, a.attgenerated = 's' FROM pg_catalog.pg_class c"
+    " LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"
+    "  AND a.attgenerated <> 'v' AND EXISTS (SELECT FROM pg_catalog.pg_attribute g WHERE g.attrelid = c.oid"
+    "   AND g.attnum > 0 AND g.attgenerated = 's' AND NOT g.attisdropped)"
+    " WHERE c.relkind = 'r' ORDER BY c.oid, a.attnum";
 
 status generated_new(const char *conninfo, struct generated **out, err *e)
 {
@@ -45,8 +48,8 @@ static status read_all(struct generated *g, err *e)
     return pgconn_query(c, all_query, 0, NULL, &g->rows, e);
 }
 
-/* The names borrow from the rows. False: the table was not there when they were read. */
-static bool collect(const struct generated *g, uint32_t oid, const char **names, size_t *count)
+/* The columns borrow from the rows. False: the table was not there when they were read. */
+static bool collect(const struct generated *g, uint32_t oid, struct generated_column *columns, size_t *count)
 {
     bool found = false;
     *count = 0;
@@ -56,7 +59,8 @@ static bool collect(const struct generated *g, uint32_t oid, const char **names,
         found = true;
         const char *name = pgrows_text(g->rows, i, 1);
         if (name != NULL && *count < RELATION_COLUMNS_MAX)
-            names[(*count)++] = name;
+            columns[(*count)++] = (struct generated_column){name, (uint32_t)pgrows_int(g->rows, i, 2),
+                                                            pgrows_bool(g->rows, i, 3)};
     }
     return found;
 }
@@ -82,31 +86,46 @@ status generated_look(struct generated *g, struct rel_entry *rel, err *e)
 {
     if (rel->looked && (rel->computed == NULL || rel->looked_at == g->changes))
         return DONE;
-    OWNED(memory) const char **names = calloc(RELATION_COLUMNS_MAX, sizeof *names);
+    OWNED(memory) struct generated_column *columns = calloc(RELATION_COLUMNS_MAX, sizeof *columns);
     size_t count = 0;
-    if (names == NULL)
+    if (columns == NULL)
         return err_no_memory(e);
-    if (g->read_at != g->changes || !collect(g, rel->oid, names, &count)) {
+    if (g->read_at != g->changes || !collect(g, rel->oid, columns, &count)) {
         TRY(read_all(g, e));
-        (void)collect(g, rel->oid, names, &count); /* a table that is gone by now has none */
+        (void)collect(g, rel->oid, columns, &count); /* a table that is gone by now has none */
     }
     if (rel->computed != NULL)
         whole_again(rel);
     rel->looked_at = g->changes;
-    return generated_leave_out(rel, names, count, e);
+    return generated_leave_out(rel, columns, count, e);
 }
 
-static bool among(const char *name, const char *const *names, size_t count)
+static size_t place_of(const char *name, const struct generated_column *columns, size_t count)
 {
-    for (size_t i = 0; i < count; i++)
-        if (strcmp(name, names[i]) == 0)
-            return true;
-    return false;
+    size_t at = 0;
+    while (at < count && strcmp(columns[at].name, name) != 0)
+        at++;
+    return at;
 }
 
-status generated_leave_out(struct rel_entry *rel, const char *const *names, size_t count, err *e)
+/* The same columns, but for names that were given since. */
+static bool only_renamed(const struct relation *sent, const struct generated_column *columns, size_t count)
+{
+    if (sent->column_count != count)
+        return false;
+    for (uint16_t i = 0; i < sent->column_count; i++) {
+        const size_t place = place_of(sent->columns[i].name, columns, count);
+        if (sent->columns[i].type != columns[i].type || (place < count && place != i))
+            return false;
+    }
+    return true;
+}
+
+status generated_leave_out(struct rel_entry *rel, const struct generated_column *columns, size_t count,
+                           err *e)
 {
     const struct relation *sent = rel->shape;
+    const bool by_place = only_renamed(sent, columns, count);
     rel->looked = true;
     if (count == 0)
         return DONE;
@@ -118,7 +137,8 @@ status generated_leave_out(struct rel_entry *rel, const char *const *names, size
     less.columns = kept;
     less.column_count = 0;
     for (uint16_t i = 0; i < sent->column_count; i++) {
-        computed[i] = among(sent->columns[i].name, names, count);
+        const size_t place = by_place ? i : place_of(sent->columns[i].name, columns, count);
+        computed[i] = place < count && columns[place].computed;
         if (!computed[i])
             kept[less.column_count++] = sent->columns[i];
     }

@@ -30,8 +30,18 @@ MUST_CHECK status generated_look(struct generated *g, struct rel_entry *rel, err
 /* The schema may have changed: what was read before is not enough. */
 void generated_may_change(struct generated *g);
 
-/* The same for columns named in `names`; what generated_look does with what the catalogue says. */
-MUST_CHECK status generated_leave_out(struct rel_entry *rel, const char *const *names, size_t count, err *e);
+/* A column as the catalogue has it, borrowed. */
+struct generated_column {
+    const char *name;
+    uint32_t type;
+    bool computed;
+};
+
+/* What generated_look does with what the catalogue says: `columns` are all that are sent, in order. The
+ * stream may be behind the catalogue: where the columns are the same by place and type but for names, one of
+ * them was renamed, and the place counts; else the name. */
+MUST_CHECK status generated_leave_out(struct rel_entry *rel, const struct generated_column *columns,
+                                      size_t count, err *e);
 
 /* A row of such a relation without them, built in `out`; an absent row stays absent. */
 MUST_CHECK status generated_strip(const struct rel_entry *rel, struct bytes *row, struct buf *out, err *e);

@@ -2,7 +2,9 @@
 #include "proto/tuple.h"
 #include "tests/lib/check.h"
 
-static struct column columns[] = {{.name = "g", .key = true}, {.name = "a", .key = true}, {.name = "h"}};
+static struct column columns[] = {{.name = "g", .type = 23, .key = true},
+                                  {.name = "a", .type = 25, .key = true},
+                                  {.name = "h", .type = 23}};
 
 static void announce(struct rel_entry *rel)
 {
@@ -35,10 +37,10 @@ static void columns_and_values_go(void **state)
     OWNED(buf) struct buf sent = {0};
     OWNED(buf) struct buf wanted = {0};
     OWNED(buf) struct buf out = {0};
-    const char *const names[] = {"h", "g", "not there"};
+    const struct generated_column now[] = {{"g", 23, true}, {"a", 25, false}, {"h", 23, true}};
     err e = ERR_INIT;
     announce(&rel);
-    assert_done(generated_leave_out(&rel, names, 3, &e), &e);
+    assert_done(generated_leave_out(&rel, now, 3, &e), &e);
     assert_int_equal(rel.shape->column_count, 1);
     assert_string_equal(rel.shape->columns[0].name, "a");
     row(&sent, 3);
@@ -58,15 +60,52 @@ static void a_relation_without_them_stays(void **state)
 {
     (void)state;
     struct rel_entry rel;
-    const char *const names[] = {"other"};
+    const struct generated_column now[] = {{"other", 23, true}};
     err e = ERR_INIT;
     announce(&rel);
-    assert_done(generated_leave_out(&rel, names, 0, &e), &e);
+    assert_done(generated_leave_out(&rel, now, 0, &e), &e);
     assert_null(rel.computed);
-    assert_done(generated_leave_out(&rel, names, 1, &e), &e);
+    assert_done(generated_leave_out(&rel, now, 1, &e), &e);
     assert_null(rel.computed);
     assert_int_equal(rel.shape->column_count, 3);
     forget(&rel);
+}
+
+/* The names of the columns that stay, with blanks between. */
+static void kept_of(const struct generated_column *now, size_t count, char *out, size_t size)
+{
+    struct rel_entry rel;
+    err e = ERR_INIT;
+    size_t len = 0;
+    announce(&rel);
+    assert_done(generated_leave_out(&rel, now, count, &e), &e);
+    out[0] = '\0';
+    for (uint16_t i = 0; i < rel.shape->column_count; i++)
+        len += (size_t)snprintf(out + len, size - len, "%s ", rel.shape->columns[i].name);
+    forget(&rel);
+}
+
+/* The stream says g, a, h; the catalogue says what became of them since. */
+static void the_catalogue_may_be_ahead(void **state)
+{
+    (void)state;
+    char kept[64];
+    const struct generated_column renamed[] = {{"new", 23, true}, {"a", 25, false}, {"h", 23, false}};
+    kept_of(renamed, 3, kept, sizeof kept);
+    assert_string_equal(kept, "a h ");
+    const struct generated_column both[] = {{"g", 23, false}, {"b", 25, false}, {"i", 23, true}};
+    kept_of(both, 3, kept, sizeof kept);
+    assert_string_equal(kept, "g a ");
+    /* a column dropped, another one added: names count */
+    const struct generated_column moved[] = {{"h", 23, false}, {"x", 25, false}, {"y", 23, true}};
+    kept_of(moved, 3, kept, sizeof kept);
+    assert_string_equal(kept, "g a h ");
+    const struct generated_column fewer[] = {{"a", 25, false}, {"h", 23, true}};
+    kept_of(fewer, 2, kept, sizeof kept);
+    assert_string_equal(kept, "g a ");
+    const struct generated_column retyped[] = {{"g", 20, true}, {"b", 25, true}, {"h", 23, false}};
+    kept_of(retyped, 3, kept, sizeof kept);
+    assert_string_equal(kept, "a h ");
 }
 
 static void rows_of_another_shape_are_damage(void **state)
@@ -74,10 +113,10 @@ static void rows_of_another_shape_are_damage(void **state)
     (void)state;
     struct rel_entry rel;
     OWNED(buf) struct buf out = {0};
-    const char *const names[] = {"g"};
+    const struct generated_column now[] = {{"g", 23, true}, {"a", 25, false}};
     err e = ERR_INIT;
     announce(&rel);
-    assert_done(generated_leave_out(&rel, names, 1, &e), &e);
+    assert_done(generated_leave_out(&rel, now, 1, &e), &e);
     for (uint16_t count = 0; count <= 4; count++) {
         OWNED(buf) struct buf sent = {0};
         row(&sent, count);
@@ -99,6 +138,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(columns_and_values_go),
         cmocka_unit_test(a_relation_without_them_stays),
+        cmocka_unit_test(the_catalogue_may_be_ahead),
         cmocka_unit_test(rows_of_another_shape_are_damage),
     };
     return cmocka_run_group_tests_name("generated", tests, NULL, NULL);
