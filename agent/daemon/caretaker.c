@@ -33,19 +33,16 @@ static status record_unseen(struct caretaker *k, struct pgconn *c, const struct 
 static status compare(struct caretaker *k, struct pgconn *c, int64_t now, err *e)
 {
     bool changed = false;
-    struct unseen seen;
     struct board_facts facts;
     k->compare_at = now + (int64_t)k->data->config->schema_check * 1000;
     board_facts(k->board, &facts);
-    if (!unseen_look(k->data, c, &seen, &changed, e).ok) {
+    if (!unseen_look(k->data, c, &changed, e).ok) {
         if (e->class != ERR_TIMEOUT) /* DDL all the time: then every dump is a new one anyway */
             return FAILED;
         *e = ERR_INIT;
         return DONE;
     }
-    if (changed)
-        TRY(record_unseen(k, c, &facts, e));
-    return unseen_keep(k->data, &seen, e);
+    return changed ? record_unseen(k, c, &facts, e) : DONE;
 }
 
 static status look(struct caretaker *k, int64_t now, char *lacks, size_t size, err *e)

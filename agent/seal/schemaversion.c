@@ -55,13 +55,13 @@ static bool is_own(const struct datadir *d, const Pgstrand__SnapshotHeader *h)
                        bytes_of(d->identity.incarnation.b, sizeof d->identity.incarnation.b));
 }
 
-static status find_full(const struct datadir *d, const struct chain *c, struct newest *out, size_t *full,
-                        err *e)
+static status find_full(const struct datadir *d, const struct chain *c, bool any, struct newest *out,
+                        size_t *full, err *e)
 {
     *full = c->count;
     while (*full > 0 && header_of(c, *full - 1)->type != PGSTRAND__SNAPSHOT_TYPE__FULL)
         (*full)--;
-    if (*full == 0 || !is_own(d, header_of(c, *full - 1)))
+    if (*full == 0 || (!any && !is_own(d, header_of(c, *full - 1))))
         return DONE;
     TRY(read_schema(c, *full - 1, &out->schema, e));
     take_over(out, out->schema, header_of(c, *full - 1)->last_seq);
@@ -89,12 +89,13 @@ static status find_sealed(const struct chain *c, size_t full, struct newest *out
     return DONE;
 }
 
-static status find_newest(struct datadir *d, struct newest *out, err *e)
+/* `any`: also when the newest FULL is another incarnation's. */
+static status find_newest(struct datadir *d, bool any, struct newest *out, err *e)
 {
     OWNED(chain) struct chain *c = NULL;
     size_t full = 0;
     TRY(lineage_load(d, &c, e));
-    TRY(find_full(d, c, out, &full, e));
+    TRY(find_full(d, c, any, out, &full, e));
     if (out->schema == NULL)
         return DONE;
     TRY(versionbook_load(d, &out->book, e));
@@ -257,7 +258,7 @@ status schemaversion_take(struct datadir *d, const char *conninfo, int patience_
     struct schema_fingerprint now;
     *out = SCHEMAVERSION_IMPOSSIBLE;
     TRY(datadir_load_identity(d, e)); /* an incarnation may have begun since it was opened */
-    TRY(find_newest(d, &n, e));
+    TRY(find_newest(d, false, &n, e));
     if (n.schema == NULL || !n.at.counted)
         return DONE;
     TRY(pgconn_open(conninfo, PGCONN_QUERY, &c, e));
@@ -266,4 +267,41 @@ status schemaversion_take(struct datadir *d, const char *conninfo, int patience_
         return DONE;
     *out = SCHEMAVERSION_CURRENT;
     return same(&now, &n.at) ? versionbook_heal(d, n.seq, e) : take(d, c, conninfo, &n, patience_ms, out, e);
+}
+
+/* ---- what is kept ---- */
+
+static status hash_both(struct bytes pre_data, struct bytes post_data, uint8_t out[static SHA256_LEN], err *e)
+{
+    OWNED(hasher) struct hasher *h = NULL;
+    OWNED(buf) struct buf both = {0};
+    buf_bytes(&both, pre_data.data, pre_data.len);
+    buf_bytes(&both, post_data.data, post_data.len);
+    TRY(buf_done(&both, e));
+    TRY(hasher_new(&h, e));
+    return hasher_once(h, buf_view(&both), out, e);
+}
+
+status schemaversion_hash(const struct schema_text *s, uint8_t out[static SHA256_LEN], err *e)
+{
+    return hash_both(buf_view(&s->pre_data), buf_view(&s->post_data), out, e);
+}
+
+static struct bytes text_of(const char *text)
+{
+    return bytes_text(text != NULL ? text : "");
+}
+
+status schemaversion_newest(struct datadir *d, struct schemaversion_kept *out, err *e)
+{
+    OWNED(newest) struct newest n = {0};
+    *out = (struct schemaversion_kept){0};
+    TRY(datadir_load_identity(d, e));
+    TRY(find_newest(d, true, &n, e));
+    const Pgstrand__Schema *s = n.of_version;
+    if (s == NULL || !s->has_fingerprint || s->fingerprint.len != sizeof out->fingerprint)
+        return DONE;
+    memcpy(out->fingerprint, s->fingerprint.data, sizeof out->fingerprint);
+    out->known = true;
+    return hash_both(text_of(s->pre_data), text_of(s->post_data), out->text, e);
 }

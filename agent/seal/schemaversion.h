@@ -8,6 +8,7 @@
 #define PGSTRAND_SCHEMAVERSION_H
 
 #include "agent/datadir.h"
+#include "agent/pg/schema.h"
 
 enum schemaversion_outcome {
     SCHEMAVERSION_CURRENT,   /* the newest version is what the database has */
@@ -20,5 +21,16 @@ enum schemaversion_outcome {
 /* ERR_TIMEOUT: DDL goes on without a pause. `patience_ms`: how long to wait for the log. */
 MUST_CHECK status schemaversion_take(struct datadir *d, const char *conninfo, int patience_ms,
                                      enum schemaversion_outcome *out, err *e);
+
+/* The newest schema that is kept: of a version, else of the chain, whichever incarnation it is of. */
+struct schemaversion_kept {
+    bool known;
+    uint8_t fingerprint[SHA256_LEN];
+    uint8_t text[SHA256_LEN];
+};
+MUST_CHECK status schemaversion_newest(struct datadir *d, struct schemaversion_kept *out, err *e);
+
+/* What stands in `text` of the above for a dump. */
+MUST_CHECK status schemaversion_hash(const struct schema_text *s, uint8_t out[static SHA256_LEN], err *e);
 
 #endif
