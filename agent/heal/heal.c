@@ -1,9 +1,12 @@
 #include "agent/heal/heal.h"
 
 #include "agent/base/baseschema.h"
+#include "agent/base/tablemsg.h"
 #include "agent/heal/healrecord.h"
 #include "agent/heal/healtables.h"
 #include "agent/lineage.h"
+#include "agent/pg/gate.h"
+#include "agent/pg/schema.h"
 #include "agent/pg/server.h"
 #include "agent/pg/slot.h"
 #include "agent/seal/seal.h"
@@ -11,6 +14,11 @@
 #include "agent/setup/replident.h"
 #include "agent/setup/slotwait.h"
 #include "store/io.h"
+
+#define TRIES 5            /* that DDL got into */
+#define OPEN_TRIES 2       /* so many of them before the gate keeps DDL out */
+#define SLOT_PATIENCE "5s" /* for the slot's snapshot while the gate is closed */
+#define LOCK_PATIENCE "30s"
 
 struct heal {
     struct datadir *d;
@@ -22,6 +30,7 @@ struct heal {
     struct server_facts server;
     Pgstrand__SetupRecord *setup;
     struct known known;
+    uint32_t publication_oid;
 };
 
 static void heal_fini(struct heal *h)
@@ -69,9 +78,10 @@ static status make_objects(struct heal *h, err *e)
 {
     char node[UUID_TEXT];
     const enum objects_mode mode = h->server.superuser ? OBJECTS_FULL : OBJECTS_REDUCED;
+    TRY(replident_check(h->conn, h->d->config->tiers, e));
     TRY(objects_install(h->conn, uuid_format(&h->d->identity.node, node), mode, e));
     TRY(replident_raise(h->conn, h->d->config->tiers, h->setup, h->progress, e));
-    TRY(objects_publish(h->conn, h->d->identity.publication, mode, e));
+    TRY(objects_publish(h->conn, h->d->identity.publication, mode, &h->publication_oid, e));
     h->setup->has_event_trigger = true;
     h->setup->event_trigger = mode == OBJECTS_FULL;
     return setuprecord_save(h->d, h->setup, e);
@@ -118,6 +128,8 @@ static void fill_record(const struct heal *h, uuid *next, lsn point, uint64_t se
     out->seq = seq;
     out->why = (char *)(uintptr_t)h->why;
     out->broken = h->out->broken ? h->out->reason : NULL;
+    out->has_publication_oid = true;
+    out->publication_oid = h->publication_oid;
 }
 
 /* From here on the record decides what a new start makes of it. */
@@ -130,27 +142,78 @@ static status switch_over(struct heal *h, struct healwriter *writer, uuid *next,
     return healrecord_adopt(h->d, &record, e);
 }
 
-static status compare_and_switch(struct heal *h, const struct slot_export *point, err *e)
+/* ---- one state of all tables ---- */
+
+/* Definitions come from newer catalogues than the snapshot's. So every table is locked against changes of its
+ * shape, as pg_dump does; when the schema is still that of the snapshot then, it stays so. */
+static status hold_still(struct heal *h, struct pgconn *reading, const struct table_list *tables, bool *torn,
+                         err *e)
 {
-    const struct base_request request = {h->conninfo, point->snapshot, point->lsn, 1, NULL, false};
-    OWNED(pgconn) struct pgconn *reading = NULL;
+    OWNED(buf) struct buf sql = {0};
+    struct schema_fingerprint seen, now;
+    for (size_t i = 0; i < tables->count; i++) {
+        if (!tablemsg_has_rows(&tables->table[i]))
+            continue;
+        buf_text(&sql,
+                 sql.len == 0 ? "SET LOCAL lock_timeout = '" LOCK_PATIENCE "'; LOCK TABLE ONLY " : ", ONLY ");
+        table_quote(&sql, tables->table[i].schema, tables->table[i].name);
+    }
+    if (sql.len > 0)
+        buf_text(&sql, " IN ACCESS SHARE MODE");
+    TRY(buf_done(&sql, e));
+    const bool locked = sql.len == 0 || pgconn_exec(reading, buf_cstring(&sql), e).ok;
+    *torn = !locked && strcmp(e->sqlstate, "42P01") == 0; /* dropped since */
+    if (!locked)
+        return *torn ? DONE : FAILED;
+    TRY(schema_fingerprint(reading, &seen, e));
+    TRY(schema_fingerprint(h->conn, &now, e));
+    *torn = memcmp(seen.hash, now.hash, sizeof now.hash) != 0;
+    return DONE;
+}
+
+static status compare_and_switch(struct heal *h, struct pgconn *reading, const struct table_list *held,
+                                 const struct slot_export *point, err *e)
+{
     OWNED(healwriter) struct healwriter *writer = NULL;
     uuid next;
     TRY(uuid_random(&next, e));
-    TRY(baseschema_connect(&request, &reading, e));
     TRY(healwriter_new(h->d, &next, point->lsn, h->why, &writer, e));
     TRY(check_sealed(h, writer, e));
     struct healtables tables = {
         .d = h->d,
         .conn = reading,
+        .tables = held,
         .known = &h->known,
         .writer = writer,
         .progress = h->progress,
         .renumbered = strcmp(h->server.system_identifier, h->d->identity.system_identifier) != 0,
         .out = h->out};
+    say(h, "comparing the database with its last known state");
     TRY(healtables_run(&tables, e));
     h->out->incarnation = next;
     return switch_over(h, writer, &next, point->lsn, e);
+}
+
+/* One slot and its snapshot; *torn: DDL came between, and nothing was done. */
+static status attempt(struct heal *h, bool close_gate, bool *torn, err *e)
+{
+    OWNED(gate) struct gate gate = {0};
+    OWNED(pgconn) struct pgconn *replication = NULL; /* its exported snapshot lives as long as it is idle */
+    OWNED(pgconn) struct pgconn *reading = NULL;
+    OWNED(table_list) struct table_list *tables = NULL;
+    struct slot_export point;
+    TRY(pgconn_open(h->conninfo, PGCONN_REPLICATION, &replication, e));
+    if (close_gate)
+        TRY(gate_close(h->conninfo, pgconn_database(h->conn), &gate, e));
+    if (gate.conn != NULL) /* older transactions must not hold the slot up, and it all DDL */
+        TRY(pgconn_exec(replication, "SET lock_timeout = '" SLOT_PATIENCE "'", e));
+    TRY(renew_slot(h, replication, &point, e));
+    const struct base_request request = {h->conninfo, point.snapshot, point.lsn, 1, NULL, false};
+    TRY(baseschema_connect(&request, &reading, e));
+    TRY(table_list_read(reading, h->d->config->tiers, &tables, e));
+    TRY(hold_still(h, reading, tables, torn, e));
+    gate_open(&gate);
+    return *torn ? DONE : compare_and_switch(h, reading, tables, &point, e);
 }
 
 /* Nobody may seal while the incarnations change. */
@@ -158,15 +221,17 @@ static status begin_incarnation(struct heal *h, err *e)
 {
     OWNED(text) char *path = io_join(h->d->root, "seal.lock");
     OWNED(io_lock) struct io_lock *lock = NULL;
-    OWNED(pgconn) struct pgconn *replication = NULL;
-    struct slot_export point;
+    bool torn = true;
     if (path == NULL)
         return err_no_memory(e);
-    TRY(pgconn_open(h->conninfo, PGCONN_REPLICATION, &replication, e));
     TRY(io_lock(path, true, &lock, e));
-    TRY(renew_slot(h, replication, &point, e));
-    say(h, "comparing the database with its last known state");
-    return compare_and_switch(h, &point, e);
+    for (int try = 1; torn && try <= TRIES; try++)
+        TRY(attempt(h, try > OPEN_TRIES, &torn, e));
+    if (torn)
+        return err_set(e, ERR_TIMEOUT,
+                       "the schema of database %s changed while its tables were to be compared (%d tries)",
+                       pgconn_database(h->conn), TRIES);
+    return DONE;
 }
 
 /* The new incarnation's first link, so that the chain shows it; the next sealing makes up for it. */

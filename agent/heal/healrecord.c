@@ -26,7 +26,8 @@ static status put_identity(struct datadir *d, const Pgstrand__HealRecord *record
     new.system_identifier = record->system_identifier;
     new.has_timeline = true;
     new.timeline = record->timeline;
-    new.has_publication_oid = false; /* the first session looks */
+    new.has_publication_oid = record->has_publication_oid;
+    new.publication_oid = record->publication_oid;
     new.machine = here.id;
     new.place = here.place;
     return datadir_set_identity(d, &new, e);

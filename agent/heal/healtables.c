@@ -127,10 +127,8 @@ static status load_book(struct healtables *h, const struct table_list *tables, s
 
 status healtables_run(struct healtables *h, err *e)
 {
-    OWNED(table_list) struct table_list *tables = NULL;
     OWNED(tablebook) struct tablebook *book = NULL;
-    TRY(table_list_read(h->conn, h->d->config->tiers, &tables, e));
-    TRY(load_book(h, tables, &book, e));
-    TRY(look_at_all(h, book, tables, e));
+    TRY(load_book(h, h->tables, &book, e));
+    TRY(look_at_all(h, book, h->tables, e));
     return look_at_schema(h, e);
 }

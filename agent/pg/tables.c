@@ -238,9 +238,24 @@ void table_list_free(struct table_list *l)
     free(o);
 }
 
+const char *table_computed_column(const struct table_info *t)
+{
+    for (uint16_t i = 0; i < t->column_count; i++)
+        if (t->columns[i].virtual_column)
+            return t->columns[i].name;
+    return NULL;
+}
+
+bool table_blocks(const struct table_info *t)
+{
+    return t->kind == 'r' && t->persistence == 'p' && (!t->has_identity || t->replica_identity == 'f') &&
+           table_computed_column(t) != NULL;
+}
+
 bool table_wants_full(const struct table_info *t)
 {
-    if (t->kind != 'r' || t->persistence != 'p' || t->replica_identity == 'f')
+    if (t->kind != 'r' || t->persistence != 'p' || t->replica_identity == 'f' ||
+        table_computed_column(t) != NULL)
         return false;
     return !t->has_identity || t->tier.column != NULL;
 }

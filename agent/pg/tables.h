@@ -59,8 +59,17 @@ MUST_CHECK status table_list_read(struct pgconn *c, const struct tier_rules *rul
 void table_list_free(struct table_list *l);
 OWN_POINTER(table_list, table_list_free);
 
-/* Must its replica identity become FULL? No usable key, or a tier that depends on a column. */
+/* Must its replica identity become FULL? No usable key, or a tier that depends on a column. Never where the
+ * server would then refuse the application's UPDATE: see table_blocks. */
 bool table_wants_full(const struct table_info *t);
+
+/*
+ * The first column that is generated when it is read; NULL: there is none. From 18 on the server refuses
+ * UPDATE and DELETE of a published table with one when its replica identity is FULL, and without an identity
+ * anyway: table_blocks says whether that is so here.
+ */
+const char *table_computed_column(const struct table_info *t);
+bool table_blocks(const struct table_info *t);
 
 /* "schema"."name", appended. */
 void table_quote(struct buf *out, const char *schema, const char *name);

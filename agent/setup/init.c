@@ -30,7 +30,9 @@ static status publish(struct init_run *run, err *e)
 {
     TRY(tend_rules(run->conn, run->d->config->tiers, e));
     TRY(raise_identities(run, e));
-    TRY(objects_publish(run->conn, run->d->identity.publication, run->mode, e));
+    uint32_t oid = 0;
+    TRY(objects_publish(run->conn, run->d->identity.publication, run->mode, &oid, e));
+    TRY(initidentity_publication(run, oid, e));
     run->record->has_publication_made = 1;
     run->record->publication_made = 1;
     TRY(setuprecord_save(run->d, run->record, e));

@@ -123,3 +123,15 @@ status initidentity_settle(struct init_run *run, struct init_result *out, err *e
     TRY(bind(run, e));
     return write_conf(run, e);
 }
+
+status initidentity_publication(struct init_run *run, uint32_t oid, err *e)
+{
+    PB_OWNED(Pgstrand__IdentityRecord) *record = NULL;
+    TRY(catalog_get(run->d->catalog, CATALOG_IDENTITY, (struct bytes){0},
+                    (ProtobufCMessage **)(void *)&record, e));
+    if (record == NULL)
+        return err_set(e, ERR_STORAGE, "the catalogue in %s has lost its identity", run->d->root);
+    record->has_publication_oid = true;
+    record->publication_oid = oid;
+    return datadir_set_identity(run->d, record, e);
+}

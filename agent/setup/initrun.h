@@ -24,6 +24,9 @@ MUST_CHECK status initidentity_check(const struct init_run *run, err *e);
 /* The identity exists, is bound to this database, and the configuration leads to it. */
 MUST_CHECK status initidentity_settle(struct init_run *run, struct init_result *out, err *e);
 
+/* The publication that the base is taken behind: another one of its name has missed changes. */
+MUST_CHECK status initidentity_publication(struct init_run *run, uint32_t oid, err *e);
+
 /* The slot, the table bases under a snapshot, the FULL. */
 MUST_CHECK status initbase_run(struct init_run *run, struct init_result *out, err *e);
 

@@ -224,12 +224,13 @@ status objects_install_replay(struct pgconn *c, err *e)
     return pgconn_exec(c, objects_replay_sql, e);
 }
 
-static status exists(struct pgconn *c, const char *publication, bool *out, err *e)
+/* 0: there is none. */
+static status find_publication(struct pgconn *c, const char *publication, uint32_t *oid, err *e)
 {
     const char *const params[] = {publication};
     OWNED(pgrows) struct pgrows *rows = NULL;
-    TRY(pgconn_query(c, "SELECT FROM pg_catalog.pg_publication WHERE pubname = $1", 1, params, &rows, e));
-    *out = pgrows_count(rows) > 0;
+    TRY(pgconn_query(c, "SELECT oid FROM pg_catalog.pg_publication WHERE pubname = $1", 1, params, &rows, e));
+    *oid = pgrows_count(rows) > 0 ? (uint32_t)pgrows_int(rows, 0, 0) : 0;
     return DONE;
 }
 
@@ -263,13 +264,9 @@ static status remember_publication(struct pgconn *c, const char *publication, er
                         buf_cstring(&name));
 }
 
-status objects_publish(struct pgconn *c, const char *publication, enum objects_mode mode, err *e)
+static status make_publication(struct pgconn *c, const char *publication, enum objects_mode mode, err *e)
 {
     OWNED(buf) struct buf sql = {0};
-    bool made = false;
-    TRY(exists(c, publication, &made, e));
-    if (made)
-        return mode == OBJECTS_FULL ? remember_publication(c, publication, e) : DONE;
     buf_text(&sql, "CREATE PUBLICATION ");
     pgconn_quote_name(&sql, publication);
     if (mode == OBJECTS_FULL)
@@ -283,6 +280,17 @@ status objects_publish(struct pgconn *c, const char *publication, enum objects_m
     buf_text(&sql, ")");
     if (!pgconn_exec(c, buf_cstring(&sql), e).ok)
         return err_wrap(e, "cannot make publication %s", publication);
+    return DONE;
+}
+
+status objects_publish(struct pgconn *c, const char *publication, enum objects_mode mode, uint32_t *oid,
+                       err *e)
+{
+    TRY(find_publication(c, publication, oid, e));
+    if (*oid == 0) {
+        TRY(make_publication(c, publication, mode, e));
+        TRY(find_publication(c, publication, oid, e));
+    }
     return mode == OBJECTS_FULL ? remember_publication(c, publication, e) : DONE;
 }
 

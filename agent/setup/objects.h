@@ -32,8 +32,9 @@ MUST_CHECK status objects_check_replay(struct pgconn *c, err *e);
 MUST_CHECK status objects_install_replay(struct pgconn *c, err *e);
 
 /* The publication: FOR ALL TABLES in full mode, otherwise the tables the role owns. Existing: nothing is
- * done. */
-MUST_CHECK status objects_publish(struct pgconn *c, const char *publication, enum objects_mode mode, err *e);
+ * done. *oid is what capture then knows it by. */
+MUST_CHECK status objects_publish(struct pgconn *c, const char *publication, enum objects_mode mode,
+                                  uint32_t *oid, err *e);
 
 /* Is there a schema pgstrand, and does it carry this node's mark? */
 MUST_CHECK status objects_are_ours(struct pgconn *c, const char *node, bool *out, err *e);

@@ -138,19 +138,9 @@ static status look_at_rights(struct preflight *p, struct pgconn *c, err *e)
     return DONE;
 }
 
-/* The first virtual generated column. PostgreSQL 18 refuses UPDATE and DELETE of a published table with one
- * when its replica identity is FULL, and without an identity anyway. */
-static const char *virtual_column(const struct table_info *t)
-{
-    for (uint16_t i = 0; i < t->column_count; i++)
-        if (t->columns[i].virtual_column)
-            return t->columns[i].name;
-    return NULL;
-}
-
 static status look_at_table(struct preflight *p, const struct table_info *t, err *e)
 {
-    const char *computed = virtual_column(t);
+    const char *computed = table_computed_column(t);
     if (t->kind != 'r')
         return DONE;
     if (t->persistence == 'u') {
@@ -159,7 +149,7 @@ static status look_at_table(struct preflight *p, const struct table_info *t, err
             t->name);
         return DONE;
     }
-    if (computed != NULL && (!t->has_identity || t->tier.column != NULL || t->replica_identity == 'f')) {
+    if (table_blocks(t) || (computed != NULL && t->tier.column != NULL)) {
         ADD(FINDING_ERROR, ERR_SCHEMA,
             "the application could not UPDATE or DELETE rows of table %s.%s while it is captured: it needs "
             "REPLICA IDENTITY FULL, which PostgreSQL does not allow with the virtual generated column %s; "

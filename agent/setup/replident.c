@@ -82,6 +82,23 @@ status replident_raise(struct pgconn *c, const struct tier_rules *rules, Pgstran
     return DONE;
 }
 
+status replident_check(struct pgconn *c, const struct tier_rules *rules, err *e)
+{
+    OWNED(table_list) struct table_list *tables = NULL;
+    TRY(table_list_read(c, rules, &tables, e));
+    for (size_t i = 0; i < tables->count; i++) {
+        const struct table_info *t = &tables->table[i];
+        if (table_blocks(t))
+            return err_set(
+                e, ERR_SCHEMA,
+                "table %s.%s has no key, and with the virtual generated column %s PostgreSQL would "
+                "refuse its UPDATE and DELETE while it is captured: nothing is captured until it has "
+                "a primary key, or the column is STORED",
+                t->schema, t->name, table_computed_column(t));
+    }
+    return DONE;
+}
+
 /* A lost index cannot be named again: such a table gets the default. */
 static status lower_one(struct pgconn *c, const char *quoted, const char *previous,
                         const struct progress *progress, err *e)

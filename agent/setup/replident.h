@@ -18,6 +18,10 @@
 MUST_CHECK status replident_raise(struct pgconn *c, const struct tier_rules *rules,
                                   Pgstrand__SetupRecord *record, const struct progress *progress, err *e);
 
+/* ERR_SCHEMA naming the table, when the application could not change the rows of one while it is published
+ * (table_blocks). */
+MUST_CHECK status replident_check(struct pgconn *c, const struct tier_rules *rules, err *e);
+
 /* Puts back what stood before pgstrand's first change; tables that are gone, or whose identity someone
  * changed since, are left. Without pgstrand.identity, or when schema pgstrand is not `ours`: the names in
  * `record` become DEFAULT. Call it after the publication is gone. */

@@ -93,6 +93,20 @@ static status change(struct pgconn *c, uint32_t oid, const char *quoted, char fr
     return DONE;
 }
 
+/* The trigger could not, or was not there: the application must be able to go on. */
+static status suspend_if_blocked(struct pgconn *c, const struct table_list *tables, err *e)
+{
+    bool there = false;
+    for (size_t i = 0; i < tables->count && !there; i++)
+        there = table_blocks(&tables->table[i]);
+    if (!there)
+        return DONE;
+    OWNED(pgrows) struct pgrows *rows = NULL;
+    TRY(pgconn_query(c, "SELECT pg_catalog.to_regprocedure('pgstrand.suspend()') IS NOT NULL", 0, NULL, &rows,
+                     e));
+    return pgrows_bool(rows, 0, 0) ? pgconn_exec(c, "SELECT pgstrand.suspend()", e) : DONE;
+}
+
 static status raise_all(struct pgconn *c, const struct table_list *tables, const struct progress *progress,
                         size_t *left, err *e)
 {
@@ -147,6 +161,7 @@ status tend_identities(struct pgconn *c, const struct tier_rules *rules, const s
     if (!recorded)
         return DONE;
     TRY(table_list_read(c, rules, &tables, e));
+    TRY(suspend_if_blocked(c, tables, e));
     TRY(raise_all(c, tables, progress, left, e));
     return lower_all(c, rules, progress, left, e);
 }

@@ -160,6 +160,32 @@ AS $$
                                  WHERE a.attrelid = rel AND a.attname = r."column" AND NOT a.attisdropped));
 $$;
 
+-- From 18 on, no UPDATE or DELETE of a published table is possible that has no key and a column generated when read:
+-- REPLICA IDENTITY FULL may not have such a column. No publication for all tables can leave a table out, so capture ends
+-- for now, and the application goes on: the publication goes, in the application's transaction. The agent says which
+-- table it is, waits, and makes up for what it missed when the table has a key.
+CREATE OR REPLACE FUNCTION pgstrand.suspend() RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '50ms' SET pgstrand.suspending = '1'
+AS $$
+DECLARE
+    publication text;
+BEGIN
+    SELECT p.pubname INTO publication FROM pgstrand.published o JOIN pg_publication p ON p.oid = o.oid;
+    IF publication IS NOT NULL THEN
+        EXECUTE format('DROP PUBLICATION %I', publication);
+    END IF;
+END;
+$$;
+
+-- Has it a column that is computed when it is read?
+CREATE OR REPLACE FUNCTION pgstrand.computes(rel oid) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = $1 AND a.attgenerated = 'v' AND NOT a.attisdropped);
+END;
+$$;
+
 -- A published table without a usable replica identity makes the application's UPDATE and DELETE fail. Decided by
 -- functions, which see the newest catalogue in every isolation level; ALTER to what a table already has is harmless.
 CREATE OR REPLACE FUNCTION pgstrand.care(rel oid) RETURNS void
@@ -180,7 +206,18 @@ BEGIN
         RETURN;
     END IF;
     SELECT relreplident INTO present FROM pg_class WHERE oid = rel;
-    IF present IS DISTINCT FROM 'f' THEN
+    IF pgstrand.computes(rel) THEN
+        IF reason = 'rule' THEN
+            RETURN;
+        END IF;
+        IF present = 'f' AND EXISTS (SELECT FROM pg_index WHERE indrelid = rel AND indisprimary AND indimmediate AND indisvalid
+                                     AND pgstrand.tells(indexrelid)) AND rel = ANY (pgstrand.locked(ARRAY[rel])) THEN
+            PERFORM pgstrand.give(rel, 'f'::"char", 'd'::"char", 'computed'::text);
+        END IF;
+        IF pg_get_replica_identity_index(rel) IS NULL THEN
+            PERFORM pgstrand.suspend();
+        END IF;
+    ELSIF present IS DISTINCT FROM 'f' THEN
         IF rel = ANY (pgstrand.locked(ARRAY[rel])) THEN
             PERFORM pgstrand.give(rel, coalesce(present, 'd'::"char"), 'f'::"char", reason);
         END IF;
@@ -300,7 +337,7 @@ BEGIN
     EXCEPTION WHEN OTHERS THEN
         touched := jsonb_build_array(jsonb_build_object('error', sqlstate));
     END;
-    IF ours_gone THEN
+    IF ours_gone AND current_setting('pgstrand.suspending', true) IS DISTINCT FROM '1' THEN
         RAISE EXCEPTION 'pgstrand captures this database by what would be dropped: "pgstrand uninstall" removes it';
     END IF;
     IF touched IS NOT NULL THEN
@@ -350,7 +387,8 @@ $$;
 
 REVOKE ALL ON FUNCTION pgstrand.note(text, text, jsonb), pgstrand.columns_of(oid), pgstrand.details(oid, oid, text),
     pgstrand.below(oid[]), pgstrand.below_details(oid[]), pgstrand.locked(oid[]),
-    pgstrand.give(oid, "char", "char", text), pgstrand.tells(oid), pgstrand.ruled(oid), pgstrand.care(oid),
+    pgstrand.give(oid, "char", "char", text), pgstrand.tells(oid), pgstrand.ruled(oid), pgstrand.computes(oid),
+    pgstrand.suspend(), pgstrand.care(oid),
     pgstrand.care_reached(oid[]), pgstrand.on_command_start(), pgstrand.on_command_end(), pgstrand.on_sql_drop(),
     pgstrand.on_table_rewrite() FROM PUBLIC;
 

@@ -118,6 +118,20 @@ slot_is_lost() {
     [ "$(shop 'SELECT pubname FROM pg_publication')" = "$publication" ]
     [ "$(shop "SELECT count(*) > 2 AND bool_and(evtenabled = 'A') FROM pg_event_trigger WHERE evtname LIKE 'pgstrand%'")" = t ]
     assert_as_source
+    # Made again before anybody looked: the base does not belong to it.
+    agent_stop "$DATA"
+    rm -rf "$HARNESS/fresh"
+    database_new "fresh_$DB"
+    sql "fresh_$DB" 'CREATE TABLE t (id int PRIMARY KEY)'
+    pgstrand init --source "$(conninfo "fresh_$DB")" --data "$HARNESS/datafresh" --quiet >/dev/null
+    publication=$(sql "fresh_$DB" 'SELECT pubname FROM pg_publication')
+    sql "fresh_$DB" "ALTER EVENT TRIGGER pgstrand_command_end DISABLE; ALTER EVENT TRIGGER pgstrand_sql_drop DISABLE;
+        DROP PUBLICATION $publication; INSERT INTO t VALUES (1); CREATE PUBLICATION $publication FOR ALL TABLES"
+    agent_start "$HARNESS/datafresh"
+    agent_log "$HARNESS/datafresh" | grep -q 'publication .* is gone .* and was made again'
+    [ "$(DATA=$HARNESS/datafresh difference | jq length)" -eq 1 ]
+    agent_stop "$HARNESS/datafresh"
+    agent_start "$DATA"
     # The other way to lose changes without a word.
     agent_stop "$DATA"
     old=$(incarnation)
@@ -143,6 +157,32 @@ slot_is_lost() {
     wait_for 10 healthy
     shop "INSERT INTO made VALUES (2)"
     caught_up
+    assert_as_source
+}
+
+@test "DDL all the time while a new incarnation begins: what is compared is one state" {
+    shop_new
+    agent_stop "$DATA"
+    slot_drop
+    change_unseen
+    local old loop
+    old=$(incarnation)
+    (
+        n=0
+        while [ ! -e "$HARNESS/enough" ]; do
+            n=$((n + 1))
+            shop "ALTER TABLE visit ADD c$n int DEFAULT $n; ALTER TABLE item RENAME name TO name_$n; INSERT INTO visit VALUES ('ddl', $n);
+                  ALTER TABLE item RENAME name_$n TO name; ALTER TABLE visit DROP c$n" || true
+        done
+    ) >/dev/null 2>&1 3>&- &
+    loop=$!
+    agent_start --no-wait "$DATA"
+    wait_for 60 renewed "$old"
+    agent_running "$DATA"
+    touch "$HARNESS/enough"
+    wait $loop
+    caught_up
+    wait_for 60 healthy
     assert_as_source
 }
 

@@ -146,4 +146,26 @@ on_major() {
     sql computed "ALTER TABLE v ADD PRIMARY KEY (a)"
     pgstrand init --yes --quiet --no-progress --data "$HARNESS/v" --source "$(conninfo computed)" >/dev/null
     sql computed "INSERT INTO v VALUES (1); UPDATE v SET a = 2"
+    # Made later, such a table ends the capture, not the application; with a key all goes on.
+    agent_start "$HARNESS/v"
+    sql computed "CREATE TABLE w (a int, b int GENERATED ALWAYS AS (a * 2)); INSERT INTO w VALUES (1), (2); UPDATE w SET a = 3;
+        DELETE FROM w WHERE a = 3; INSERT INTO w VALUES (4)"
+    DATA=$HARNESS/v wait_for 60 names 'table public.w has no key'
+    sql computed "UPDATE w SET a = 5; UPDATE v SET a = 6; ALTER TABLE w ADD PRIMARY KEY (a)"
+    DATA=$HARNESS/v wait_for 60 healthy
+    sql computed "UPDATE w SET a = 7"
+    pgstrand wait --data "$HARNESS/v" --timeout 60 >/dev/null
+    # The key goes: it ends again.
+    sql computed "ALTER TABLE w DROP CONSTRAINT w_pkey; UPDATE w SET a = 8"
+    DATA=$HARNESS/v wait_for 60 names 'table public.w has no key'
+    sql computed "ALTER TABLE w ADD PRIMARY KEY (a)"
+    DATA=$HARNESS/v wait_for 60 healthy
+    database_new computed_back
+    pgstrand restore --data "$HARNESS/v" --quiet --target "$(conninfo computed_back)" >/dev/null
+    assert_same_tables "$(conninfo computed)" "$(conninfo computed_back)"
+    agent_stop "$HARNESS/v"
+}
+
+names() {
+    pgstrand status --data "$DATA" --json | jq -e --arg text "$1" '.problems | any(contains($text))'
 }
