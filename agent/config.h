@@ -22,6 +22,7 @@ struct config {
     uint64_t seal_bytes;    /* after so many bytes in the log; 0: never */
     int seal_level;         /* zstd level of actions */
     bool seal_on_stop;
+    uint64_t seal_full_interval; /* seconds between two FULLs by schedule; 0: never */
     /* [base] */
     int base_jobs;  /* connections of a base copy */
     int base_level; /* zstd level of its rows */
@@ -31,6 +32,9 @@ struct config {
     /* [capture] */
     uint64_t status_interval_ms; /* at most 10 s */
     uint64_t spool_bytes;        /* largest spool of streamed transactions; 0: no limit */
+    /* [retention] */
+    uint64_t retention_fulls; /* FULLs kept with all that stands on them; 0: by age alone */
+    uint64_t retention_age; /* seconds that stay restorable; 0: by number alone. Both 0: everything is kept */
     /* [restore] */
     uint64_t restore_memory; /* bytes the fold may use before it spills */
     /* [workflow] */

@@ -34,6 +34,10 @@ const struct setting config_settings[CONFIG_SETTINGS] = {
      "zstd level of sealed actions, 1 (fast) to 19 (small).", TIER_NONE},
     {"seal", "on_stop", SETTING_BOOL, AT(seal_on_stop), 0, 1, "yes",
      "Seal what is new when the agent is stopped.", TIER_NONE},
+    {"seal", "full_interval", SETTING_SECONDS, AT(seal_full_interval), 0, 315360000, "0",
+     "Seal a FULL after this time since the last one, such as 30d: what is older can then be pruned.\n"
+     "0: only when one is needed.",
+     TIER_NONE},
     {"base", "jobs", SETTING_INT, AT(base_jobs), 1, 64, "2", "Connections that copy a base.", TIER_NONE},
     {"base", "level", SETTING_INT, AT(base_level), 1, 19, "1",
      "zstd level of a base's rows, 1 (fast) to 19 (small). Rows lie by column: level 1 is within 2 percent "
@@ -51,6 +55,14 @@ const struct setting config_settings[CONFIG_SETTINGS] = {
      "Dump the schema and compare it with what was recorded, because some changes are seen by no event "
      "trigger\n"
      "(CLUSTER ... USING, a renamed role); 0: never.",
+     TIER_NONE},
+    {"retention", "fulls", SETTING_COUNT, AT(retention_fulls), 0, 10000, "0",
+     "Keep the newest so many FULLs, with all that stands on them; pgstrand prune, and the agent after\n"
+     "sealing, remove what is older from the data directory. 0: by age alone.",
+     TIER_NONE},
+    {"retention", "age", SETTING_SECONDS, AT(retention_age), 0, 3153600000, "0",
+     "Keep what is needed to restore any moment of this time, such as 90d. 0: by number alone; with both 0\n"
+     "everything is kept.",
      TIER_NONE},
     {"restore", "memory", SETTING_BYTES, AT(restore_memory), 16 << 20, ANY, "128 MiB",
      "Memory a restore may use before it spills to DATA/spool.", TIER_NONE},

@@ -21,6 +21,8 @@
 #include "proto/base/signing.h"
 #include "store/catalog.h"
 
+#define DATADIR_SEAL_LOCK "seal.lock"
+
 struct identity {
     uuid dataset;
     uuid device;

@@ -5,6 +5,7 @@
 #include "proto/pbmem.h"
 #include "store/io.h"
 #include "store/snapnames.h"
+#include "store/snapprune.h"
 #include "store/snapreader.h"
 #include "store/snapwriter.h"
 
@@ -154,7 +155,7 @@ static status load_link(struct chain *c, const char *dir, const char *name, err 
     TRY(snapcommit_load(dir, name, &link->commit, link->hash, e));
     link->name = strdup(name);
     c->count++;
-    return link->name == NULL ? err_no_memory(e) : DONE;
+    return link->name == NULL ? err_no_memory(e) : snapprune_is_pruned(dir, name, &link->pruned, e);
 }
 
 static bool is_snapshot(const struct chain_link *link, const ProtobufCBinaryData *id)
@@ -348,7 +349,11 @@ status chain_tidy(const char *dir, err *e)
         struct snapnames_file file;
         if (!snapnames_parse(all.name[i], &file))
             continue;
-        bool keep = !file.staged && (file.kind == SNAPNAMES_COMMIT || snapnames_has(&committed, file.name));
+        bool pruned = false;
+        TRY(snapprune_is_pruned(dir, file.name, &pruned, e));
+        bool content = file.kind == SNAPNAMES_SNAP || file.kind == SNAPNAMES_DEVICE;
+        bool keep = !file.staged && (file.kind == SNAPNAMES_COMMIT ||
+                                     (snapnames_has(&committed, file.name) && !(pruned && content)));
         OWNED(text) char *path = keep ? NULL : io_join(dir, all.name[i]);
         if (!keep && path == NULL)
             return err_no_memory(e);

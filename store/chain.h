@@ -22,6 +22,7 @@ struct chain_link {
     char *name;
     Pgstrand__SnapshotCommit *commit;
     uint8_t hash[SHA256_LEN]; /* of the .commit */
+    bool pruned;              /* its content was given up (snapprune.h) */
 };
 
 struct chain {
@@ -49,7 +50,8 @@ bool chain_same_incarnation(const struct chain_link *a, const struct chain_link 
 /* By UUID or by name given at sealing; NULL when there is none. */
 const struct chain_link *chain_find(const struct chain *c, const char *uuid_or_name);
 
-/* Removes .part files and .snap or .device files without a commit. Only the sealer may, holding its lock. */
+/* Removes .part files, .snap or .device files without a commit, and those of pruned snapshots. Only the
+ * sealer may, holding its lock. */
 MUST_CHECK status chain_tidy(const char *dir, err *e);
 
 #endif

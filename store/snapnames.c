@@ -30,6 +30,8 @@ bool snapnames_parse(const char *file, struct snapnames_file *out)
     out->staged = cut(out->name, ".part");
     if (cut(out->name, ".commit"))
         out->kind = SNAPNAMES_COMMIT;
+    else if (cut(out->name, ".pruned"))
+        out->kind = SNAPNAMES_PRUNED;
     else {
         cut_number(out->name);
         if (cut(out->name, ".device"))

@@ -9,7 +9,8 @@
 
 #define SNAPNAMES_MAX 128 /* NAME and NUL: three numbers, "differential", a UUID, dashes: 101 */
 
-enum snapnames_kind { SNAPNAMES_SNAP, SNAPNAMES_DEVICE, SNAPNAMES_COMMIT };
+/* PRUNED: an empty file NAME.pruned beside NAME.commit (snapprune.h). */
+enum snapnames_kind { SNAPNAMES_SNAP, SNAPNAMES_DEVICE, SNAPNAMES_COMMIT, SNAPNAMES_PRUNED };
 
 struct snapnames_file {
     char name[SNAPNAMES_MAX]; /* NAME */

@@ -7,6 +7,7 @@
 #include "store/io.h"
 #include "store/snaplayout.h"
 #include "store/snapnames.h"
+#include "store/snapprune.h"
 #include "store/snapreader.h"
 
 #define COPY_PIECE ((size_t)1 << 20) /* bytes read and written at once */
@@ -319,22 +320,48 @@ static status of_chain(const Pgstrand__SnapshotCommit *commit, const uuid *node,
     return same ? DONE : err_set(e, ERR_VALIDATION, "the snapshot is of another node or incarnation");
 }
 
+static status begin_put(const struct put *p, const uuid *node, const uuid *incarnation,
+                        Pgstrand__SnapshotCommit **commit, err *e)
+{
+    uint8_t hash[SHA256_LEN];
+    TRY(snapcommit_load(p->from, p->name, commit, hash, e));
+    TRY(of_chain(*commit, node, incarnation, e));
+    TRY(io_make_dir(p->to, e));
+    return refuse_fork(p, e);
+}
+
 status vault_put(struct vault *v, const char *chain_dir, const uuid *node, const uuid *incarnation,
                  const char *name, bool device_files, uint64_t *sent, err *e)
 {
     OWNED(text) char *to = vault_chain_dir(v->root, node, incarnation);
     PB_OWNED(Pgstrand__SnapshotCommit) *commit = NULL;
-    uint8_t hash[SHA256_LEN];
+    bool pruned = false;
     *sent = 0;
     if (to == NULL)
         return err_no_memory(e);
-    TRY(snapcommit_load(chain_dir, name, &commit, hash, e));
-    TRY(of_chain(commit, node, incarnation, e));
-    TRY(io_make_dir(to, e));
     const struct put p = {chain_dir, to, name, sent};
-    TRY(refuse_fork(&p, e));
+    TRY(begin_put(&p, node, incarnation, &commit, e));
+    TRY(snapprune_is_pruned(to, name, &pruned, e));
+    if (pruned) /* the vault gave it up */
+        return put_commit(&p, e);
     TRY(put_parts(&p, PGSTRAND__FILE_ROLE__SNAP, commit->snap_parts, e));
     if (device_files)
         TRY(put_parts(&p, PGSTRAND__FILE_ROLE__DEVICE_FILE, commit->device_parts, e));
+    return put_commit(&p, e);
+}
+
+status vault_put_pruned(struct vault *v, const char *chain_dir, const uuid *node, const uuid *incarnation,
+                        const char *name, uint64_t *sent, err *e)
+{
+    OWNED(text) char *to = vault_chain_dir(v->root, node, incarnation);
+    OWNED(text) char *commit_path = NULL;
+    PB_OWNED(Pgstrand__SnapshotCommit) *commit = NULL;
+    *sent = 0;
+    if (to == NULL || asprintf(&commit_path, "%s/%s.commit", to, name) < 0)
+        return err_no_memory(e);
+    const struct put p = {chain_dir, to, name, sent};
+    TRY(begin_put(&p, node, incarnation, &commit, e));
+    if (!io_exists(commit_path))
+        TRY(snapprune_mark(to, name, e));
     return put_commit(&p, e);
 }

@@ -59,6 +59,11 @@ OWN_VALUE(vault_chains, vault_chains_free);
 MUST_CHECK status vault_put(struct vault *v, const char *chain_dir, const uuid *node, const uuid *incarnation,
                             const char *name, bool device_files, uint64_t *sent, err *e);
 
+/* A snapshot that was pruned here: the vault gets its commit, so that the chain holds together, and the mark
+ * that its content is missing on purpose. A vault that has the content keeps it. */
+MUST_CHECK status vault_put_pruned(struct vault *v, const char *chain_dir, const uuid *node,
+                                   const uuid *incarnation, const char *name, uint64_t *sent, err *e);
+
 /* The local folder of a chain (file vaults have one as it is); malloc'ed. */
 MUST_CHECK status vault_local_dir(struct vault *v, const uuid *node, const uuid *incarnation, char **out,
                                   err *e);

@@ -22,6 +22,7 @@ static status link_json(const struct listing *l, const struct chain_link *link, 
     bool found = false;
     TRY(verified_of(l, link, &at, &found, e));
     *out = snapview_json(link->commit, found ? &at : NULL);
+    jsonout_set(out, "pruned", json_boolean(link->pruned));
     return DONE;
 }
 
@@ -87,7 +88,7 @@ static status add_link(struct output_table *t, const struct listing *l, const st
         output_cell(t, "%llu", (unsigned long long)h->last_seq);
     time_words(h->created, time);
     output_cell(t, "%s", time);
-    output_cell(t, "%s", output_size(link->commit->size, text));
+    output_cell(t, "%s", link->pruned ? "pruned" : output_size(link->commit->size, text));
     output_cell(t, "%s", output_count(snapview_rows(link->commit), text));
     output_cell(t, "%s", output_count(snapview_actions(link->commit), text));
     if (proven)

@@ -24,6 +24,7 @@ static const struct command commands[] = {
     {"import", cmd_import, "FILE", "a JSON document becomes a snapshot that restores like any other"},
     {"vault", cmd_vault, "add NAME URL | list | remove NAME", "the places that keep copies of the chain"},
     {"ship", cmd_ship, "VAULT", "push new snapshots to a vault"},
+    {"prune", cmd_prune, "", "give up old snapshots that retention does not keep"},
     {"identity", cmd_identity, "[new | adopt NODE]", "node and device identity: show, regenerate, take over"},
     {"workflow", cmd_workflow, "list | show UUID | resume UUID | cancel UUID",
      "long operations: where they stand"},

@@ -88,6 +88,8 @@ status records_agent(struct datadir *d, const struct board_facts *facts,
 struct chain_end {
     const uuid *node;
     uint64_t seq;
+    uint64_t full_seq;
+    pgtime full_time;
 };
 
 static status look_at_snapshot(void *context, struct bytes key, const ProtobufCMessage *record, err *e)
@@ -97,10 +99,15 @@ static status look_at_snapshot(void *context, struct bytes key, const ProtobufCM
     const ProtobufCBinaryData *node = &r->header->node;
     (void)key;
     (void)e;
-    if (r->complete &&
-        bytes_equal(bytes_of(node->data, node->len), bytes_of(end->node->b, sizeof end->node->b)) &&
-        r->header->last_seq > end->seq)
+    if (!r->complete ||
+        !bytes_equal(bytes_of(node->data, node->len), bytes_of(end->node->b, sizeof end->node->b)))
+        return DONE;
+    if (r->header->last_seq > end->seq)
         end->seq = r->header->last_seq;
+    if (r->header->type == PGSTRAND__SNAPSHOT_TYPE__FULL && r->header->created > end->full_time) {
+        end->full_seq = r->header->last_seq;
+        end->full_time = r->header->created;
+    }
     return DONE;
 }
 
@@ -109,5 +116,14 @@ status records_sealed_seq(struct datadir *d, uint64_t *seq, err *e)
     struct chain_end end = {.node = &d->identity.node};
     TRY(catalog_each(d->catalog, CATALOG_SNAPSHOT, look_at_snapshot, &end, e));
     *seq = end.seq;
+    return DONE;
+}
+
+status records_full(struct datadir *d, uint64_t *seq, pgtime *time, err *e)
+{
+    struct chain_end end = {.node = &d->identity.node};
+    TRY(catalog_each(d->catalog, CATALOG_SNAPSHOT, look_at_snapshot, &end, e));
+    *seq = end.full_seq;
+    *time = end.full_time;
     return DONE;
 }

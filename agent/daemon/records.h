@@ -9,6 +9,7 @@
 
 #include "agent/daemon/board.h"
 #include "agent/datadir.h"
+#include "proto/base/pgtime.h"
 
 MUST_CHECK status records_tables(struct datadir *d, const struct board_table *list, size_t count, err *e);
 MUST_CHECK status records_breaks(struct datadir *d, const struct board_break *list, size_t count, err *e);
@@ -19,5 +20,7 @@ MUST_CHECK status records_agent(struct datadir *d, const struct board_facts *fac
 
 /* The chain's end: last seq of the node's newest complete snapshot, 0 when there is none. */
 MUST_CHECK status records_sealed_seq(struct datadir *d, uint64_t *seq, err *e);
+/* The newest FULL: the seq it shows, and when it was sealed; 0 when there is none. */
+MUST_CHECK status records_full(struct datadir *d, uint64_t *seq, pgtime *time, err *e);
 
 #endif

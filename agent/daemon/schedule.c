@@ -37,6 +37,8 @@ enum schedule_due schedule_due(const struct schedule *s, int64_t now, uint64_t l
         return DUE_NOTHING;
     if (s->broken && quiet_enough(s, now))
         return DUE_FULL;
+    if (s->full_ms > 0 && now - s->full_at >= s->full_ms && last_seq > s->full_seq)
+        return DUE_NEW_FULL;
     if (last_seq <= s->sealed_seq)
         return DUE_NOTHING;
     const bool by_time = s->interval_ms > 0 && now - s->sealed_at >= s->interval_ms;
@@ -53,6 +55,12 @@ void schedule_sealed(struct schedule *s, int64_t now, uint64_t seq, uint64_t log
     s->retry_ms = 0;
     if (healed)
         s->broken = false;
+}
+
+void schedule_full(struct schedule *s, int64_t now, uint64_t seq)
+{
+    s->full_at = now;
+    s->full_seq = seq;
 }
 
 static void back_off(int64_t *pause, int64_t *until, int64_t now)

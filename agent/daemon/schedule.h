@@ -10,7 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum schedule_due { DUE_NOTHING, DUE_INCREMENTAL, DUE_FULL, DUE_VERSION };
+/* DUE_FULL: nothing less can follow what happened; DUE_NEW_FULL: the last one is old. */
+enum schedule_due { DUE_NOTHING, DUE_INCREMENTAL, DUE_FULL, DUE_NEW_FULL, DUE_VERSION };
 
 /* DDL comes in bursts (a migration): one version of the schema for all of it, when it has been quiet so long,
  * but not later than so long after its first. */
@@ -27,7 +28,10 @@ struct schedule {
     int64_t interval_ms; /* 0: never by time */
     uint64_t actions;    /* 0: never */
     uint64_t bytes;      /* 0: never */
+    int64_t full_ms;     /* from one FULL to the next; 0: never by time */
 
+    int64_t full_at; /* the last FULL */
+    uint64_t full_seq;
     int64_t sealed_at;
     uint64_t sealed_seq;
     uint64_t sealed_bytes; /* of the log, when it was sealed last */
@@ -52,6 +56,8 @@ enum schedule_due schedule_due(const struct schedule *s, int64_t now, uint64_t l
 
 /* What was due was done, up to this seq; `healed`: and no change of the schema is left without a FULL. */
 void schedule_sealed(struct schedule *s, int64_t now, uint64_t seq, uint64_t log_bytes, bool healed);
+/* And it was a FULL. */
+void schedule_full(struct schedule *s, int64_t now, uint64_t seq);
 void schedule_failed(struct schedule *s, int64_t now);
 
 /* The version is taken, or a FULL has to do; false: it could not be taken now. */

@@ -7,6 +7,7 @@
 #include "agent/daemon/report.h"
 #include "agent/seal/schemaversion.h"
 #include "agent/seal/seal.h"
+#include "agent/ship/retention.h"
 
 #define TICK_MS 200
 #define VERSION_PATIENCE_MS 3000 /* how long a dump waits for the log to have its DDL */
@@ -73,6 +74,8 @@ static status seal(struct sealer *s, Pgstrand__SnapshotType type, enum seal_when
     TRY(records_sealed_seq(s->data, &sealed, e));
     const bool full = type == PGSTRAND__SNAPSHOT_TYPE__FULL;
     schedule_sealed(&s->schedule, now_ms(), sealed, facts.log_bytes, full || open == 0);
+    if (full)
+        schedule_full(&s->schedule, now_ms(), sealed);
     if (full && open > 0)
         schedule_changed(&s->schedule, now_ms()); /* more DDL came while it was made */
     board_sealed(s->board, sealed, NULL);
@@ -105,15 +108,29 @@ static void complain(struct sealer *s, err *e, const char *what)
     board_sealed(s->board, s->schedule.sealed_seq, e->message);
 }
 
+/* What retention does not keep goes when something newer is there. */
+static void prune(struct sealer *s)
+{
+    OWNED(retention_result) struct retention_result r = {0};
+    err e = ERR_INIT;
+    if (!retention_own(s->data, NULL, false, &progress_silent, &r, &e).ok)
+        complain(s, &e, "cannot prune");
+    else if (r.pruned > 0)
+        report_line(REPORT_EVENT, "pruned %zu snapshots, %llu bytes: seq %llu and later can be restored",
+                    r.pruned, (unsigned long long)r.freed, (unsigned long long)r.first_seq);
+}
+
 static void seal_due(struct sealer *s, enum schedule_due due)
 {
     err e = ERR_INIT;
-    const bool full = due == DUE_FULL;
-    if (full && is_healed(s))
+    const bool full = due == DUE_FULL || due == DUE_NEW_FULL;
+    if (due == DUE_FULL && is_healed(s))
         return;
     if (seal(s, full ? PGSTRAND__SNAPSHOT_TYPE__FULL : PGSTRAND__SNAPSHOT_TYPE__INCREMENTAL, BY_SCHEDULE, &e)
-            .ok)
+            .ok) {
+        prune(s);
         return;
+    }
     if (is_stopping(s->board)) /* given up, not failed: the next start makes it */
         return;
     schedule_failed(&s->schedule, now_ms());
@@ -173,6 +190,10 @@ static status read_state(struct sealer *s, err *e)
                                     .bytes = config->seal_bytes,
                                     .sealed_at = now_ms()};
     TRY(records_sealed_seq(s->data, &s->schedule.sealed_seq, e));
+    s->schedule.full_ms = (int64_t)config->seal_full_interval * 1000;
+    pgtime full_time = 0;
+    TRY(records_full(s->data, &s->schedule.full_seq, &full_time, e));
+    s->schedule.full_at = now_ms() - (pgtime_now() - full_time) / 1000;
     TRY(breaks_open(s->data->catalog, &open, &last_break, e));
     if (open > 0)
         schedule_changed(&s->schedule, now_ms());

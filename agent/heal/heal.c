@@ -219,7 +219,7 @@ static status attempt(struct heal *h, bool close_gate, bool *torn, err *e)
 /* Nobody may seal while the incarnations change. */
 static status begin_incarnation(struct heal *h, err *e)
 {
-    OWNED(text) char *path = io_join(h->d->root, "seal.lock");
+    OWNED(text) char *path = io_join(h->d->root, DATADIR_SEAL_LOCK);
     OWNED(io_lock) struct io_lock *lock = NULL;
     bool torn = true;
     if (path == NULL)

@@ -95,7 +95,7 @@ status sealrun_reload(struct sealrun *run, err *e)
 status sealrun_begin(struct datadir *d, const struct seal_request *request, const struct progress *progress,
                      struct sealrun *out, err *e)
 {
-    OWNED(text) char *lock = io_join(d->root, "seal.lock");
+    OWNED(text) char *lock = io_join(d->root, DATADIR_SEAL_LOCK);
     if (lock == NULL)
         return err_no_memory(e);
     out->d = d;

@@ -9,7 +9,7 @@ static struct bytes vault_key(const char *name)
     return bytes_text(name);
 }
 
-static status find_vault(struct datadir *d, const char *name, Pgstrand__VaultRecord **out, err *e)
+status ship_vault(struct datadir *d, const char *name, Pgstrand__VaultRecord **out, err *e)
 {
     TRY(catalog_get(d->catalog, CATALOG_VAULT, vault_key(name), (ProtobufCMessage **)(void *)out, e));
     if (*out == NULL)
@@ -44,9 +44,11 @@ static status push_all(struct datadir *d, struct vault *vault, Pgstrand__VaultRe
         uint64_t sent = 0;
         uuid incarnation;
         TRY(uuid_from_bytes(bytes_of(id->data, id->len), link->name, &incarnation, e));
-        if (!vault_put(vault, link->dir, &d->identity.node, &incarnation, link->name, record->device_files,
-                       &sent, e)
-                 .ok)
+        status put = link->pruned ? vault_put_pruned(vault, link->dir, &d->identity.node, &incarnation,
+                                                     link->name, &sent, e)
+                                  : vault_put(vault, link->dir, &d->identity.node, &incarnation, link->name,
+                                              record->device_files, &sent, e);
+        if (!put.ok)
             return err_wrap(e, "shipping %s to vault %s", link->name, record->name);
         out->snapshots += sent > 0;
         out->present += sent == 0;
@@ -71,7 +73,7 @@ status ship_push(struct datadir *d, const char *name, const struct progress *pro
     OWNED(vault) struct vault *vault = NULL;
     OWNED(chain) struct chain *chain = NULL;
     *out = (struct ship_result){0};
-    TRY(find_vault(d, name, &record, e));
+    TRY(ship_vault(d, name, &record, e));
     TRY(load_chain(d, &chain, e));
     TRY(vault_open(record->url, true, &vault, e));
     return push_all(d, vault, record, chain, progress, out, e);

@@ -14,6 +14,9 @@ struct ship_result {
     uint64_t bytes;
 };
 
+/* A vault of the catalogue; ERR_VALIDATION when there is none of that name. Free with pbmem_free. */
+MUST_CHECK status ship_vault(struct datadir *d, const char *name, Pgstrand__VaultRecord **out, err *e);
+
 /* `vault`: a name from the catalogue. Resumes; a fork in the vault is ERR_REFUSED. */
 MUST_CHECK status ship_push(struct datadir *d, const char *vault, const struct progress *progress,
                             struct ship_result *out, err *e);

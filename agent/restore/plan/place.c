@@ -163,7 +163,7 @@ status place_check_device_files(const struct place *p, err *e)
     for (size_t i = 0; i < p->chain->count; i++) {
         const struct chain_link *link = &p->chain->link[i];
         OWNED(snapreader) struct snapreader *r = NULL;
-        if (!link->commit->has_device_header_hash)
+        if (!link->commit->has_device_header_hash || link->pruned)
             continue;
         TRY(snapreader_open(link->dir, link->name, &r, e));
         if (!snapreader_has_device(r))

@@ -215,18 +215,20 @@ static bool serves(const struct plan *p, const struct reach *r)
            (p->stop_lsn == UINT64_MAX || r->seq < p->stop_lsn_from || r->lsn <= p->stop_lsn + 1);
 }
 
-static status not_reached(const struct reach *oldest, err *e)
+static status not_reached(const struct plan *p, const struct reach *oldest, err *e)
 {
     char at[LSN_TEXT], time[PGTIME_TEXT];
+    bool pruned = p->chain->count > 0 && p->chain->link[0].pruned;
     if (!oldest->complete)
         return err_set(e, ERR_VALIDATION,
                        "the base was taken in several steps, and the actions up to its last one, LSN %s, are "
                        "not in the chain yet; run pgstrand-agent, pgstrand wait and pgstrand seal first",
                        lsn_format(oldest->lsn, at));
     return err_set(e, ERR_VALIDATION,
-                   "the target is before the oldest base: the earliest restorable seq is %" PRIu64
+                   "the target is before the oldest base%s: the earliest restorable seq is %" PRIu64
                    " (LSN %s, %s)",
-                   oldest->seq, lsn_format(oldest->lsn, at), pgtime_format(oldest->time, time));
+                   pruned ? " that pruning left" : "", oldest->seq, lsn_format(oldest->lsn, at),
+                   pgtime_format(oldest->time, time));
 }
 
 /* The newest FULL that serves. */
@@ -234,7 +236,7 @@ static status choose_base(struct plan *p, const struct end *end, err *e)
 {
     struct reach reach = {0};
     for (size_t i = p->chain->count; i > 0; i--) {
-        if (header_of(p, i - 1)->type != PGSTRAND__SNAPSHOT_TYPE__FULL)
+        if (header_of(p, i - 1)->type != PGSTRAND__SNAPSHOT_TYPE__FULL || p->chain->link[i - 1].pruned)
             continue;
         PB_OWNED(Pgstrand__Schema) *schema = NULL;
         TRY(load_schema(p->chain, i - 1, &schema, e));
@@ -249,7 +251,7 @@ static status choose_base(struct plan *p, const struct end *end, err *e)
         schema = NULL;
         return DONE;
     }
-    return not_reached(&reach, e);
+    return not_reached(p, &reach, e);
 }
 
 /*

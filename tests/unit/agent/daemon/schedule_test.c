@@ -29,6 +29,17 @@ static void zero_means_never(void **state)
     assert_int_equal(schedule_due(&s, INT64_MAX / 2, UINT64_MAX, UINT64_MAX), DUE_NOTHING);
 }
 
+static void an_old_full_gets_a_new_one(void **state)
+{
+    (void)state;
+    struct schedule s = {.full_ms = 1000, .full_at = 500, .full_seq = 7, .sealed_seq = 9};
+    assert_int_equal(schedule_due(&s, 1499, 9, 0), DUE_NOTHING);
+    assert_int_equal(schedule_due(&s, 1500, 9, 0), DUE_NEW_FULL);
+    schedule_full(&s, 1500, 9);
+    assert_int_equal(schedule_due(&s, 9000, 9, 0), DUE_NOTHING); /* it would say the same */
+    assert_int_equal(schedule_due(&s, 9000, 10, 0), DUE_NEW_FULL);
+}
+
 static void ddl_is_answered_when_it_is_quiet(void **state)
 {
     (void)state;
@@ -95,6 +106,7 @@ int main(void)
         cmocka_unit_test(nothing_new_is_not_due),
         cmocka_unit_test(each_limit_is_enough),
         cmocka_unit_test(zero_means_never),
+        cmocka_unit_test(an_old_full_gets_a_new_one),
         cmocka_unit_test(ddl_is_answered_when_it_is_quiet),
         cmocka_unit_test(a_version_comes_before_anything_else),
         cmocka_unit_test(failures_wait_longer_each_time),
