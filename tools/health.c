@@ -5,8 +5,7 @@
 #include "tools/diskusage.h"
 #include "tools/output.h"
 
-#define SILENT_SECONDS 60      /* an agent that has not reported for so long hangs */
-#define SLOT_WARN_FRACTION 0.2 /* of the WAL limit left: say so long before it is lost */
+#define SILENT_SECONDS 60 /* an agent that has not reported for so long hangs */
 #define USEC 1000000.0
 
 void health_fini(struct health *h)
@@ -164,8 +163,7 @@ static status look_at_slot(const struct datadir *d, struct health *h, err *e)
                        "the replication slot %s is about to be lost at the next checkpoint: raise "
                        "max_slot_wal_keep_size now, and let the agent catch up",
                        d->identity.slot);
-    if (s->safe_wal_size >= 0 &&
-        (double)s->safe_wal_size < SLOT_WARN_FRACTION * (double)(s->safe_wal_size + s->retained_bytes))
+    if (server_slot_is_near(s))
         return problem(
             h, e,
             "the replication slot %s is near its WAL limit: it holds %s and is lost after %s more; let the "

@@ -190,6 +190,14 @@ void board_sealed(struct board *b, uint64_t seq, const char *problem)
     (void)pthread_mutex_unlock(&b->lock);
 }
 
+void board_near(struct board *b, const char *problem)
+{
+    (void)pthread_mutex_lock(&b->lock);
+    (void)snprintf(b->facts.near, sizeof b->facts.near, "%s", problem);
+    (void)pthread_cond_broadcast(&b->wake);
+    (void)pthread_mutex_unlock(&b->lock);
+}
+
 void board_lacks(struct board *b, const char *problem)
 {
     (void)pthread_mutex_lock(&b->lock);

@@ -31,6 +31,7 @@ struct board_facts {
     bool connected;
     char problem[ERR_TEXT];      /* of capture; empty: none */
     char seal_problem[ERR_TEXT]; /* of sealing; empty: none */
+    char near[200];              /* the slot's WAL limit is near; empty: it is not */
     char lacks[ERR_TEXT];        /* what the database lacks for capture; empty: nothing */
     uint64_t sealed_seq;
     uint64_t breaks; /* changes of the schema recorded in the catalogue so far */
@@ -72,6 +73,9 @@ void board_sealed(struct board *b, uint64_t seq, const char *problem);
 
 /* What the caretaker found missing; empty: nothing. */
 void board_lacks(struct board *b, const char *problem);
+
+/* The slot's WAL limit is near; empty: it is not. */
+void board_near(struct board *b, const char *problem);
 
 /* Waits up to `ms` for news (a break, a table, the end); true when stopping. */
 bool board_wait(struct board *b, int64_t ms);

@@ -56,8 +56,8 @@ static bool changed(const struct said *said, const struct board_facts *facts,
 {
     return said->facts.connected != facts->connected || strcmp(said->facts.problem, facts->problem) != 0 ||
            strcmp(said->facts.seal_problem, facts->seal_problem) != 0 ||
-           strcmp(said->facts.lacks, facts->lacks) != 0 || said->progress.received != progress->received ||
-           said->progress.server_end != progress->server_end;
+           strcmp(said->facts.lacks, facts->lacks) != 0 || strcmp(said->facts.near, facts->near) != 0 ||
+           said->progress.received != progress->received || said->progress.server_end != progress->server_end;
 }
 
 static status say_state(struct keeper *k, struct said *said, int64_t now, err *e)
@@ -69,8 +69,9 @@ static status say_state(struct keeper *k, struct said *said, int64_t now, err *e
         return DONE;
     TRY(records_agent(k->data, &facts, &progress, e));
     char text[LSN_TEXT];
-    notify_send("STATUS=%s; seq %llu, durable up to %s", facts.connected ? "capturing" : facts.problem,
-                (unsigned long long)facts.last_seq, lsn_format(facts.durable, text));
+    notify_send("STATUS=%s; seq %llu, durable up to %s%s%s", facts.connected ? "capturing" : facts.problem,
+                (unsigned long long)facts.last_seq, lsn_format(facts.durable, text),
+                facts.near[0] != '\0' ? "; " : "", facts.near);
     said->facts = facts;
     said->progress = progress;
     said->at = now;

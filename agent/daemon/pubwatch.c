@@ -1,12 +1,16 @@
 #include "agent/daemon/pubwatch.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
+#include "agent/daemon/report.h"
 #include "agent/pg/pgconn.h"
+#include "agent/pg/server.h"
 
 #define TICK_MS 1000
 #define LOOK_EVERY_S 5
+#define LIMIT_EVERY_S 15
 #define SILENT_SINCE 180000 /* server version: before, decoding fails by itself */
 
 /* Ends the walsender in the statement that finds the publication gone. */
@@ -31,21 +35,53 @@ static bool look(struct pubwatch *w, struct pgconn **conn, err *e)
     return pgconn_query(*conn, look_query, 3, params, &rows, e).ok;
 }
 
+/* Said long before the slot is lost: in the journal, and to systemd. */
+static void look_at_limit(struct pubwatch *w, struct pgconn *c, const struct board_facts *facts)
+{
+    struct slot_facts slot;
+    char near[sizeof facts->near] = "";
+    err e = ERR_INIT; /* of the connection, as below */
+    if (!server_slot(c, w->data->identity.slot, &slot, &e).ok)
+        return;
+    if (server_slot_is_near(&slot))
+        (void)snprintf(
+            near, sizeof near,
+            "replication slot %s is near its WAL limit: it holds %lld MB and is lost after %lld MB more",
+            w->data->identity.slot, (long long)(slot.retained_bytes >> 20),
+            (long long)(slot.safe_wal_size > 0 ? slot.safe_wal_size >> 20 : 0));
+    if (near[0] != '\0' && facts->near[0] == '\0')
+        report_line(REPORT_PROBLEM, "%s; let the agent catch up or raise max_slot_wal_keep_size", near);
+    if (strcmp(near, facts->near) != 0)
+        board_near(w->board, near);
+}
+
+static bool look_if_due(struct pubwatch *w, struct pgconn **conn, const struct board_facts *facts, time_t now)
+{
+    err e = ERR_INIT; /* of the connection: capture says what there is to say about the server */
+    if (now - w->looked < (facts->connected ? LOOK_EVERY_S : LIMIT_EVERY_S))
+        return true;
+    w->looked = now;
+    if (facts->connected && !look(w, conn, &e))
+        return false;
+    if (now - w->limit_looked < LIMIT_EVERY_S)
+        return true;
+    w->limit_looked = now;
+    if (*conn == NULL && !pgconn_open(w->data->config->conninfo, PGCONN_QUERY, conn, &e).ok)
+        return false;
+    look_at_limit(w, *conn, facts);
+    return true;
+}
+
 static void *run(void *context)
 {
     struct pubwatch *w = context;
     struct pgconn *conn = NULL;
-    time_t looked = 0;
     while (!board_wait(w->board, TICK_MS)) {
         struct board_facts facts;
         struct timespec now;
-        err e = ERR_INIT; /* of the connection: capture says what there is to say about the server */
         (void)clock_gettime(CLOCK_MONOTONIC, &now);
         board_facts(w->board, &facts);
-        const bool due = facts.connected && now.tv_sec - looked >= LOOK_EVERY_S;
-        if (due)
-            looked = now.tv_sec;
-        if (!facts.connected || (due && !look(w, &conn, &e))) {
+        if (!look_if_due(w, &conn, &facts, now.tv_sec) || !facts.connected) {
             pgconn_close(conn);
             conn = NULL;
         }

@@ -124,3 +124,9 @@ unsigned server_proto_version(int server_version)
         return 3;
     return server_version >= 140000 ? 2 : 1;
 }
+
+bool server_slot_is_near(const struct slot_facts *s)
+{
+    return s->state == SLOT_UNRESERVED ||
+           (s->safe_wal_size >= 0 && s->safe_wal_size < (s->safe_wal_size + s->retained_bytes) / 5);
+}

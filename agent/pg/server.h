@@ -39,6 +39,8 @@ struct slot_facts {
 };
 MUST_CHECK status server_slot(struct pgconn *c, const char *slot, struct slot_facts *out, err *e);
 const char *slot_state_name(enum slot_state state);
+/* Is it time to say so? Four fifths of what the WAL limit allows are used up, or all of it. */
+bool server_slot_is_near(const struct slot_facts *s);
 
 /* proto_version to ask for: 14: 2, 15: 3, 16 and later: 4; older: 1. */
 unsigned server_proto_version(int server_version);

@@ -90,6 +90,26 @@ slot_is_lost() {
         pgstrand status --data "$DATA" --json | jq -e '.problems | any(contains("near its WAL limit"))'
     }
     wait_for 30 near
+    local code=0
+    pgstrand status --data "$DATA" >/dev/null || code=$?
+    [ "$code" -eq 1 ]
+    # An agent that runs and cannot capture says it by itself, in its journal and to systemd.
+    "$(pg_client pg_recvlogical)" -d "$(conninfo "$DB")" -S "$(slot_name)" --start -f - -o proto_version=1 \
+        -o publication_names="$(shop 'SELECT pubname FROM pg_publication')" -s 0 >/dev/null 2>&1 3>&- &
+    local reader=$!
+    rm -f "$HARNESS/notify"
+    perl -MSocket -e 'socket(S, PF_UNIX, SOCK_DGRAM, 0) && bind(S, sockaddr_un($ARGV[0])) or die; $| = 1;
+        while (defined recv(S, $m, 4096, 0)) { print "$m\n" }' "$HARNESS/notify" >"$HARNESS/notified" 3>&- &
+    local listener=$!
+    wait_for 5 test -S "$HARNESS/notify"
+    NOTIFY_SOCKET=$HARNESS/notify agent_start --no-wait "$DATA"
+    said() {
+        agent_log "$DATA" | grep -q 'is near its WAL limit: it holds' && grep -aq 'STATUS=.*is near its WAL limit' "$HARNESS/notified"
+    }
+    wait_for 30 said
+    agent_kill9 "$DATA"
+    kill $reader $listener
+    wait $reader $listener || true
     change_unseen
     cluster_set max_slot_wal_keep_size 1MB
     wait_for 30 slot_is_lost
@@ -298,6 +318,62 @@ slot_is_lost() {
     [ "$(incarnation)" = "$old" ]
     [ "$(pgstrand log --data "$DATA" --json | jq -s 'length')" -eq 2 ]
     agent_stop "$DATA"
+}
+
+# authority NAME: a root certificate. certify NAME: the server's, by that authority, in force at the next connection.
+authority() {
+    openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj "/CN=$1" -keyout "$HARNESS/$1.key" -out "$HARNESS/$1.crt" 2>/dev/null
+}
+
+certify() {
+    local folder
+    folder=$(cluster_folder)/data
+    openssl req -newkey rsa:2048 -nodes -subj /CN=localhost -keyout "$HARNESS/server.key" -out "$HARNESS/server.csr" 2>/dev/null
+    openssl x509 -req -in "$HARNESS/server.csr" -CA "$HARNESS/$1.crt" -CAkey "$HARNESS/$1.key" -CAcreateserial -days 30 \
+        -extfile <(echo 'subjectAltName = DNS:localhost') -out "$HARNESS/server.crt" 2>/dev/null
+    as_postgres tee "$folder/server.crt" <"$HARNESS/server.crt" >/dev/null
+    as_postgres install -m 600 /dev/null "$folder/server.key"
+    as_postgres tee "$folder/server.key" <"$HARNESS/server.key" >/dev/null
+    sql postgres 'ALTER SYSTEM SET ssl = on'
+    sql postgres 'SELECT pg_reload_conf()' >/dev/null
+}
+
+@test "the server's certificate replaced: named, waited out until the root is right again, the incarnation stays" {
+    local old
+    authority one
+    authority two
+    certify one
+    cp "$HARNESS/one.crt" "$HARNESS/root.crt"
+    database_new "$DB"
+    shop 'CREATE TABLE t (id int PRIMARY KEY)'
+    pgstrand init --data "$DATA" --quiet --source \
+        "host=localhost hostaddr=127.0.0.1 port=$(cluster_port) user=postgres dbname=$DB sslmode=verify-full sslrootcert=$HARNESS/root.crt" >/dev/null
+    agent_start "$DATA"
+    old=$(incarnation)
+    [ "$(shop "SELECT count(*) > 0 FROM pg_stat_ssl s JOIN pg_stat_replication r USING (pid) WHERE ssl")" = t ]
+    kick() {
+        shop "SELECT pg_terminate_backend(pid) FROM pg_stat_replication" >/dev/null
+    }
+    certify two
+    kick
+    shop 'INSERT INTO t VALUES (1)'
+    wait_for 20 problem 'certificate verify failed'
+    agent_running "$DATA"
+    # The right authority; then no encryption at all.
+    cp "$HARNESS/two.crt" "$HARNESS/root.crt"
+    wait_for 40 healthy
+    sql postgres 'ALTER SYSTEM SET ssl = off'
+    sql postgres 'SELECT pg_reload_conf()' >/dev/null
+    kick
+    wait_for 20 problem 'does not support ssl'
+    certify two
+    wait_for 40 healthy
+    caught_up
+    [ "$(incarnation)" = "$old" ]
+    [ "$(pgstrand log --data "$DATA" --json | jq -s 'length')" -eq 1 ]
+    agent_stop "$DATA"
+    sql postgres 'ALTER SYSTEM RESET ssl'
+    sql postgres 'SELECT pg_reload_conf()' >/dev/null
 }
 
 @test "a slow disk and a short wal_sender_timeout: one connection" {
