@@ -322,6 +322,14 @@ status chain_succeed(struct chain *c, const char *dir, err *e)
     return DONE;
 }
 
+size_t chain_first_kept(const struct chain *c)
+{
+    size_t first = c->count;
+    while (first > 0 && !c->link[first - 1].pruned)
+        first--;
+    return first;
+}
+
 const struct chain_link *chain_find(const struct chain *c, const char *uuid_or_name)
 {
     for (size_t i = c->count; i > 0; i--) {

@@ -47,6 +47,9 @@ MUST_CHECK status chain_succeed(struct chain *c, const char *dir, err *e);
 /* Are both of one incarnation, whose LSNs can be compared? */
 bool chain_same_incarnation(const struct chain_link *a, const struct chain_link *b);
 
+/* The first link from which on none is pruned: a FULL; the number of links when the last one is. */
+size_t chain_first_kept(const struct chain *c);
+
 /* By UUID or by name given at sealing; NULL when there is none. */
 const struct chain_link *chain_find(const struct chain *c, const char *uuid_or_name);
 

@@ -168,7 +168,7 @@ status rowevents_add_truncates(struct history *h, struct rowhistory *r, const uu
 
 static const struct chain_link *first_full(const struct chain *c)
 {
-    for (size_t i = 0; i < c->count; i++)
+    for (size_t i = chain_first_kept(c); i < c->count; i++)
         if (c->link[i].commit->header->type == PGSTRAND__SNAPSHOT_TYPE__FULL)
             return &c->link[i];
     return NULL;

@@ -105,6 +105,15 @@ files() {
     pgstrand verify --data "$DATA" | grep -c ' pruned$' | grep -qx 2
 }
 
+@test "the log and a row's history begin where pruning left off" {
+    pgstrand log --data "$HARNESS/before" --json >"$HARNESS/all.jsonl"
+    [ "$(jq -s '.[0].seq' "$HARNESS/all.jsonl")" = 1 ]
+    pgstrand entity --data "$DATA" items 101 --json | jq -e '.value.note == "round 1"'
+    pgstrand entity --data "$DATA" items 305 --json | jq -e '.history | length == 1'
+    rm -rf "$DATA/index"
+    pgstrand entity --data "$DATA" items 101 --json | jq -e '.value.note == "round 1"'
+}
+
 @test "content that is missing without having been pruned is damage" {
     local snap
     snap=$(find "$HARNESS/before/snapshots" -name '0000000000000001-*.snap')

@@ -50,8 +50,9 @@ status source_open(const struct source_options *options, struct source **out, er
     s->shortcut = options->shortcut;
     s->first = options->first;
     s->only = options->only;
-    s->next = options->base != SOURCE_ALL && options->shortcut > options->base ? options->shortcut
-                                                                               : options->base + 1;
+    s->next = options->base == SOURCE_ALL         ? chain_first_kept(options->chain)
+              : options->shortcut > options->base ? options->shortcut
+                                                  : options->base + 1;
     s->log_next = options->chain->link[options->chain->count - 1].commit->header->last_seq + 1;
     if (options->recent == SOURCE_LOG_RECENT)
         TRY(find_recent(s, options->base, e));

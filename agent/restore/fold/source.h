@@ -26,7 +26,7 @@ enum source_log {
     SOURCE_LOG_RECENT /* as early as it has them: finding one action there is cheaper than in a frame */
 };
 
-#define SOURCE_ALL SIZE_MAX /* as base: from the chain's first link on */
+#define SOURCE_ALL SIZE_MAX /* as base: from the chain's first link on that was not pruned */
 
 struct source_options {
     const struct chain *chain;
