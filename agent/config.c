@@ -114,6 +114,10 @@ static status set_one(struct parse *p, const char *section, const char *key, con
         return buf_done(&p->lists[s->tier], p->e);
     case SETTING_TEXT:
     case SETTING_FILE:
+        if (!again) { /* the default gives way */
+            free(*text_of(p->config, s));
+            *text_of(p->config, s) = NULL;
+        }
         return set_text(text_of(p->config, s), value, p->e);
     default:
         if (again)

@@ -54,6 +54,13 @@ struct config {
     uint64_t drill_most_bytes; /* of what may be restored; 0: any */
     uint64_t drill_warn_after; /* seconds; 0: never */
     char *drill_conninfo;      /* a database of the server for scratch databases; "": the captured one */
+    /* [business] */
+    char *business_root; /* "": none */
+    char *business_key;
+    char *business_demo_column;
+    char *business_demo_ids;
+    char *business_shared;
+    char *business_exclude;
     /* [slot] */
     uint64_t slot_wal_limit_mb; /* set by init as max_slot_wal_keep_size when there is none */
     /* [tiers] */

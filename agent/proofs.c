@@ -98,7 +98,8 @@ static status put(struct datadir *d, const struct restore_result *r, const uuid 
 
 static bool is_proven(const struct restore_request *request, const struct restore_result *r)
 {
-    bool proven = r->table_count > 0 && request->tables == NULL && request->tiers == 0 && r->same_device;
+    bool proven = r->table_count > 0 && request->tables == NULL && request->tiers == 0 &&
+                  request->business == NULL && !request->no_demo && r->same_device;
     for (size_t i = 0; i < r->table_count; i++)
         proven = proven && r->table[i].proven && r->table[i].failed == 0;
     return proven;

@@ -12,7 +12,8 @@
 #include "tools/targetoptions.h"
 
 struct export_options {
-    const char *format, *output, *from, *node, *tables, *backup_type, *created_by;
+    const char *format, *output, *from, *node, *tables, *backup_type, *created_by, *business;
+    bool no_demo;
     struct target_options to;
 };
 
@@ -166,6 +167,8 @@ static status parse_request(const struct export_options *o, struct docexport_req
     r->full_device = type == 1;
     r->created_by = o->created_by;
     r->what.tables = o->tables;
+    r->what.business = o->business;
+    r->what.no_demo = o->no_demo;
     return DONE;
 }
 
@@ -182,6 +185,9 @@ status cmd_export(struct cli *cli, err *e)
         TARGET_OPTIONS(&o.to),
         {"from", OPTION_TEXT, &o.from, "VAULT", "a vault (name or URL) instead of the own chain and log"},
         {"node", OPTION_TEXT, &o.node, "NODE", "which node, when the vault holds several"},
+        {"business", OPTION_TEXT, &o.business, "ID",
+         "only the rows of this business ([business] in the configuration)"},
+        {"no-demo", OPTION_FLAG, &o.no_demo, NULL, "leave the rows of demo businesses out"},
         {"tables", OPTION_TEXT, &o.tables, "PATTERN", "only these tables: names or globs"},
     };
     struct docexport_request request = {0};

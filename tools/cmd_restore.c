@@ -21,6 +21,8 @@ struct restore_options {
     struct target_options to;
     const char *from, *node, *mode, *as, *tiers, *tables, *on_error, *orphans, *memory;
     const char *newer, *conflicts, *deleted, *diff;
+    const char *business;
+    bool no_demo;
     bool again;
     struct option_texts role;
     struct option_number jobs, retries;
@@ -123,6 +125,8 @@ static status parse_request(const struct restore_options *o, struct restore_requ
         TRY(parse_memory(o->memory, &r->memory, e));
     r->conninfo = o->target;
     r->tables = o->tables;
+    r->business = o->business;
+    r->no_demo = o->no_demo;
     r->dry_run = o->dry_run;
     if (o->diff != NULL && (!r->dry_run || r->mode == RESTORE_FRESH))
         return err_set(e, ERR_USAGE, "--diff goes with --dry-run and --mode replace or merge");
@@ -254,6 +258,9 @@ status cmd_restore(struct cli *cli, err *e)
         {"as", OPTION_TEXT, &o.as, "WHO", "same, other or auto (default): as which device"},
         {"tiers", OPTION_TEXT, &o.tiers, "LIST", "only these tiers (default: by device)"},
         {"tables", OPTION_TEXT, &o.tables, "PATTERN", "only these tables: names or globs"},
+        {"business", OPTION_TEXT, &o.business, "ID",
+         "only the rows of this business ([business] in the configuration)"},
+        {"no-demo", OPTION_FLAG, &o.no_demo, NULL, "leave the rows of demo businesses out"},
         {"role", OPTION_TEXTS, &o.role, "OLD=NEW",
          "a role of the schema is another one on the target; may be repeated"},
         {"jobs", OPTION_NUMBER, &o.jobs, "N",

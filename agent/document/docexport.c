@@ -75,7 +75,7 @@ static status prepare(struct job *job, err *e)
 {
     TRY(job_gather(job, e));
     job->out->seq = job->plan->seq;
-    return DONE;
+    return job_filter(job, e);
 }
 
 status docexport_run(struct datadir *d, const struct docexport_request *request,

@@ -54,6 +54,17 @@ static void time_member(struct buf *out, pgtime at)
     text_member(out, "timestamp", text);
 }
 
+static void filter_member(struct buf *out, const struct restore_request *what)
+{
+    buf_text(out, ",\n  \"businessFilter\": {");
+    if (what->business != NULL) {
+        buf_text(out, "\"businessId\": ");
+        jsonwrite_text(out, what->business);
+        buf_text(out, ", ");
+    }
+    buf_printf(out, "\"includeDemoData\": %s}", what->no_demo ? "false" : "true");
+}
+
 static void checksum_member(struct buf *out, const char *name, const struct docpart_facts *part)
 {
     char text[SHA256_TEXT];
@@ -108,7 +119,7 @@ status docmeta_put(const struct job *job, const struct docexport_request *reques
     time_member(out, pgtime_now());
     text_member(out, "createdBy", request->created_by != NULL ? request->created_by : "system");
     text_member(out, "backupType", device != NULL ? "full-device" : "business");
-    buf_text(out, ",\n  \"businessFilter\": {\"includeDemoData\": true}");
+    filter_member(out, &request->what);
     stats_member(out, business, device);
     TRY(docmeta_schema_version(p->schema, schema, e));
     text_member(out, "schemaVersion", schema);

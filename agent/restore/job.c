@@ -1,6 +1,8 @@
 #include "agent/restore/job.h"
 
+#include "agent/restore/filter/rowfilter.h"
 #include "agent/restore/fold/gather.h"
+#include "agent/restore/plan/chainconf.h"
 
 void job_fini(struct job *job)
 {
@@ -76,4 +78,35 @@ status job_gather(struct job *job, err *e)
 {
     TRY(gather_run(job->plan, job->fold, job->progress, e));
     return job->own ? catalog_each(job->d->catalog, CATALOG_BREAK, check_break, job, e) : DONE;
+}
+
+static status make_filter(struct job *job, const struct config *c, err *e)
+{
+    const struct rowfilter_options options = {.rules = {c->business_root, c->business_key,
+                                                        c->business_demo_column, c->business_demo_ids,
+                                                        c->business_shared, c->business_exclude},
+                                              .business = job->request->business,
+                                              .no_demo = job->request->no_demo,
+                                              .dir = job->d->spool};
+    char line[ERR_TEXT];
+    TRY(rowfilter_make(job->plan, job->fold, &options, &job->plan->filter, e));
+    for (size_t i = 0; rowfilter_note(job->plan->filter, i, line, sizeof line); i++)
+        TRY(job_warn(job, e, "%s", line));
+    return DONE;
+}
+
+/* Rules that are set here come before those that the chain brings along. */
+status job_filter(struct job *job, err *e)
+{
+    OWNED(config) struct config *theirs = NULL;
+    if (job->request->business == NULL && !job->request->no_demo)
+        return DONE;
+    if (job->request->tables != NULL)
+        return err_set(
+            e, ERR_USAGE,
+            "--business and --no-demo need all tables to tell what belongs to whom: leave --tables out");
+    if (*job->d->config->business_root != '\0')
+        return make_filter(job, job->d->config, e);
+    TRY(chainconf_load(job, &theirs, e));
+    return make_filter(job, theirs, e);
 }

@@ -53,6 +53,9 @@ struct fold_options job_fold_options(const struct datadir *d, const struct resto
  * between base and target that cannot be followed. */
 MUST_CHECK status job_gather(struct job *job, err *e);
 
+/* When one business was asked for, or demo ones are to stay behind: the plan's filter. */
+MUST_CHECK status job_filter(struct job *job, err *e);
+
 /* One line for the report; also said at once. */
 MUST_CHECK status job_warn(struct job *job, err *e, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -234,6 +234,7 @@ status restoring_fold(struct restoring *r, err *e)
     TRY(gather(&r->job, e));
     if (r->committed)
         return DONE;
+    TRY(job_filter(&r->job, e));
     TRY(orphans_foresee(&r->job, e));
     if (r->fits && r->request->mode == RESTORE_REPLACE)
         TRY(emptied_say_lost(&r->job, r->conn, e));

@@ -54,6 +54,8 @@ struct restore_request {
     bool again;                  /* merge: also what the target remembers as merged */
     unsigned tiers;              /* bits 1 << enum tier; 0: by device */
     const char *tables;          /* glob list; NULL: all */
+    const char *business;        /* only this one (filter/rowfilter.h); NULL: all */
+    bool no_demo;                /* demo businesses stay behind */
     int jobs; /* 1: one transaction; more: a new database, then names are swapped; 0: what suits the target */
     uint64_t memory; /* bytes before it spills; 0: the configuration's restore.memory */
     bool dry_run;

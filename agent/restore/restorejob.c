@@ -5,7 +5,7 @@
 
 /* A new member of the request has to be kept, too: without it a restore that goes on after a kill would be
  * another one. Add it to RestoreJob (catalog.proto), to pack and unpack below, then correct this number. */
-_Static_assert(sizeof(struct restore_request) == 192,
+_Static_assert(sizeof(struct restore_request) == 200,
                "restorejob.c does not know every member of the request");
 
 static char *text(const char *borrowed) /* protobuf-c's strings are not const; they are only read */
@@ -44,6 +44,9 @@ static void put_choices(const struct restore_request *r, Pgstrand__RestoreJob *j
     j->again = r->again;
     j->tiers = r->tiers;
     j->tables = text(r->tables);
+    j->business = text(r->business);
+    j->has_no_demo = r->no_demo;
+    j->no_demo = r->no_demo;
     j->jobs = (uint32_t)r->jobs;
     j->memory = r->memory;
     j->no_analyze = r->no_analyze;
@@ -136,6 +139,8 @@ status restorejob_unpack(const Pgstrand__RestoreJob *j, struct restorejob *out, 
     r->again = j->again;
     r->tiers = j->tiers;
     r->tables = j->tables;
+    r->business = j->business;
+    r->no_demo = j->no_demo;
     r->jobs = (int)j->jobs;
     r->memory = j->memory;
     r->no_analyze = j->no_analyze;

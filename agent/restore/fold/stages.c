@@ -1,5 +1,6 @@
 #include "agent/restore/fold/stages.h"
 
+#include "agent/restore/filter/rowfilter.h"
 #include "agent/restore/fold/baserows.h"
 #include "agent/restore/fold/spillfile.h"
 #include "agent/restore/plan/plantable.h"
@@ -232,7 +233,7 @@ status stages_end(struct plan *p, struct fold *f, err *e)
 
 bool stages_is_base(const struct fold *f, const struct plan_table *t)
 {
-    return t->stages->count == 1 && t->has_digest && fold_is_unchanged(f, last_of(t)->fold) &&
+    return !t->filtered && t->stages->count == 1 && t->has_digest && fold_is_unchanged(f, last_of(t)->fold) &&
            (t->base_map == NULL || rowmap_is_identity(t->base_map));
 }
 
@@ -305,6 +306,8 @@ status stages_emit(const struct plan *p, struct fold *f, struct plan_table *t, c
 {
     OWNED(baserows) struct baserows *rows = NULL;
     size_t first = t->stages->count - 1;
+    if (p->filter != NULL && t->filtered)
+        return rowfilter_emit(p->filter, p, t, sink, expected, e);
     while (first > 0 && fold_needs_base(f, t->stages->stage[first].fold))
         first--;
     TRY(baserows_open(p, t, &rows, e));

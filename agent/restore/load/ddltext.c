@@ -29,17 +29,20 @@ static struct bytes take_name(struct reader *r)
     return bytes_of(start, (size_t)(r->at - start));
 }
 
-/* "(a, b)": over it. */
-static bool skip_columns(struct reader *r)
+/* "(a, b)": over it; *inside is what stands between the parentheses. */
+static bool take_columns(struct reader *r, struct bytes *inside)
 {
     bool quoted = false;
     if (r->left == 0 || *r->at != '(')
         return false;
+    const uint8_t *start = r->at + 1;
     while (r->left > 0) {
         uint8_t c = *reader_take(r, 1);
         quoted ^= c == '"';
-        if (c == ')' && !quoted)
+        if (c == ')' && !quoted) {
+            *inside = bytes_of(start, (size_t)(r->at - start) - 1);
             return true;
+        }
     }
     return false;
 }
@@ -57,12 +60,15 @@ bool ddltext_foreign_key(struct bytes statement, struct ddltext_key *out)
         return false;
     out->constraint = take_name(&r);
     skip_space(&r);
-    if (!take_text(&r, "FOREIGN KEY ") || !skip_columns(&r))
+    if (!take_text(&r, "FOREIGN KEY ") || !take_columns(&r, &out->columns))
         return false;
     skip_space(&r);
     if (!take_text(&r, "REFERENCES "))
         return false;
     out->parent = take_name(&r);
+    skip_space(&r);
+    if (!take_columns(&r, &out->parent_columns))
+        return false;
     while (out->add.len > 0 &&
            (out->add.data[out->add.len - 1] == ';' || out->add.data[out->add.len - 1] == ' '))
         out->add.len--;
@@ -106,6 +112,40 @@ static bool part_is(struct reader *r, const char *wanted)
             return false;
     }
     return *wanted == '\0';
+}
+
+bool ddltext_attach(struct bytes statement, struct bytes *root, struct bytes *part)
+{
+    struct reader r = reader_over(statement);
+    if (!take_text(&r, "ALTER TABLE "))
+        return false;
+    (void)take_text(&r, "ONLY ");
+    *root = take_name(&r);
+    skip_space(&r);
+    if (!take_text(&r, "ATTACH PARTITION "))
+        return false;
+    *part = take_name(&r);
+    return root->len > 0 && part->len > 0;
+}
+
+bool ddltext_next_name(struct bytes *list, struct bytes *name)
+{
+    struct reader r = reader_over(*list);
+    bool quoted = false;
+    while (r.left > 0 && (*r.at == ' ' || *r.at == ','))
+        (void)reader_take(&r, 1);
+    const uint8_t *start = r.at;
+    while (r.left > 0 && (quoted || *r.at != ','))
+        quoted ^= *reader_take(&r, 1) == '"';
+    *name = bytes_of(start, (size_t)(r.at - start));
+    *list = bytes_of(r.at, r.left);
+    return name->len > 0;
+}
+
+bool ddltext_is(struct bytes name, const char *column)
+{
+    struct reader r = reader_over(name);
+    return part_is(&r, column) && r.left == 0;
 }
 
 bool ddltext_names(struct bytes name, const char *schema, const char *table)

@@ -58,7 +58,8 @@ static void scope_of(const struct job *job, struct buf *out)
 
 static bool is_whole(const struct job *job)
 {
-    return job->request->tables == NULL && job->request->tiers == 0 && job->left_out_count == 0;
+    return job->request->tables == NULL && job->request->tiers == 0 && job->plan->filter == NULL &&
+           job->left_out_count == 0;
 }
 
 status replayed_read(struct job *job, struct pgconn *c, struct replayed *out, err *e)

@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 
+#include "agent/restore/filter/rowfilter.h"
 #include "agent/restore/fold/gather.h"
 #include "agent/restore/fold/source.h"
 #include "agent/restore/fold/stages.h"
@@ -19,6 +20,7 @@ void plan_free(struct plan *p)
         rowmap_free(p->table[i].base_map);
         plantable_fini(&p->table[i]);
     }
+    rowfilter_free(p->filter);
     free(p->table);
     lsnspans_fini(&p->spans);
     pbmem_free((ProtobufCMessage *)p->base_schema);

@@ -22,6 +22,7 @@
 
 struct stages;
 struct rowmap;
+struct rowfilter;
 
 struct plan_table {
     const Pgstrand__Table *message; /* as it is at the target; where that is a newer one, with its columns */
@@ -36,6 +37,7 @@ struct plan_table {
     const struct seqlist *base_only; /* only these frames of the base's rows; NULL: all. Borrowed. */
     struct stages *stages;           /* its history in the fold (stages.h) */
     bool comes;                      /* its rows are restored; else it stays or becomes empty */
+    bool filtered;                   /* not all of them: the plan's filter has those that are */
     bool has_digest;                 /* base_digest is known */
     struct table_digest base_digest;
     uint64_t actions; /* folded */
@@ -67,9 +69,10 @@ struct plan {
     lsn stop_lsn;
     uint64_t stop_lsn_from; /* commits before this seq are not judged by stop_lsn */
 
-    uint64_t end_seq; /* the last one that chain and log have */
-    uint64_t seq;     /* what is reached; final when the actions were gathered */
-    uint64_t actions; /* folded, all tables */
+    uint64_t end_seq;         /* the last one that chain and log have */
+    uint64_t seq;             /* what is reached; final when the actions were gathered */
+    uint64_t actions;         /* folded, all tables */
+    struct rowfilter *filter; /* which rows come (filter/rowfilter.h); NULL: all. The plan's own */
 };
 
 struct plan_options {

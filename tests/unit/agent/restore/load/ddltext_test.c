@@ -45,6 +45,30 @@ static void test_quoted(void **state)
     assert_false(ddltext_names(k.parent, "my.shop", "p"));
 }
 
+static void test_columns(void **state)
+{
+    struct ddltext_key k;
+    struct bytes name, root, part;
+    (void)state;
+    assert_true(parse(
+        "ALTER TABLE ONLY s.t\n    ADD CONSTRAINT x FOREIGN KEY (a, \"b, \"\"c\"\"\") REFERENCES s.p(\"x)\", "
+        "y) MATCH FULL;",
+        &k));
+    assert_true(ddltext_next_name(&k.columns, &name) && ddltext_is(name, "a"));
+    assert_true(ddltext_next_name(&k.columns, &name) && ddltext_is(name, "b, \"c\""));
+    assert_false(ddltext_is(name, "b"));
+    assert_false(ddltext_next_name(&k.columns, &name));
+    assert_true(ddltext_next_name(&k.parent_columns, &name) && ddltext_is(name, "x)"));
+    assert_true(ddltext_next_name(&k.parent_columns, &name) && ddltext_is(name, "y"));
+    assert_false(ddltext_next_name(&k.parent_columns, &name));
+    assert_true(ddltext_attach(
+        bytes_text("ALTER TABLE ONLY s.\"R r\" ATTACH PARTITION s.p FOR VALUES IN (1);"), &root, &part));
+    assert_text(root, "s.\"R r\"");
+    assert_text(part, "s.p");
+    assert_false(ddltext_attach(bytes_text("ALTER TABLE ONLY s.r ADD COLUMN p int;"), &root, &part));
+    assert_false(ddltext_attach(bytes_text("ALTER INDEX s.r ATTACH PARTITION s.p;"), &root, &part));
+}
+
 static void test_names_that_are_prefixes(void **state)
 {
     (void)state;
@@ -89,11 +113,9 @@ static void test_other_statements(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_plain),
-        cmocka_unit_test(test_quoted),
-        cmocka_unit_test(test_names_that_are_prefixes),
-        cmocka_unit_test(test_indexes),
-        cmocka_unit_test(test_other_statements),
+        cmocka_unit_test(test_plain),   cmocka_unit_test(test_quoted),
+        cmocka_unit_test(test_columns), cmocka_unit_test(test_names_that_are_prefixes),
+        cmocka_unit_test(test_indexes), cmocka_unit_test(test_other_statements),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
