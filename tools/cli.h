@@ -59,6 +59,8 @@ status cmd_status(struct cli *cli, err *e);
 status cmd_wait(struct cli *cli, err *e);
 status cmd_log(struct cli *cli, err *e);
 status cmd_entity(struct cli *cli, err *e);
+status cmd_diff(struct cli *cli, err *e);
+status cmd_revert(struct cli *cli, err *e);
 status cmd_tables(struct cli *cli, err *e);
 status cmd_seal(struct cli *cli, err *e);
 status cmd_snapshots(struct cli *cli, err *e);

@@ -15,6 +15,8 @@ static const struct command commands[] = {
     {"wait", cmd_wait, "", "return when everything committed so far is durable in the log"},
     {"log", cmd_log, "", "the action log, one action a line"},
     {"entity", cmd_entity, "TABLE KEY... | UUID", "one row: what it was at a seq, and its whole history"},
+    {"diff", cmd_diff, "SEQ1 SEQ2", "the rows that differ between two seqs"},
+    {"revert", cmd_revert, "", "SQL that undoes a range of seqs, or does it"},
     {"tables", cmd_tables, "", "every table with its tier and why, and findings"},
     {"seal", cmd_seal, "", "make the next snapshot of the chain"},
     {"snapshots", cmd_snapshots, "[SNAPSHOT]", "the chain, or one snapshot's metadata"},

@@ -157,3 +157,92 @@ is() {
     rm -rf "$copy/index"
     [ "$(pgstrand entity --data "$copy" --json orders 7000 2>/dev/null)" = "$wanted" ]
 }
+
+@test "diff: rows added, changed and removed between two seqs, across a change of columns" {
+    pgstrand diff --data "$DATA" --json 0 "$paid" | is '[.rows[] | [.table, .kind, .old.status, .new.status]]' '[["public.orders","changed","new","paid"]]'
+    pgstrand diff --data "$DATA" --json 0 "$again" --table orders 2>/dev/null >"$BATS_TEST_TMPDIR/diff"
+    # row 7 went and came again; row 7000 came and went
+    is '[.rows[] | [.kind, .old.id, .old.status, .old.c, .new.status, .new.c]]' '[["changed","7","new","5","again","1"]]' <"$BATS_TEST_TMPDIR/diff"
+    pgstrand diff --data "$DATA" "$paid" "$moved" | tail -n 1 | grep -q "1 rows added, 0 changed, 2 removed"
+    pgstrand diff --data "$DATA" "$odd" "$emptied" --json 2>/dev/null | is '.tables' '[{"table":"public.items","added":0,"changed":0,"removed":299}]'
+    pgstrand diff --data "$DATA" "$again" "$bulk" --json 2>"$BATS_TEST_TMPDIR/words" | is '.tables' '[{"table":"public.orders","added":0,"changed":10,"removed":0}]'
+    grep -q 'public.loose has rows without identity' "$BATS_TEST_TMPDIR/words"
+    expect_exit 2 'comes behind' pgstrand diff --data "$DATA" 5 4
+}
+
+# All rows of a table as one text.
+rows_of() {
+    sql "${2:-shop}" "SELECT md5(string_agg(t::text, '|' ORDER BY t::text)) FROM $1 t"
+}
+
+@test "revert: what cannot be undone is refused in one line, and nothing happens" {
+    local before
+    before=$(rows_of orders)
+    expect_exit 15 'rows were changed since seq [0-9]+: public.orders id=7 at seq' \
+        pgstrand revert --data "$DATA" --from-seq 1 --to-seq "$paid" --apply --yes
+    expect_exit 11 'public.loose has rows without identity' pgstrand revert --data "$DATA" --from-seq "$((again + 1))" --to-seq "$bulk"
+    expect_exit 10 'cuts a transaction in two' pgstrand revert --data "$DATA" --from-seq "$((paid + 2))" --to-seq "$moved"
+    expect_exit 2 'which range' pgstrand revert --data "$DATA" --from-seq 5 --to-seq 4
+    # changed by somebody whom nobody captured
+    sql shop "SET session_replication_role = replica" >/dev/null
+    agent_stop "$DATA"
+    sql shop "UPDATE orders SET status = 'unseen' WHERE id = 25" >/dev/null
+    expect_exit 15 'public.orders id=25 is not what it was' \
+        pgstrand revert --data "$DATA" --from-seq "$((again + 1))" --to-seq "$bulk" --table orders --apply --yes
+    [ "$(sql shop "SELECT count(*) FROM orders WHERE status = 'all'")" -eq 9 ]
+    sql shop "UPDATE orders SET status = 'all' WHERE id = 25" >/dev/null
+    [ "$(rows_of orders)" = "$before" ]
+    agent_start "$DATA"
+}
+
+@test "revert: inserts, updates, deletes, key changes and TRUNCATE are undone, and that is captured with its origin" {
+    local a b before items
+    before=$(rows_of orders)
+    items=$(rows_of '"Odd, * names"')
+    a=$(($(pgstrand wait --data "$DATA") + 1))
+    sql shop "
+        INSERT INTO items SELECT i, i, 1 FROM generate_series(10, 14) i;
+        INSERT INTO orders VALUES (9000, E'q''uote \\\\ \$pgstrand\$', '', NULL);
+        INSERT INTO items VALUES (1, 9000, 1);
+        UPDATE orders SET id = 9001, status = NULL WHERE id = 30; UPDATE orders SET c = c + 1 WHERE id BETWEEN 31 AND 40;
+        DELETE FROM orders WHERE id BETWEEN 100 AND 110;
+        UPDATE \"Odd, * names\" SET v = 'z', \"a b\" = 'o''th\\er' WHERE k = 1;
+        TRUNCATE items" >/dev/null
+    b=$(pgstrand wait --data "$DATA")
+    pgstrand revert --data "$DATA" --from-seq "$a" --to-seq "$b" >"$BATS_TEST_TMPDIR/undo.sql" 2>/dev/null
+    # psql runs it, here only to see that it does, as often as one likes
+    sed 's/^COMMIT;/ROLLBACK;/' "$BATS_TEST_TMPDIR/undo.sql" >"$BATS_TEST_TMPDIR/try.sql"
+    sql_file shop "$BATS_TEST_TMPDIR/try.sql" >/dev/null
+    pgstrand revert --data "$DATA" --from-seq "$a" --to-seq "$b" --apply --yes --json 2>/dev/null | is '[.deleted, .updated, .inserted, .applied]' '[3,10,13,true]'
+    [ "$(rows_of orders)" = "$before" ]
+    [ "$(rows_of '"Odd, * names"')" = "$items" ]
+    [ "$(sql shop 'SELECT count(*) FROM items')" -eq 0 ]
+    pgstrand wait --data "$DATA" >/dev/null
+    pgstrand log --data "$DATA" --from-seq "$((b + 1))" --json | jq -s -e 'length == 26 and all(.origin == "pgstrand_revert" and .user == "postgres")' >/dev/null
+    # what was undone is changed since
+    expect_exit 15 'rows were changed since' pgstrand revert --data "$DATA" --from-seq "$a" --to-seq "$b" --quiet
+}
+
+@test "revert: TRUNCATE is undone from the state before; foreign keys and triggers are respected" {
+    local before a b
+    sql shop "INSERT INTO items SELECT i, i, i FROM generate_series(200, 299) i" >/dev/null
+    before=$(rows_of items)
+    a=$(($(pgstrand wait --data "$DATA") + 1))
+    sql shop "TRUNCATE items; INSERT INTO items VALUES (1, 1, 1)" >/dev/null
+    b=$(pgstrand wait --data "$DATA")
+    sql shop "CREATE FUNCTION spoil() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.n = -1; RETURN NEW; END';
+        CREATE TRIGGER spoils BEFORE INSERT ON items FOR EACH ROW EXECUTE FUNCTION spoil();
+        ALTER TABLE items ENABLE ALWAYS TRIGGER spoils" >/dev/null
+    expect_exit 15 'triggers would change the rows again: spoils on public.items' \
+        pgstrand revert --data "$DATA" --from-seq "$a" --to-seq "$b" --apply --yes --quiet
+    sql shop "ALTER TABLE items ENABLE TRIGGER spoils" >/dev/null
+    # an order whose items would come back was deleted meanwhile: not one of these rows, but they lead to it
+    sql shop "CREATE TABLE kept AS SELECT * FROM orders WHERE id = 250; DELETE FROM orders WHERE id = 250" >/dev/null
+    pgstrand wait --data "$DATA" >/dev/null
+    expect_exit 15 'foreign key items_order_id_fkey of public.items would lead to no row of public.orders' \
+        pgstrand revert --data "$DATA" --from-seq "$a" --to-seq "$b" --apply --yes --quiet
+    sql shop "INSERT INTO orders SELECT * FROM kept; DROP TABLE kept" >/dev/null
+    pgstrand wait --data "$DATA" >/dev/null
+    pgstrand revert --data "$DATA" --from-seq "$a" --to-seq "$b" --apply --yes --quiet
+    [ "$(rows_of items)" = "$before" ]
+}
