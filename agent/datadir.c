@@ -222,14 +222,17 @@ struct new_ids {
     uuid dataset, device, node, incarnation;
 };
 
-static status make_ids(const uuid *dataset, struct new_ids *out, err *e)
+static status make_ids(const uuid *dataset, const uuid *node, struct new_ids *out, err *e)
 {
     if (dataset != NULL)
         out->dataset = *dataset;
     else
         TRY(uuid_random(&out->dataset, e));
     TRY(uuid_random(&out->device, e));
-    TRY(uuid_random(&out->node, e));
+    if (node != NULL)
+        out->node = *node;
+    else
+        TRY(uuid_random(&out->node, e));
     return uuid_random(&out->incarnation, e);
 }
 
@@ -238,7 +241,41 @@ static ProtobufCBinaryData field(void *data, size_t len)
     return (ProtobufCBinaryData){.data = data, .len = len};
 }
 
-status datadir_new_identity(struct datadir *d, const uuid *dataset, const char *device_name,
+static status keep_recovery(const struct datadir *d, const struct signing_key *key, err *e)
+{
+    OWNED(text) char *path = io_join(d->root, "recovery.key");
+    if (path == NULL)
+        return err_no_memory(e);
+    return io_store(path, bytes_of(key->secret, SIGNING_KEY_LEN), e);
+}
+
+status datadir_recovery_unshown(const struct datadir *d, uint8_t recovery_secret[static SIGNING_KEY_LEN],
+                                bool *found, err *e)
+{
+    OWNED(text) char *path = io_join(d->root, "recovery.key");
+    OWNED(text) char *secret = NULL;
+    size_t len = 0;
+    *found = false;
+    if (path == NULL)
+        return err_no_memory(e);
+    if (!d->has_identity || !io_exists(path))
+        return DONE; /* without an identity it is of one that was never made */
+    TRY(io_load(path, 4096, (uint8_t **)(void *)&secret, &len, e));
+    if (len != SIGNING_KEY_LEN)
+        return err_set(e, ERR_STORAGE, "%s is damaged: it has %zu bytes, not %d", path, len, SIGNING_KEY_LEN);
+    memcpy(recovery_secret, secret, SIGNING_KEY_LEN);
+    explicit_bzero(secret, len);
+    *found = true;
+    return DONE;
+}
+
+status datadir_recovery_shown(const struct datadir *d, err *e)
+{
+    OWNED(text) char *path = io_join(d->root, "recovery.key");
+    return path != NULL ? io_unlink(path, e) : err_no_memory(e);
+}
+
+status datadir_new_identity(struct datadir *d, const uuid *dataset, const uuid *node, const char *device_name,
                             uint8_t recovery_secret[static SIGNING_KEY_LEN], err *e)
 {
     struct new_ids ids;
@@ -251,9 +288,10 @@ status datadir_new_identity(struct datadir *d, const uuid *dataset, const char *
     TRY(copy_text(device_name, "device name", sizeof host, host, e));
     if (host[0] == '\0' && gethostname(host, sizeof host - 1) != 0)
         return err_errno(e, errno, "cannot read the host's name");
-    TRY(make_ids(dataset, &ids, e));
+    TRY(make_ids(dataset, node, &ids, e));
     TRY(ensure_device_key(d, &device, e));
     TRY(signing_key_new(&recovery, e));
+    TRY(keep_recovery(d, &recovery, e));
 
     datadir_object_name(&ids.node, object);
     record.dataset = field(ids.dataset.b, sizeof ids.dataset.b);

@@ -2,6 +2,7 @@
  * datadir: the agent's data directory: where everything lies, whose it is, and the device's key.
  *
  *   DATA/pgstrand.conf          configuration
+ *   DATA/recovery.key           the recovery key's seed, mode 0600, until it was shown
  *   DATA/device.key             Ed25519 seed, 32 bytes, mode 0600; never leaves the device
  *   DATA/catalog.mdb            the catalogue (store/catalog.h)
  *   DATA/log/                   the action log (store/actionlog.h)
@@ -74,11 +75,19 @@ MUST_CHECK status datadir_set_identity(struct datadir *d, const Pgstrand__Identi
 /* Reads it again (another process may have changed it). */
 MUST_CHECK status datadir_load_identity(struct datadir *d, err *e);
 
-/* A new identity: dataset NULL makes a new one; device name NULL: the host's name. Makes device.key when it
- * is missing, and a recovery key whose secret goes to *recovery_secret (show it to the owner, keep it
- * nowhere). */
-MUST_CHECK status datadir_new_identity(struct datadir *d, const uuid *dataset, const char *device_name,
+/* A new identity: dataset or node NULL makes a new one; device name NULL: the host's name. Makes device.key
+ * when it is missing, and a recovery key whose secret goes to *recovery_secret: show it to the owner. Until
+ * datadir_recovery_shown it also lies in DATA/recovery.key, so that a kill does not lose it. */
+MUST_CHECK status datadir_new_identity(struct datadir *d, const uuid *dataset, const uuid *node,
+                                       const char *device_name,
                                        uint8_t recovery_secret[static SIGNING_KEY_LEN], err *e);
+
+/* The recovery key that was made and not shown yet; *found false: there is none. */
+MUST_CHECK status datadir_recovery_unshown(const struct datadir *d,
+                                           uint8_t recovery_secret[static SIGNING_KEY_LEN], bool *found,
+                                           err *e);
+/* The owner has it: it is kept nowhere any more. */
+MUST_CHECK status datadir_recovery_shown(const struct datadir *d, err *e);
 
 MUST_CHECK status datadir_device_key(const struct datadir *d, struct signing_key *out, err *e);
 

@@ -125,6 +125,7 @@ status proofs_record_drill(struct datadir *d, const struct restore_result *resul
 /* ---- the last ---- */
 
 struct last {
+    bool drills; /* only */
     Pgstrand__ProofRecord *good;
     Pgstrand__ProofRecord *any;
 };
@@ -155,16 +156,30 @@ static status see(void *context, struct bytes key, const ProtobufCMessage *messa
 {
     struct last *l = context;
     (void)key;
+    if (l->drills && !((const Pgstrand__ProofRecord *)(const void *)message)->drill)
+        return DONE;
     TRY(keep(message, &l->any, e));
     return l->any->good ? keep(message, &l->good, e) : DONE;
 }
 
-status proofs_last(struct datadir *d, Pgstrand__ProofRecord **good, Pgstrand__ProofRecord **last, err *e)
+static status find(struct datadir *d, bool drills, Pgstrand__ProofRecord **good, Pgstrand__ProofRecord **last,
+                   err *e)
 {
-    OWNED(last) struct last l = {0};
+    OWNED(last) struct last l = {.drills = drills};
     TRY(catalog_each(d->catalog, CATALOG_PROOF, see, &l, e));
     *good = l.good;
     *last = l.any;
     l = (struct last){0};
     return DONE;
+}
+
+status proofs_last(struct datadir *d, Pgstrand__ProofRecord **good, Pgstrand__ProofRecord **last, err *e)
+{
+    return find(d, false, good, last, e);
+}
+
+status proofs_last_drill(struct datadir *d, Pgstrand__ProofRecord **good, Pgstrand__ProofRecord **last,
+                         err *e)
+{
+    return find(d, true, good, last, e);
 }

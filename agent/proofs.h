@@ -25,4 +25,8 @@ MUST_CHECK status proofs_record_drill(struct datadir *d, const struct restore_re
 MUST_CHECK status proofs_last(struct datadir *d, Pgstrand__ProofRecord **good, Pgstrand__ProofRecord **last,
                               err *e);
 
+/* The same of drills alone. */
+MUST_CHECK status proofs_last_drill(struct datadir *d, Pgstrand__ProofRecord **good,
+                                    Pgstrand__ProofRecord **last, err *e);
+
 #endif

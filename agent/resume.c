@@ -1,6 +1,6 @@
 #include "agent/resume.h"
 
-#include "agent/restore/restoreflow.h"
+#include "agent/drill.h"
 #include "agent/workflow/workflowrecord.h"
 
 void resume_result_fini(struct resume_result *r)
@@ -19,8 +19,10 @@ static status unknown(const Pgstrand__WorkflowRecord *record, err *e)
 status resume_run(struct datadir *d, const Pgstrand__WorkflowRecord *record, enum workflow_stop stop,
                   bool alone, const struct progress *progress, struct resume_result *out, err *e)
 {
+    const struct restoreflow how = {.stop = stop, .alone = alone};
+    if (record->job->drill != NULL)
+        return drill_resume(d, record, &how, progress, &out->restore, e);
     if (record->job->restore != NULL) {
-        const struct restoreflow how = {.stop = stop, .alone = alone};
         out->restored = true;
         return restoreflow_resume(d, record, &how, progress, &out->restore, e);
     }
@@ -32,6 +34,8 @@ status resume_cancel(struct datadir *d, const Pgstrand__WorkflowRecord *record, 
     uuid id = workflowrecord_id(record);
     if (workflowrecord_is_running(d, record))
         return workflowrecord_ask_cancel(d, &id, e);
+    if (record->job->drill != NULL)
+        return drill_cancel(d, record, e);
     if (record->job->restore != NULL)
         return restoreflow_cancel(d, record, e);
     return unknown(record, e);

@@ -72,6 +72,7 @@ status cmd_vault(struct cli *cli, err *e);
 status cmd_ship(struct cli *cli, err *e);
 status cmd_prune(struct cli *cli, err *e);
 status cmd_identity(struct cli *cli, err *e);
+status cmd_drill(struct cli *cli, err *e);
 status cmd_workflow(struct cli *cli, err *e);
 status cmd_uninstall(struct cli *cli, err *e);
 

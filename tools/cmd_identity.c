@@ -91,13 +91,30 @@ static status make_new(struct cli *cli, struct datadir *d, const char *device_na
         return err_set(e, ERR_REFUSED, "nothing was changed");
     TRY(set_log_aside(d, e));
     TRY(set_key_aside(d, e));
-    TRY(datadir_new_identity(d, &dataset, device_name, secret, e));
+    TRY(datadir_new_identity(d, &dataset, NULL, device_name, secret, e));
     TRY(print_identity(cli, d, recoverykey_format(secret, text), e));
     if (!cli->json)
         recoverykey_print(secret);
     explicit_bzero(secret, sizeof secret);
     explicit_bzero(text, sizeof text);
-    return DONE;
+    return recoverykey_shown(d, e);
+}
+
+/* One that an interrupted command has made is shown now. */
+static status show(const struct cli *cli, struct datadir *d, err *e)
+{
+    uint8_t secret[SIGNING_KEY_LEN];
+    char text[RECOVERYKEY_TEXT];
+    bool found = false;
+    TRY(datadir_recovery_unshown(d, secret, &found, e));
+    TRY(print_identity(cli, d, found ? recoverykey_format(secret, text) : NULL, e));
+    if (!found)
+        return DONE;
+    if (!cli->json)
+        recoverykey_print(secret);
+    explicit_bzero(secret, sizeof secret);
+    explicit_bzero(text, sizeof text);
+    return recoverykey_shown(d, e);
 }
 
 /* The record of now, under another node and a new incarnation. */
@@ -160,6 +177,6 @@ status cmd_identity(struct cli *cli, err *e)
         return err_set(e, ERR_USAGE, "pgstrand identity %s", action == 0 ? "new" : "adopt NODE");
     TRY(cli_open(cli, &d, e));
     if (cli->arg_count == 0)
-        return print_identity(cli, d, NULL, e);
+        return show(cli, d, e);
     return action == 0 ? make_new(cli, d, device_name, e) : adopt(cli, d, cli->args[1], e);
 }

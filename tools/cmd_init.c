@@ -129,18 +129,21 @@ static status print_done(const struct cli *cli, const struct datadir *d, const s
     return DONE;
 }
 
-/* The identity first, and its recovery key shown at once: however the rest ends, the owner has seen it. */
+/* The identity first, and its recovery key shown at once, or with the document that ends it: an init that
+ * does not come so far leaves it to the next. */
 static status make_identity(const struct cli *cli, struct datadir *d, const struct init_options *options,
                             struct init_result *shown, err *e)
 {
-    if (d->has_identity)
-        return DONE;
-    TRY(datadir_new_identity(d, options->dataset, options->device_name, shown->recovery_secret, e));
-    shown->made_identity = true;
-    if (cli->json)
+    const bool had = d->has_identity;
+    if (had)
+        TRY(datadir_recovery_unshown(d, shown->recovery_secret, &shown->made_identity, e));
+    else
+        TRY(datadir_new_identity(d, options->dataset, NULL, options->device_name, shown->recovery_secret, e));
+    shown->made_identity = shown->made_identity || !had;
+    if (cli->json || !shown->made_identity)
         return DONE; /* in the document */
     recoverykey_print(shown->recovery_secret);
-    return output_flush(e);
+    return recoverykey_shown(d, e);
 }
 
 static status set_up(struct cli *cli, const struct init_request *q, const struct init_options *options,
@@ -149,7 +152,6 @@ static status set_up(struct cli *cli, const struct init_request *q, const struct
     OWNED(datadir) struct datadir *d = NULL;
     struct init_result shown = {0};
     struct init_result result = {0};
-    char key[RECOVERYKEY_TEXT];
 
     TRY(datadir_open(cli->data, cli->config, DATADIR_CREATE, &d, e));
     TRY(make_identity(cli, d, options, &shown, e));
@@ -158,10 +160,8 @@ static status set_up(struct cli *cli, const struct init_request *q, const struct
     status done = setup_init(d, &all, p, &cli->progress, &result, e);
     if (done.ok)
         done = print_done(cli, d, p, &result, &shown, e);
-    else if (shown.made_identity && cli->json)
-        report_warning("init did not finish; the recovery key, shown only now: %s",
-                       recoverykey_format(shown.recovery_secret, key));
-    explicit_bzero(key, sizeof key);
+    if (done.ok && cli->json && shown.made_identity)
+        done = recoverykey_shown(d, e);
     explicit_bzero(&shown, sizeof shown);
     return done;
 }

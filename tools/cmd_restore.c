@@ -9,6 +9,7 @@
 #include "store/io.h"
 #include "tools/chains.h"
 #include "tools/options.h"
+#include "tools/recoverykey.h"
 #include "tools/report.h"
 #include "tools/restoreview.h"
 #include "tools/targetoptions.h"
@@ -172,9 +173,11 @@ static status say_whose(const struct cli *cli, struct datadir *d, const struct r
     if (place.same_device)
         return DONE;
     const char *name = place.chain->link[0].commit->header->device_name;
-    report_note(
-        cli, "this chain is of %s (node %s), not of this device: business and audit rows come with their ids",
-        name != NULL ? name : "a device without a name", uuid_format(&place.node, node));
+    report_note(cli,
+                "different device: this chain is of %s (node %s), not of this device: business and audit "
+                "rows come with "
+                "their ids, its device rows stay behind, and this device has a node of its own",
+                name != NULL ? name : "a device without a name", uuid_format(&place.node, node));
     return DONE;
 }
 
@@ -201,11 +204,16 @@ static status run(struct cli *cli, struct datadir *d, struct restore_request *r,
         TRY(restore_run(d, r, &cli->progress, &result, e));
     else
         TRY(restoreflow_run(d, r, how, &cli->progress, &result, NULL, e));
+    if (!r->dry_run && !result.new_identity)
+        TRY(datadir_recovery_unshown(d, result.recovery_secret, &result.new_identity, e));
     if (cli->json)
-        return restoreview_json(&view, &result, r, e);
-    if (cli->quiet)
-        return DONE;
-    return restoreview_text(&result, r, seconds_now() - began, e);
+        TRY(restoreview_json(&view, &result, r, e));
+    else if (!cli->quiet)
+        TRY(restoreview_text(&result, r, seconds_now() - began, e));
+    /* --quiet: pgstrand identity shows it */
+    const bool shown = result.new_identity && (cli->json || !cli->quiet);
+    explicit_bzero(result.recovery_secret, sizeof result.recovery_secret);
+    return shown ? recoverykey_shown(d, e) : DONE;
 }
 
 /* A machine that has no data directory yet gets one, but not for looking: then it is one that goes away

@@ -39,6 +39,8 @@ static status print_json(const struct datadir *d, const struct health *h, err *e
     jsonout_set(&o, "last_snapshot", h->has_snapshot ? jsonout_uuid(&h->snapshot) : json_null());
     jsonout_set(&o, "last_snapshot_seq", h->has_snapshot ? jsonout_count(h->snapshot_seq) : json_null());
     jsonout_set(&o, "last_snapshot_time", h->has_snapshot ? jsonout_time(h->snapshot_time) : json_null());
+    jsonout_set(&o, "proven_seq", h->proven ? jsonout_count(h->proven_seq) : json_null());
+    jsonout_set(&o, "proven_time", h->proven ? jsonout_time(h->proven_time) : json_null());
     jsonout_set(&o, "store_bytes", jsonout_count(h->store_bytes));
     jsonout_set(&o, "healthy", json_boolean(h->problem_count == 0));
     jsonout_set(&o, "problems", problems_json(h));
@@ -110,6 +112,10 @@ static void print_text(const struct datadir *d, const struct health *h)
                      output_duration((double)(pgtime_now() - h->snapshot_time) / 1e6, time));
     else
         print_line("last snapshot", "none");
+    if (h->proven)
+        (void)printf("%-13s seq %s, %s ago, by a %s\n", "proven", output_count(h->proven_seq, count),
+                     output_duration((double)(pgtime_now() - h->proven_time) / 1e6, time),
+                     h->proven_by_drill ? "drill" : "restore");
     (void)printf("%-13s %s in %s\n", "store", output_size(h->store_bytes, size), d->root);
     print_line("health", h->problem_count == 0 ? "healthy" : "NOT HEALTHY");
     for (size_t i = 0; i < h->problem_count; i++)

@@ -3,6 +3,7 @@
 #include "agent/resume.h"
 #include "tools/jsonout.h"
 #include "tools/options.h"
+#include "tools/recoverykey.h"
 #include "tools/report.h"
 #include "tools/restoreview.h"
 #include "tools/workflowview.h"
@@ -43,10 +44,14 @@ static status resume(struct cli *cli, struct datadir *d, const Pgstrand__Workflo
 {
     OWNED(resume_result) struct resume_result result = {0};
     TRY(resume_run(d, record, WORKFLOW_CANCELS, true, &cli->progress, &result, e));
+    if (!result.restore.new_identity)
+        TRY(datadir_recovery_unshown(d, result.restore.recovery_secret, &result.restore.new_identity, e));
     if (cli->json)
         return show_again(cli, d, record, e);
-    if (result.restored && !cli->quiet)
-        return restoreview_resumed(&result.restore, e);
+    if (result.restored && !cli->quiet) {
+        TRY(restoreview_resumed(&result.restore, e));
+        return result.restore.new_identity ? recoverykey_shown(d, e) : DONE;
+    }
     report_note(cli, "%s: done", record->name);
     return DONE;
 }

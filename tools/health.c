@@ -1,5 +1,6 @@
 #include "tools/health.h"
 
+#include "agent/proofs.h"
 #include "store/snapreader.h"
 #include "store/vault.h"
 #include "tools/diskusage.h"
@@ -137,6 +138,32 @@ static status look_at_chain(struct datadir *d, struct health *h, err *e)
     return DONE;
 }
 
+/* ---- what is proven ---- */
+
+static status look_at_proofs(struct datadir *d, struct health *h, err *e)
+{
+    PB_OWNED(Pgstrand__ProofRecord) *good = NULL;
+    PB_OWNED(Pgstrand__ProofRecord) *last = NULL;
+    const struct config *c = d->config;
+    char ago[OUTPUT_TEXT];
+    TRY(proofs_last(d, &good, &last, e));
+    if (good != NULL) {
+        h->proven = true;
+        h->proven_seq = good->seq;
+        h->proven_time = good->time;
+        h->proven_by_drill = good->drill;
+    }
+    if (last != NULL && !last->good)
+        TRY(problem(h, e, "the last drill failed: %s (pgstrand drill tries again)",
+                    last->error != NULL ? last->error->text : "its record does not say why"));
+    if (good == NULL || c->drill_warn_after == 0)
+        return DONE;
+    const double age = (double)(pgtime_now() - good->time) / USEC;
+    if (age <= (double)c->drill_warn_after)
+        return DONE;
+    return problem(h, e, "the last proven restore is %s old: run pgstrand drill", output_duration(age, ago));
+}
+
 /* ---- the server ---- */
 
 /* Where the agent runs and has said what is wrong, it also says what it does about it. */
@@ -246,6 +273,7 @@ static status look_around(struct datadir *d, struct health *h, err *e)
     TRY(look_at_log(d, h, e));
     TRY(look_at_server(d, h, e));
     TRY(look_at_chain(d, h, e));
+    TRY(look_at_proofs(d, h, e));
     return catalog_each(d->catalog, CATALOG_BREAK, on_break, h, e);
 }
 

@@ -30,6 +30,11 @@ struct health {
     uint64_t snapshot_seq;
     pgtime snapshot_time;
 
+    bool proven; /* the three below: of the last restore that was compared and equal */
+    uint64_t proven_seq;
+    pgtime proven_time;
+    bool proven_by_drill;
+
     uint64_t store_bytes;
     char **problem; /* one line each */
     size_t problem_count;

@@ -28,6 +28,7 @@ static const struct command commands[] = {
     {"ship", cmd_ship, "VAULT", "push new snapshots to a vault"},
     {"prune", cmd_prune, "", "give up old snapshots that retention does not keep"},
     {"identity", cmd_identity, "[new | adopt NODE]", "node and device identity: show, regenerate, take over"},
+    {"drill", cmd_drill, "", "restore into a scratch database, compare, drop it, record what is proven"},
     {"workflow", cmd_workflow, "list | show UUID | resume UUID | cancel UUID",
      "long operations: where they stand"},
     {"uninstall", cmd_uninstall, "", "remove slot, publication, triggers and settings from the database"},

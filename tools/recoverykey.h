@@ -4,7 +4,7 @@
 #ifndef PGSTRAND_RECOVERYKEY_H
 #define PGSTRAND_RECOVERYKEY_H
 
-#include "proto/base/signing.h"
+#include "agent/datadir.h"
 
 #define RECOVERYKEY_TEXT 80 /* 64 hex digits in groups of 8, and NUL */
 
@@ -13,5 +13,8 @@ const char *recoverykey_format(const uint8_t secret[static SIGNING_KEY_LEN],
 
 /* With the words that go with it, on stdout. */
 void recoverykey_print(const uint8_t secret[static SIGNING_KEY_LEN]);
+
+/* What was printed has arrived; the key is kept nowhere any more. */
+MUST_CHECK status recoverykey_shown(const struct datadir *d, err *e);
 
 #endif

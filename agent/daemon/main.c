@@ -7,6 +7,7 @@
 
 #include "agent/breaks.h"
 #include "agent/daemon/caretaker.h"
+#include "agent/daemon/errands.h"
 #include "agent/daemon/healer.h"
 #include "agent/daemon/keeper.h"
 #include "agent/daemon/logkeep.h"
@@ -113,6 +114,7 @@ struct agent {
     struct sealer sealer;
     struct caretaker caretaker;
     struct pubwatch pubwatch;
+    struct errands errands;
 };
 
 static status start_helpers(struct agent *a, err *e)
@@ -122,6 +124,8 @@ static status start_helpers(struct agent *a, err *e)
     TRY(datadir_open(root, a->options->config, DATADIR_EXISTING, &a->sealer.data, e));
     TRY(datadir_open(root, a->options->config, DATADIR_EXISTING, &a->caretaker.data, e));
     TRY(datadir_open(root, a->options->config, DATADIR_EXISTING, &a->pubwatch.data, e));
+    TRY(datadir_open(root, a->options->config, DATADIR_EXISTING, &a->errands.data, e));
+    a->errands.board = &a->board;
     a->pubwatch.board = &a->board;
     a->keeper.board = &a->board;
     a->keeper.capture = a->capture;
@@ -130,6 +134,7 @@ static status start_helpers(struct agent *a, err *e)
     TRY(keeper_start(&a->keeper, e));
     TRY(pubwatch_start(&a->pubwatch, e));
     TRY(sealer_start(&a->sealer, e));
+    TRY(errands_start(&a->errands, e));
     return caretaker_start(&a->caretaker, e);
 }
 
@@ -165,7 +170,7 @@ static status run_all(struct agent *a, err *e)
 static bool stop_sealer(struct agent *a)
 {
     for (int waited = 0; waited < SEALER_PATIENCE_S; waited++) {
-        if (caretaker_join(&a->caretaker, 0) && sealer_join(&a->sealer, 1))
+        if (caretaker_join(&a->caretaker, 0) && errands_join(&a->errands, 0) && sealer_join(&a->sealer, 1))
             return true;
         pgconn_cancel_all();
     }
@@ -189,6 +194,7 @@ static void stop_all(struct agent *a, bool clean)
     datadir_close(a->keeper.data);
     datadir_close(a->sealer.data);
     datadir_close(a->caretaker.data);
+    datadir_close(a->errands.data);
     datadir_close(a->pubwatch.data);
     board_fini(&a->board);
 }

@@ -50,6 +50,9 @@ MUST_CHECK status pgconn_without_password(const char *conninfo, char **out, char
 MUST_CHECK status pgconn_stored_conninfo(const struct pgconn *c, const char *conninfo, char **out,
                                          char **password, err *e);
 
+/* conninfo with another database, and with its password: for connecting, never for keeping. malloc'ed. */
+MUST_CHECK status pgconn_with_database(const char *conninfo, const char *database, char **out, err *e);
+
 /* One or more statements without results that matter. */
 MUST_CHECK status pgconn_exec(struct pgconn *c, const char *sql, err *e);
 MUST_CHECK status pgconn_execf(struct pgconn *c, err *e, const char *format, ...)

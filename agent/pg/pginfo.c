@@ -116,3 +116,21 @@ status pgconn_stored_conninfo(const struct pgconn *c, const char *conninfo, char
     *out = buf_take_cstring(&text);
     return *out != NULL ? DONE : err_no_memory(e);
 }
+
+/* Of two settings of one name libpq takes the last. */
+status pgconn_with_database(const char *conninfo, const char *database, char **out, err *e)
+{
+    OWNED(text) char *plain = NULL;
+    OWNED(text) char *password = NULL;
+    OWNED(buf) struct buf text = {0};
+    TRY(pgconn_without_password(conninfo, &plain, &password, e));
+    buf_printf(&text, "%s dbname=", plain);
+    quote_value(&text, database);
+    if (password != NULL) {
+        buf_text(&text, " password=");
+        quote_value(&text, password);
+        explicit_bzero(password, strlen(password));
+    }
+    *out = buf_take_cstring(&text);
+    return *out != NULL ? DONE : err_no_memory(e);
+}

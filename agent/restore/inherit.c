@@ -4,7 +4,7 @@ status inherit_identity(struct job *job, const struct place *place, err *e)
 {
     struct datadir *d = job->d;
     PB_OWNED(Pgstrand__IdentityRecord) *record = NULL;
-    TRY(datadir_new_identity(d, &place->dataset, NULL, job->out->recovery_secret, e));
+    TRY(datadir_new_identity(d, &place->dataset, &job->node, NULL, job->out->recovery_secret, e));
     job->out->new_identity = true;
     TRY(catalog_get(d->catalog, CATALOG_IDENTITY, (struct bytes){0}, (ProtobufCMessage **)(void *)&record,
                     e));

@@ -114,7 +114,7 @@ static status write_conf(struct init_run *run, err *e)
 status initidentity_settle(struct init_run *run, struct init_result *out, err *e)
 {
     if (!run->d->has_identity) {
-        TRY(datadir_new_identity(run->d, run->options->dataset, run->options->device_name,
+        TRY(datadir_new_identity(run->d, run->options->dataset, NULL, run->options->device_name,
                                  out->recovery_secret, e));
         out->made_identity = true;
     }

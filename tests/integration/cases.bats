@@ -101,3 +101,24 @@ assert_no_device_rows() {
     assert_no_device_rows
     [ "$(node_of "$HARNESS/branch")" != "$(node_of "$DATA")" ]
 }
+
+@test "hooks: on another device node, state, metrics and sync configuration begin anew, and twice is once" {
+    local node i
+    for i in fresh replace; do
+        pgstrand restore --data "$HARNESS/kiosk" --config "$POS/pgstrand.conf" --from "file://$HARNESS/full" \
+            --target "$(conninfo "$target")" --mode "$i" --quiet 2>"$HARNESS/said"
+        node=$(node_of "$HARNESS/kiosk")
+        target_has 'SELECT "nodeId", "isActive" FROM "syncNodes"' "$node|t"
+        target_has 'SELECT "nodeId", state, "pendingEvents" FROM "nodeStates"' "$node|IDLE|0"
+        target_has 'SELECT string_agg(metric || value, $$ $$ ORDER BY metric) FROM "syncMetrics"' 'failedSyncs0 successfulSyncs0'
+        target_has 'SELECT string_agg(key || $$=$$ || value, $$ $$ ORDER BY key) FROM "syncConfigurations"' 'enabled=true syncInterval=300000'
+        target_has 'SELECT (SELECT count(*) FROM "syncEvents") + (SELECT count(*) FROM "syncSessions") + (SELECT count(*) FROM "offlineQueue")' 0
+        assert_business
+    done
+    # A restore that fails leaves the sync as it was, not paused.
+    sql "$target" 'ALTER TABLE "syncNodes" ADD CHECK ("isActive" IS NULL) NOT VALID'
+    expect_exit 11 'other-device.sql, statement 6: .*syncNodes' pgstrand restore --data "$HARNESS/kiosk" --config "$POS/pgstrand.conf" \
+        --from "file://$HARNESS/full" --target "$(conninfo "$target")" --mode replace --quiet
+    target_has 'SELECT value FROM "syncConfigurations" WHERE key = $$enabled$$' true
+    target_has 'SELECT "nodeId" FROM "nodeStates"' "$node"
+}

@@ -136,3 +136,130 @@ target_has() {
     pgstrand workflow resume "$id" --data "$DATA" --quiet
     assert_same_tables "$(conninfo shop)" "$(conninfo "$target")"
 }
+@test "interruption: the agent goes on with what was killed when it starts" {
+    workflow_killed kill:5:catalog.mdb restore --data "$DATA" --target "$(conninfo "$target")"
+    [ -n "$(workflow_open "$DATA")" ]
+    agent_start "$DATA"
+    wait_for 20 eval '[ "$(last .status)" = COMPLETED ]'
+    agent_stop "$DATA"
+    assert_same_tables "$(conninfo shop)" "$(conninfo "$target")"
+    agent_log "$DATA" | grep -q 'going on with workflow'
+}
+
+scratch_databases() {
+    sql postgres "SELECT count(*) FROM pg_database WHERE datname LIKE 'pgstrand_drill%'"
+}
+
+@test "drill: restored into a scratch database, compared, dropped, recorded; status shows it and warns when it is old" {
+    pgstrand drill --data "$DATA" --json 2>/dev/null >"$HARNESS/drill"
+    jq -e '.same_device and (.tables | length == 2) and (.tables | all(.proven and .rows > 0))' "$HARNESS/drill"
+    [ "$(scratch_databases)" = 0 ]
+    local seq
+    seq=$(jq .seq "$HARNESS/drill")
+    pgstrand status --data "$DATA" --json >"$HARNESS/status" || true
+    jq -e --argjson seq "$seq" '.proven_seq == $seq and (.problems | any(test("proven")) | not)' "$HARNESS/status"
+    [ "$(last '[.name, .type, .status] | @json')" = '["drill","RESTORE","COMPLETED"]' ]
+    sed -i 's/^warn_after = .*/warn_after = 1s/' "$DATA/pgstrand.conf"
+    sleep 1.2
+    pgstrand status --data "$DATA" --json >"$HARNESS/status" || true
+    sed -i 's/^warn_after = .*/warn_after = 35d/' "$DATA/pgstrand.conf"
+    jq -e '.problems | any(test("the last proven restore is .* old: run pgstrand drill"))' "$HARNESS/status"
+}
+
+@test "drill: killed, damaged, not due" {
+    workflow_killed kill:5:catalog.mdb drill --data "$DATA"
+    [ "$(scratch_databases)" = 1 ]
+    pgstrand workflow cancel "$(workflow_open "$DATA")" --data "$DATA" --quiet
+    [ "$(scratch_databases)" = 0 ]
+    workflow_killed kill:5:catalog.mdb drill --data "$DATA"
+    pgstrand drill --data "$DATA" --quiet
+    [ "$(scratch_databases)" = 0 ]
+    [ -z "$(workflow_open "$DATA")" ]
+    pgstrand drill --if-due --data "$DATA" 2>&1 | grep -q 'no drill is due'
+    cp -a "$DATA" "$HARNESS/hurt"
+    local file
+    file=$(find "$HARNESS/hurt/snapshots" -name '*.snap' | head -n 1)
+    printf 'x' | dd of="$file" bs=1 seek=$(($(stat -c %s "$file") / 2)) conv=notrunc status=none
+    expect_exit 12 . pgstrand drill --data "$HARNESS/hurt" --quiet
+    [ "$(scratch_databases)" = 0 ]
+    pgstrand status --data "$HARNESS/hurt" --json >"$HARNESS/status" || true
+    jq -e '.problems | any(test("the last drill failed: "))' "$HARNESS/status"
+}
+
+@test "drill: by the agent, as often as drill.interval says, within its limit" {
+    sed -i 's/^interval = 0/interval = 1s/; s/^most_bytes = .*/most_bytes = 1KiB/' "$DATA/pgstrand.conf"
+    agent_start "$DATA"
+    wait_for 20 eval 'agent_log "$DATA" | grep -q "no drill by itself: the snapshots have"'
+    agent_stop "$DATA"
+    sed -i 's/^most_bytes = .*/most_bytes = 0/' "$DATA/pgstrand.conf"
+    agent_start "$DATA"
+    wait_for 20 eval 'agent_log "$DATA" | grep -q "drill: seq [0-9]* is proven, 2 tables"'
+    agent_stop "$DATA"
+    sed -i 's/^interval = 1s/interval = 0/' "$DATA/pgstrand.conf"
+    [ "$(scratch_databases)" = 0 ]
+}
+
+# hook FILE TEXT
+hook() {
+    cat >"$HARNESS/hooks/$1"
+    chmod +x "$HARNESS/hooks/$1"
+}
+
+@test "hooks: before, in and after, with the facts; a failing one before means nothing happens" {
+    mkdir -p "$HARNESS/hooks" "$HARNESS/hooked"
+    hook before.sh <<'EOF'
+#!/bin/sh
+echo "before $PGSTRAND_MODE $PGSTRAND_SAME_DEVICE $PGSTRAND_SEQ $PGSTRAND_NODE '$1'" >>"$HOOKS_SAID"
+EOF
+    hook after.sh <<'EOF'
+#!/bin/sh
+echo "after $PGSTRAND_RESULT $PGSTRAND_SAME_DEVICE" >>"$HOOKS_SAID"
+EOF
+    hook same.sql <<'EOF'
+CREATE TABLE public.hooked AS SELECT current_setting('pgstrand.node') AS node, current_setting('pgstrand.hook') AS hook;
+EOF
+    hook other.sql </dev/null
+    export HOOKS_SAID=$HARNESS/said
+    cp "$DATA/pgstrand.conf" "$HARNESS/hooks/hooks.conf"
+    sed -i "s#^before_command =.*#before_command = $HARNESS/hooks/before.sh \$(date)#; s#^after_command =.*#after_command = $HARNESS/hooks/after.sh#
+        s#^same_sql =.*#same_sql = same.sql#" "$HARNESS/hooks/hooks.conf"
+    local node
+    node=$(pgstrand identity --data "$DATA" --json | jq -r .node)
+    restore --config "$HARNESS/hooks/hooks.conf" --quiet --jobs 2
+    [ "$(cat "$HOOKS_SAID")" = "before fresh yes $(last '.steps | length | tostring' >/dev/null; sql "$target" 'SELECT seq FROM pgstrand.replay') $node '\$(date)'
+after restored yes" ]
+    target_has 'SELECT node, hook FROM hooked' "$node|same"
+    [ "$(last '[.steps[] | select(.name | test("HOOKS")) | .status] | @json')" = '["COMPLETED","COMPLETED"]' ]
+    # SQL that fails inside takes everything back, and what was paused is resumed.
+    rm "$HOOKS_SAID"
+    restoreflow_prepare fresh
+    echo 'SELECT 1; SELECT 1 / 0' >"$HARNESS/hooks/same.sql"
+    expect_exit 11 'same.sql, statement 2: .*division by zero' restore --config "$HARNESS/hooks/hooks.conf" --quiet
+    [ "$(tables_of "$target")" = 0 ]
+    grep -q 'after failed' "$HOOKS_SAID"
+    echo 'COMMIT; SELECT 1' >"$HARNESS/hooks/same.sql"
+    expect_exit 10 'COMMIT cannot stand in it' restore --config "$HARNESS/hooks/hooks.conf" --quiet
+    # Before: nothing happens, nothing is resumed.
+    rm "$HOOKS_SAID"
+    printf '#!/bin/sh\necho no sync to pause >&2; exit 3' >"$HARNESS/hooks/before.sh"
+    expect_exit 11 'hook: before.sh failed: no sync to pause' restore --config "$HARNESS/hooks/hooks.conf" --quiet
+    [ "$(tables_of "$target")" = 0 ]
+    [ ! -e "$HOOKS_SAID" ]
+    printf '#!/bin/sh\nsleep 60 & sleep 60' >"$HARNESS/hooks/before.sh"
+    sed -i 's/^timeout = .*/timeout = 1s/' "$HARNESS/hooks/hooks.conf"
+    expect_exit 14 'before.sh did not end within 1 s' restore --config "$HARNESS/hooks/hooks.conf" --quiet --retries 0
+    refute pgrep -f "$HARNESS/hooks/before.sh"
+    rm "$HARNESS/hooks/before.sh"
+    expect_exit 12 'cannot start .*before.sh' restore --config "$HARNESS/hooks/hooks.conf" --quiet
+    # After: restored, but to be resumed until it went well.
+    printf '#!/bin/sh\nexit 0' >"$HARNESS/hooks/before.sh"
+    chmod +x "$HARNESS/hooks/before.sh"
+    : >"$HARNESS/hooks/same.sql"
+    printf '#!/bin/sh\nexit 1' >"$HARNESS/hooks/after.sh"
+    expect_exit 11 'restored, but afterwards: hook: after.sh failed' restore --config "$HARNESS/hooks/hooks.conf" --quiet
+    target_has 'SELECT count(*) FROM goods' 300
+    sql "$target" 'DELETE FROM goods WHERE id > 299 AND id NOT IN (SELECT goods FROM sales)'
+    printf '#!/bin/sh\nexit 0' >"$HARNESS/hooks/after.sh"
+    pgstrand workflow resume "$(last .uuid)" --data "$DATA" --config "$HARNESS/hooks/hooks.conf" --quiet
+    [ "$(last .status)" = COMPLETED ]
+}

@@ -198,12 +198,13 @@ static status keep_facts(struct newdb *n, const struct pgrows *facts, err *e)
     return comment == NULL || n->comment != NULL ? DONE : err_no_memory(e);
 }
 
-/* Its name, and a connection to another database of the server. */
-static status begin(struct newdb *out, struct pgconn *target, const char *conninfo, err *e)
+/* Its name (NULL: the target's with a suffix), and a connection to another database of the server. */
+static status begin(struct newdb *out, struct pgconn *target, const char *conninfo, const char *name, err *e)
 {
     out->conninfo = conninfo;
     out->target = strdup(pgconn_database(target));
-    if (out->target == NULL || asprintf(&out->name, "%s" NEW_SUFFIX, out->target) < 0) {
+    if (out->target == NULL ||
+        asprintf(&out->name, "%s%s", name != NULL ? name : out->target, name != NULL ? "" : NEW_SUFFIX) < 0) {
         out->name = NULL;
         return err_no_memory(e);
     }
@@ -218,8 +219,14 @@ static status begin(struct newdb *out, struct pgconn *target, const char *connin
 
 status newdb_make(struct pgconn *target, const char *conninfo, struct newdb *out, err *e)
 {
+    return newdb_make_named(target, conninfo, NULL, out, e);
+}
+
+status newdb_make_named(struct pgconn *target, const char *conninfo, const char *name, struct newdb *out,
+                        err *e)
+{
     OWNED(pgrows) struct pgrows *facts = NULL;
-    TRY(begin(out, target, conninfo, e));
+    TRY(begin(out, target, conninfo, name, e));
     TRY(clear_leftover(out, out->name, e));
     TRY(read_facts(target, &facts, e));
     TRY(keep_facts(out, facts, e));
@@ -307,9 +314,14 @@ void newdb_drop(struct newdb *n)
 
 status newdb_clear(const char *conninfo, err *e)
 {
+    return newdb_clear_named(conninfo, NULL, e);
+}
+
+status newdb_clear_named(const char *conninfo, const char *name, err *e)
+{
     OWNED(pgconn) struct pgconn *target = NULL;
     OWNED(newdb) struct newdb n = {0};
     TRY(pgconn_open(conninfo, PGCONN_QUERY, &target, e));
-    TRY(begin(&n, target, conninfo, e));
+    TRY(begin(&n, target, conninfo, name, e));
     return clear_leftover(&n, n.name, e);
 }

@@ -32,6 +32,9 @@ MUST_CHECK status newdb_suits(struct pgconn *target, bool *suits, err *e);
 /* Makes it from template0, with all that the target is as a database: encoding, locale, owner, tablespace,
  * privileges, settings; its comment and its connection limit come with the swap. */
 MUST_CHECK status newdb_make(struct pgconn *target, const char *conninfo, struct newdb *out, err *e);
+/* The same under a name of its own: it is not meant to be swapped in. */
+MUST_CHECK status newdb_make_named(struct pgconn *model, const char *conninfo, const char *name,
+                                   struct newdb *out, err *e);
 MUST_CHECK status newdb_connect(const struct newdb *n, struct pgconn **out, err *e);
 /* The new one takes the target's name, and the target another one. Nobody may be connected to either. */
 MUST_CHECK status newdb_swap(struct newdb *n, err *e);
@@ -44,5 +47,7 @@ void newdb_drop(struct newdb *n);
 
 /* Drops what a restore into this database that was killed left beside it, if there is something. */
 MUST_CHECK status newdb_clear(const char *conninfo, err *e);
+/* The same for one with a name of its own. */
+MUST_CHECK status newdb_clear_named(const char *conninfo, const char *name, err *e);
 
 #endif

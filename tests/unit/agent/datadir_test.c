@@ -25,7 +25,7 @@ static void made_and_opened_again(void **state)
         assert_null(d->chain);
         assert_true(io_exists(d->log) && io_exists(d->snapshots) && io_exists(d->base) &&
                     io_exists(d->spool));
-        assert_done(datadir_new_identity(d, NULL, "till 3", recovery, &e), &e);
+        assert_done(datadir_new_identity(d, NULL, NULL, "till 3", recovery, &e), &e);
         first = d->identity;
     }
     OWNED(datadir) struct datadir *d = opened(scratch_path(&s, "a/b"), DATADIR_EXISTING);
@@ -52,7 +52,7 @@ static void keys(void **state)
     err e = ERR_INIT;
 
     assert_fails(datadir_device_key(d, &key, &e), &e, ERR_STORAGE);
-    assert_done(datadir_new_identity(d, NULL, NULL, recovery, &e), &e);
+    assert_done(datadir_new_identity(d, NULL, NULL, NULL, recovery, &e), &e);
     assert_done(datadir_device_key(d, &key, &e), &e);
     assert_memory_not_equal(key.secret, recovery, SIGNING_KEY_LEN);
     assert_int_equal(stat(scratch_path(&s, "data/device.key"), &facts), 0);
@@ -60,7 +60,7 @@ static void keys(void **state)
     assert_int_equal(facts.st_size, SIGNING_KEY_LEN);
 
     uuid dataset = d->identity.dataset;
-    assert_done(datadir_new_identity(d, &dataset, NULL, recovery, &e),
+    assert_done(datadir_new_identity(d, &dataset, NULL, NULL, recovery, &e),
                 &e); /* keeps the key and the dataset */
     assert_done(datadir_device_key(d, &again, &e), &e);
     assert_memory_equal(key.public, again.public, SIGNING_KEY_LEN);
@@ -133,7 +133,7 @@ static void names_that_are_too_long(void **state)
     err e = ERR_INIT;
     memset(name, 'n', sizeof name - 1);
     name[sizeof name - 1] = '\0';
-    assert_fails(datadir_new_identity(d, NULL, name, recovery, &e), &e, ERR_VALIDATION);
+    assert_fails(datadir_new_identity(d, NULL, NULL, name, recovery, &e), &e, ERR_VALIDATION);
     assert_false(d->has_identity);
     assert_false(io_exists(scratch_path(&s, "data/device.key")));
 }

@@ -105,7 +105,7 @@ static inline void shop_open(struct shop *s)
     uint8_t recovery[SIGNING_KEY_LEN];
     *s = (struct shop){.scratch = scratch_make(), .next_lsn = 0x1000};
     assert_done(datadir_open(scratch_path(&s->scratch, "data"), NULL, DATADIR_CREATE, &s->d, &e), &e);
-    assert_done(datadir_new_identity(s->d, NULL, "till", recovery, &e), &e);
+    assert_done(datadir_new_identity(s->d, NULL, NULL, "till", recovery, &e), &e);
     const struct log_options options = {
         .node = s->d->identity.node, .incarnation = s->d->identity.incarnation, .start_lsn = 0x800};
     assert_done(logwriter_open(s->d->log, &options, &s->log, &e), &e);
