@@ -2,6 +2,7 @@
 
 #include "agent/glob.h"
 #include "agent/history/allactions.h"
+#include "agent/history/dependencies.h"
 #include "agent/history/entitykey.h"
 #include "agent/history/history.h"
 #include "store/actionlog.h"
@@ -26,6 +27,7 @@ struct listing {
     const struct filter *filter;
     struct history *history; /* its index is only there when it is needed */
     struct allactions *actions;
+    struct dependencies *dependencies; /* NULL: not asked for */
     struct logview view;
     struct buf scratch;
 };
@@ -33,6 +35,7 @@ struct listing {
 static void listing_fini(struct listing *l)
 {
     allactions_close(l->actions);
+    dependencies_close(l->dependencies);
     logview_fini(&l->view);
     buf_fini(&l->scratch);
 }
@@ -82,6 +85,57 @@ static status matches(struct listing *l, const struct source_action *a, bool *ou
     return DONE;
 }
 
+#define PARENTS_MAX 32 /* foreign keys of one row that are shown */
+
+static json_t *seq_json(uint64_t seq)
+{
+    return seq == 0 ? json_null() : jsonout_count(seq);
+}
+
+/* {"depends_on": {previous, foreign_keys[]}} */
+static status dependencies_json(struct listing *l, const struct source_action *a, json_t **out, err *e)
+{
+    struct dependency parent[PARENTS_MAX];
+    uint64_t previous = 0;
+    size_t count = 0;
+    *out = NULL;
+    if (l->dependencies == NULL)
+        return DONE;
+    TRY(dependencies_previous(l->dependencies, a->relation, &a->action, a->seq, &previous, e));
+    TRY(dependencies_parents(l->dependencies, a->relation, &a->action, a->seq, parent, PARENTS_MAX, &count,
+                             e));
+    json_t *keys = json_array(), *on = json_object();
+    for (size_t i = 0; i < count; i++) {
+        OWNED(buf) struct buf name = {0};
+        json_t *key = json_object();
+        buf_printf(&name, "%s.%s", parent[i].parent->schema, parent[i].parent->name);
+        jsonout_set(&key, "constraint", jsonout_text(parent[i].constraint));
+        jsonout_set(&key, "table", jsonout_text(buf_cstring(&name)));
+        jsonout_set(&key, "entity", jsonout_uuid(&parent[i].entity));
+        jsonout_set(&key, "seq", seq_json(parent[i].seq));
+        jsonout_append(&keys, key);
+    }
+    jsonout_set(&on, "previous", seq_json(previous));
+    jsonout_set(&on, "foreign_keys", keys);
+    *out = json_object();
+    jsonout_set(out, "depends_on", on);
+    return *out != NULL ? DONE : err_no_memory(e);
+}
+
+static status print_one(struct listing *l, const struct source_action *a, err *e)
+{
+    json_t *more = NULL;
+    const struct actionview_entry entry = {.seq = a->seq,
+                                           .id = a->id,
+                                           .action = &a->action,
+                                           .commit = &a->commit,
+                                           .relation = a->relation,
+                                           .find = find_relation,
+                                           .context = l->actions};
+    TRY(dependencies_json(l, a, &more, e));
+    return logview_put(&l->view, &entry, more, e);
+}
+
 static status print_all(struct listing *l, err *e)
 {
     for (;;) {
@@ -93,34 +147,31 @@ static status print_all(struct listing *l, err *e)
         if (end || (l->filter->to.given && a.seq > l->filter->to.value))
             return logview_end(&l->view, e);
         TRY(matches(l, &a, &wanted, e));
-        const struct actionview_entry entry = {.seq = a.seq,
-                                               .id = a.id,
-                                               .action = &a.action,
-                                               .commit = &a.commit,
-                                               .relation = a.relation,
-                                               .find = find_relation,
-                                               .context = l->actions};
         if (wanted)
-            TRY(logview_put(&l->view, &entry, NULL, e));
+            TRY(print_one(l, &a, e));
     }
 }
 
-static status print_log(struct cli *cli, struct datadir *d, const struct filter *f, bool join, err *e)
+static status print_log(struct cli *cli, struct datadir *d, const struct filter *f, bool join, bool depends,
+                        err *e)
 {
     const struct restore_request own = {0};
     OWNED(history) struct history h = {.d = d, .progress = &cli->progress};
     OWNED(seqlist) struct seqlist only = {0};
     OWNED(listing) struct listing l = {.cli = cli, .filter = f, .history = &h};
-    if (f->by_entity) {
+    if (f->by_entity || depends)
         TRY(history_open(d, &cli->progress, &h, e));
+    else
+        TRY(place_find(d, &own, &h.place, e));
+    if (depends)
+        TRY(dependencies_open(&h, &l.dependencies, e));
+    if (f->by_entity) {
         TRY(history_find(&h, &f->entity, &only, e));
         seqlist_sort(&only);
         only.count = f->to.given ? seqlist_from(&only, f->to.value + 1) : only.count;
         size_t from = f->from.given ? seqlist_from(&only, f->from.value) : 0;
         memmove(only.seq, only.seq + from, (only.count - from) * sizeof *only.seq);
         only.count -= from;
-    } else {
-        TRY(place_find(d, &own, &h.place, e));
     }
     const struct entityindex_place place = {d, h.place.chain, h.place.log};
     logview_init(&l.view, cli, &d->identity.dataset);
@@ -144,7 +195,7 @@ status cmd_log(struct cli *cli, err *e)
 {
     struct filter f = {.begin = INT64_MIN, .end = INT64_MAX};
     const char *entity = NULL;
-    bool failed = false, join = false;
+    bool failed = false, join = false, depends = false;
     const struct option_spec specs[] = {
         {"from-seq", OPTION_NUMBER, &f.from, "N", "begin here (default: the oldest there is, sealed or not)"},
         {"to-seq", OPTION_NUMBER, &f.to, "N", "end here"},
@@ -155,6 +206,8 @@ status cmd_log(struct cli *cli, err *e)
         {"xid", OPTION_NUMBER, &f.xid, "X", "only this transaction"},
         {"join", OPTION_FLAG, &join, NULL,
          "neighbours of a transaction that do the same to one table as one BATCH_ line"},
+        {"dependencies", OPTION_FLAG, &depends, NULL,
+         "with --json: what each action stands on: the one before on its row, its foreign keys' rows"},
         {"failed", OPTION_FLAG, &failed, NULL, "instead: rows that restores with --on-error skip left out"},
     };
     OWNED(datadir) struct datadir *d = NULL;
@@ -168,5 +221,6 @@ status cmd_log(struct cli *cli, err *e)
     TRY(parse_time("--from-time", f.from_time, &f.begin, e));
     TRY(parse_time("--to-time", f.to_time, &f.end, e));
     TRY(cli_open(cli, &d, e));
-    return failed ? failedlog_print(cli, d, f.table, e) : print_log(cli, d, &f, join, e);
+    return failed ? failedlog_print(cli, d, f.table, e)
+                  : print_log(cli, d, &f, join, depends && cli->json, e);
 }

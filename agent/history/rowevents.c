@@ -1,5 +1,8 @@
 #include "agent/history/rowevents.h"
 
+#include <pthread.h>
+#include <unistd.h>
+
 #include "agent/history/baseindex.h"
 #include "agent/history/entitykey.h"
 #include "agent/history/indexruns.h"
@@ -113,30 +116,112 @@ static status read_seqs(struct history *h, const struct seqlist *only, struct so
     return source_open(&options, out, e);
 }
 
-status rowevents_add(struct history *h, struct rowhistory *r, const uuid *entity, uint64_t from, uint64_t to,
-                     err *e)
+/* ---- by several threads: what costs is taking frames apart, and each has few of the row's actions ---- */
+
+#define READERS_MAX 4
+
+struct part {
+    struct history *h;
+    const uuid *entity;
+    struct seqlist only; /* a part of somebody else's list */
+    struct rowhistory found;
+    pthread_t thread;
+    bool started;
+    status done;
+    err why;
+};
+
+static status read_part(struct part *p, err *e)
 {
-    OWNED(seqlist) struct seqlist all = {0};
-    OWNED(seqlist) struct seqlist wanted = {0};
     OWNED(source) struct source *source = NULL;
     OWNED(buf) struct buf scratch = {0};
-    TRY(history_find(h, entity, &all, e));
-    seqlist_sort(&all);
-    rowevents_sort(r);
-    for (size_t i = seqlist_from(&all, from); i < all.count && all.seq[i] <= to; i++)
-        if (!is_there(r, all.seq[i]))
-            TRY(seqlist_add(&wanted, all.seq[i], e));
-    if (wanted.count == 0)
-        return DONE;
-    TRY(read_seqs(h, &wanted, &source, e));
+    TRY(read_seqs(p->h, &p->only, &source, e));
     for (;;) {
         struct source_action a;
         bool end = false;
         TRY(source_next(source, &a, &end, e));
         if (end)
             return DONE;
-        TRY(add_action(h, r, &a, entity, &scratch, e));
+        TRY(add_action(p->h, &p->found, &a, p->entity, &scratch, e));
     }
+}
+
+static void *run_part(void *context)
+{
+    struct part *p = context;
+    p->done = read_part(p, &p->why);
+    return NULL;
+}
+
+/* What a part found goes over. */
+static status take_part(struct rowhistory *r, struct part *p, err *e)
+{
+    struct rowevent *events = realloc(r->event, (r->count + p->found.count + 1) * sizeof *events);
+    if (events == NULL)
+        return err_no_memory(e);
+    r->event = events;
+    struct relation **relations =
+        realloc(r->relation, (r->relations + p->found.relations + 1) * sizeof(struct relation *));
+    if (relations == NULL)
+        return err_no_memory(e);
+    r->relation = relations;
+    for (size_t i = 0; i < p->found.count; i++)
+        r->event[r->count++] = p->found.event[i];
+    for (size_t i = 0; i < p->found.relations; i++)
+        r->relation[r->relations++] = p->found.relation[i];
+    p->found.count = p->found.relations = 0;
+    return DONE;
+}
+
+static status read_parts(struct rowhistory *r, struct part *part, size_t count, err *e)
+{
+    status done = DONE;
+    for (size_t i = 1; i < count; i++)
+        part[i].started = pthread_create(&part[i].thread, NULL, run_part, &part[i]) == 0;
+    for (size_t i = 0; i < count; i++) {
+        if (part[i].started)
+            (void)pthread_join(part[i].thread, NULL);
+        else
+            (void)run_part(&part[i]);
+        if (done.ok && !part[i].done.ok) {
+            *e = part[i].why;
+            done = FAILED;
+        }
+        if (done.ok)
+            done = take_part(r, &part[i], e);
+        rowhistory_fini(&part[i].found);
+    }
+    return done;
+}
+
+static status read_wanted(struct history *h, struct rowhistory *r, const struct seqlist *wanted,
+                          const uuid *entity, err *e)
+{
+    struct part part[READERS_MAX];
+    const long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    size_t count = processors < 1 ? 1 : (size_t)processors;
+    count = count > READERS_MAX ? READERS_MAX : count;
+    count = count > wanted->count ? wanted->count : count;
+    for (size_t i = 0; i < count; i++) {
+        const size_t from = wanted->count * i / count, to = wanted->count * (i + 1) / count;
+        part[i] = (struct part){
+            .h = h, .entity = entity, .only = {.seq = wanted->seq + from, .count = to - from}, .done = DONE};
+    }
+    return read_parts(r, part, count, e);
+}
+
+status rowevents_add(struct history *h, struct rowhistory *r, const uuid *entity, uint64_t from, uint64_t to,
+                     err *e)
+{
+    OWNED(seqlist) struct seqlist all = {0};
+    OWNED(seqlist) struct seqlist wanted = {0};
+    TRY(history_find(h, entity, &all, e));
+    seqlist_sort(&all);
+    rowevents_sort(r);
+    for (size_t i = seqlist_from(&all, from); i < all.count && all.seq[i] <= to; i++)
+        if (!is_there(r, all.seq[i]))
+            TRY(seqlist_add(&wanted, all.seq[i], e));
+    return wanted.count == 0 ? DONE : read_wanted(h, r, &wanted, entity, e);
 }
 
 status rowevents_add_truncates(struct history *h, struct rowhistory *r, const uuid *table, err *e)

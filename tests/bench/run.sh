@@ -31,7 +31,7 @@ else
         "$here/capture/$script.sh" || failed=1
         echo
     done
-    for script in base load changes seal memory; do
+    for script in base load changes seal memory history; do
         "$here/restore/$script.sh" || failed=1
         echo
     done

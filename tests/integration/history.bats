@@ -138,6 +138,10 @@ is() {
     from=$(jq -r "select(.seq == $late) | .time" "$BATS_TEST_TMPDIR/log")
     pgstrand log --data "$DATA" --from-time "$from" --to-time "$from" --json | jq -s -e "[.[].seq] == [$late]" >/dev/null
     pgstrand log --data "$DATA" --entity "$(entity orders 7 | jq -r .uuid)" --json | jq -s -e 'length == 3' >/dev/null
+    # what an update of an item stands on: its base, and the order that it belongs to
+    pgstrand log --data "$DATA" --from-seq "$rekeyed" --to-seq "$odd" --table items --json --dependencies |
+        is '[.depends_on.previous, [.depends_on.foreign_keys[] | [.constraint, .table, .seq]]]' '[null,[["items_order_id_fkey","public.orders",null]]]'
+    pgstrand log --data "$DATA" --from-seq "$again" --to-seq "$again" --json --dependencies | is '.depends_on.previous' "$late"
     expect_exit 2 'from-time' pgstrand log --data "$DATA" --from-time yesterday
 }
 
