@@ -7,6 +7,7 @@
 
 #include "agent/pg/program.h"
 #include "agent/pg/scratch.h"
+#include "agent/pg/subscriptions.h"
 #include "store/io.h"
 
 /* Milliseconds that pg_dump waits for a table someone holds exclusively. */
@@ -274,5 +275,6 @@ status pgdump_sections(struct pgconn *c, const char *conninfo, const char *snaps
     TRY(dump(&j, snapshot, e));
     TRY(make_list(&j, excluded != NULL ? excluded : "", e));
     TRY(extract(&j, "--section=pre-data", pre_data, e));
-    return extract(&j, "--section=post-data", post_data, e);
+    TRY(extract(&j, "--section=post-data", post_data, e));
+    return subscriptions_put(c, post_data, e);
 }

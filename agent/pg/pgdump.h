@@ -3,7 +3,8 @@
  * text in two sections.
  *
  * Left out: the schema pgstrand, publications and event triggers named pgstrand_*, and what can hold a
- * password: subscriptions and user mappings. What the programs exchange lies in memory (scratch.h).
+ * password: user mappings; subscriptions are there without it (subscriptions.h). What the programs exchange
+ * lies in memory (scratch.h).
  */
 #ifndef PGSTRAND_PGDUMP_H
 #define PGSTRAND_PGDUMP_H

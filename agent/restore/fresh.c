@@ -16,6 +16,7 @@ status fresh_check(const struct plan *p, struct pgconn *c, err *e)
     TRY(targetdb_read(c, &t, e));
     TRY(targetdb_check_empty(c, e));
     TRY(targetdb_check_roles(c, p->schema, e));
+    TRY(schemasql_check(p->schema, e));
     return targetdb_check_event_triggers(c, &t, e);
 }
 
@@ -38,6 +39,7 @@ static status build(struct job *job, struct pgconn *c, const struct targetdb *t,
     TRY(schemasql_run_phase(job, c, SCHEMASQL_REST, "schema", e));
     TRY(setsequences_pass_columns(c, e));
     TRY(schemasql_refresh(job, c, e));
+    TRY(schemasql_subscriptions(job, c, e));
     TRY(hooks_inside(job, c, e)); /* before there are event triggers */
     TRY(replayed_write(job, c, e));
     return schemasql_run_phase(job, c, SCHEMASQL_LAST, "schema", e);

@@ -211,6 +211,7 @@ static status end(struct parallel *p, struct pgconn *c, err *e)
     TRY(setsequences_captured(job, c, e));
     TRY(setsequences_pass_columns(c, e));
     TRY(schemasql_refresh(job, c, e));
+    TRY(schemasql_subscriptions(job, c, e));
     TRY(hooks_inside(job, c, e));
     TRY(replayed_write(job, c, e));
     TRY(run_in_order(p, c, SCHEMASQL_LAST, e));

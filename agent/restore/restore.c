@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "agent/restore/dryrun.h"
+#include "agent/restore/fold/spillfile.h"
 #include "agent/restore/fresh.h"
 #include "agent/restore/inherit.h"
 #include "agent/restore/load/emptied.h"
@@ -186,6 +187,7 @@ status restoring_plan(struct restoring *r, err *e)
     TRY(rolemap_apply(r->plan->schema, r->request->role, r->request->role_count, e));
     const struct fold_options memory = job_fold_options(r->d, r->request);
     TRY(io_make_dir(r->d->spool, e));
+    TRY(spillfile_tidy(r->d->spool, e));
     TRY(fold_new(&memory, &r->fold, e));
     r->proof = calloc(r->plan->count + 1, sizeof(*r->proof));
     if (r->proof == NULL)

@@ -77,3 +77,21 @@ setup() {
     crash_sweep killafter 2 2 crash_full
     agent_stop "$ORACLE_DATA"
 }
+
+# Every write of the spilled parts is a crash point: hundreds, of which some are drawn.
+@test "a restore that spills killed at crash points of what it spills: the target is as it was, or whole" {
+    agent_start "$ORACLE_DATA"
+    oracle_sql "INSERT INTO acct SELECT g, 'o' || g, g, repeat(md5(g::text), 8) FROM generate_series(200000, 240000) g"
+    oracle_sql "UPDATE acct SET balance = balance + 1 WHERE id >= 200000"
+    pgstrand wait --data "$ORACLE_DATA" --timeout 120 >/dev/null
+    pgstrand seal --data "$ORACLE_DATA" --quiet >/dev/null
+    agent_stop "$ORACLE_DATA"
+    sed -i 's/^memory = .*/memory = 16 MiB/' "$ORACLE_DATA/pgstrand.conf"
+    database_new crash_target
+    PGSTRAND_IO_FAULT=full:1:spool/restore- pgstrand restore --data "$ORACLE_DATA" --target "$(conninfo crash_target)" --quiet \
+        2>"$HARNESS/crash.err" && return 1 # it does spill
+    grep -q 'spool/restore-.*No space left' "$HARNESS/crash.err"
+    crash_sample kill spool/restore- 8 crash_restore
+    crash_sample killafter spool/restore- 8 crash_restore
+    [ -z "$(ls "$ORACLE_DATA/spool")" ]
+}

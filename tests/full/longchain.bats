@@ -26,7 +26,11 @@ teardown() {
 
 # Link i holds one insert, one update of the row that all links change, and one delete.
 link() {
-    sql shop "INSERT INTO steps VALUES ($1, 'link $1'); UPDATE steps SET word = 'link $1' WHERE id = 0; DELETE FROM steps WHERE id = $1 - 10"
+    echo "INSERT INTO steps VALUES ($1, 'link $1'); UPDATE steps SET word = 'link $1' WHERE id = 0; DELETE FROM steps WHERE id = $1 - 10;
+        SELECT 'done';" >&"${FEED[1]}"
+    local answer
+    read -r answer <&"${FEED[0]}"
+    [ "$answer" = done ]
     pgstrand seal --data "$DATA" --quiet >/dev/null
 }
 
@@ -46,6 +50,7 @@ at_link() {
     pgstrand init --data "$DATA" --source "$(conninfo shop)" >/dev/null
     agent_start "$DATA"
     local i mode=fresh seconds
+    coproc FEED { "$PSQL" -X -q -A -t -d "$(conninfo shop)" 2>&1 3>&-; } # one session: a thousand psql take longer than all else
     for ((i = 1; i <= 1000; i++)); do
         link "$i"
         [ "$i" -ne 500 ] || pgstrand wait --data "$DATA" >"$HARNESS/middle"

@@ -40,10 +40,11 @@ disturb() {
     agent_start "$HARNESS/data"
     while [ "$left" -gt 0 ]; do
         round=$((round + 1))
-        oracle_round "$seed" "$round" 10 3
+        oracle_round "$seed" "$round" 8 2
         while oracle_loading && [ "$left" -gt 0 ]; do
             disturb
             last=$(pgstrand wait --data "$HARNESS/data" --timeout 60)
+            [ "$last" -gt 0 ] || continue # nobody has committed yet
             seq=$(oracle_random "$last")
             [ ! -e "$ORACLE_FILES/kept.$seq" ] || continue
             oracle_keep_seq "$seq"

@@ -251,6 +251,41 @@ teardown() {
     keeper_leaves "$target"
 }
 
+@test "what the schema brings does not act by surprise: triggers, event triggers, rules, policies, subscriptions, user mappings" {
+    source_begin
+    sql "$source" "CREATE TABLE fired (what text); CREATE EXTENSION postgres_fdw;
+        CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS \$\$ BEGIN INSERT INTO public.fired VALUES (TG_NAME); RETURN NEW; END \$\$;
+        CREATE TRIGGER always AFTER INSERT OR UPDATE ON people FOR EACH ROW EXECUTE FUNCTION tell();
+        ALTER TABLE people ENABLE ALWAYS TRIGGER always;
+        CREATE FUNCTION tell_ddl() RETURNS event_trigger LANGUAGE plpgsql AS \$\$ BEGIN INSERT INTO public.fired VALUES (TG_TAG); END \$\$;
+        CREATE EVENT TRIGGER ddl ON ddl_command_end EXECUTE FUNCTION tell_ddl(); ALTER EVENT TRIGGER ddl ENABLE ALWAYS;
+        CREATE RULE also AS ON INSERT TO pets DO ALSO INSERT INTO fired VALUES ('rule'); ALTER TABLE pets ENABLE ALWAYS RULE also;
+        ALTER TABLE words ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY; CREATE POLICY none ON words USING (false);
+        CREATE SUBSCRIPTION feed CONNECTION 'host=127.0.0.1 port=1 dbname=x user=y password=s3cret' PUBLICATION a, \"B\"
+            WITH (connect = false, slot_name = NONE, binary = true);
+        CREATE SERVER far FOREIGN DATA WRAPPER postgres_fdw; CREATE USER MAPPING FOR postgres SERVER far OPTIONS (password 's3cret');
+        INSERT INTO people VALUES (77, '77@x'); INSERT INTO pets VALUES (77, 77, 'cat')" 2>/dev/null
+    pgstrand seal --data "$src" --type full --quiet >/dev/null
+    local jobs fired
+    fired=$(sql "$source" 'SELECT string_agg(what, $$,$$ ORDER BY what) FROM fired')
+    [[ $fired == *always*rule* ]]
+    for jobs in 1 2; do
+        pgstrand restore --data "$src" --target "$(conninfo "$target")" --jobs "$jobs" >/dev/null 2>"$HARNESS/said"
+        target_has 'SELECT string_agg(what, $$,$$ ORDER BY what) FROM fired' "$fired"
+        target_has 'SELECT count(*) FROM words' 3
+        target_has "SELECT relrowsecurity AND relforcerowsecurity FROM pg_class WHERE relname = 'words'" t
+        grep -q 'subscription feed is restored switched off, without password and slot' "$HARNESS/said"
+        target_has "SELECT subenabled, subslotname IS NULL, subbinary, subpublications, subconninfo LIKE '%host=''127.0.0.1''%', subconninfo LIKE '%s3cret%'
+            FROM pg_subscription WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())" 'f|t|t|{a,B}|t|f'
+        target_has 'SELECT count(*) FROM pg_user_mappings' 0
+        sql "$target" 'DROP SUBSCRIPTION feed'
+        database_drop "$target"
+        database_new "$target"
+    done
+    sql "$source" 'DROP SUBSCRIPTION feed'
+    source_end
+}
+
 # ---- what goes wrong in the middle ----
 
 @test "rollback: the target's server goes away in the middle: one line, nothing changed" {

@@ -3,6 +3,8 @@
 #
 #   crash_sweep kill|killafter STEP FIRST COMMAND...    COMMAND kill:N runs once, and fails unless all is right afterwards; it
 #                                       sets crash_whole=yes when nothing was killed. STEP 1 and FIRST 1: every one of them
+#   crash_sample kill|killafter PATTERN COUNT COMMAND...    the same at COUNT of the crash points on paths that contain PATTERN, drawn
+#                                       from all of them: where there are hundreds of them, and a run takes seconds
 #   crash_agent FAULT                   one run of the agent; the log equals the witness afterwards
 #   crash_seal, crash_full, crash_differential, crash_ship, crash_restore FAULT      the same for the commands
 
@@ -16,6 +18,22 @@ crash_sweep() {
     done
     echo "$* $action: whole at $n" >&2
     [ "$n" -gt "$first" ] || complain "$* was never killed"
+}
+
+crash_sample() {
+    local action=$1 pattern=$2 count=$3 n all
+    shift 3
+    crash_whole=no
+    for ((all = 1; ; all *= 2)); do
+        "$@" "$action:$all:$pattern" || complain "$* $action:$all:$pattern" || return 1
+        [ "$crash_whole" = no ] || break
+    done
+    [ "$all" -gt 1 ] || complain "$* was never killed" || return 1
+    for (( ; count > 0; count--)); do
+        n=$((RANDOM % all + 1))
+        "$@" "$action:$n:$pattern" || complain "$* $action:$n:$pattern" || return 1
+    done
+    echo "$* $action: fewer than $all crash points" >&2
 }
 
 # What one run of the agent sees: rows, a streamed transaction that spools, another that is rolled back, a message, a TRUNCATE.

@@ -1,5 +1,7 @@
 #include "agent/restore/fold/spillfile.h"
 
+#include <errno.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -35,6 +37,34 @@ status spillfile_new(const char *dir, size_t buffer, struct spillfile **out, err
     TRY(io_unlink(path, e));
     *out = f;
     f = NULL;
+    return DONE;
+}
+
+/* Whose file it is; 0: it is none of ours. */
+static pid_t owner_of(const char *name)
+{
+    long pid = 0;
+    unsigned serial = 0;
+    return sscanf(name, "restore-%ld-%u", &pid, &serial) == 2 && pid > 0 ? (pid_t)pid : 0;
+}
+
+status spillfile_tidy(const char *dir, err *e)
+{
+    OWNED(io_names) struct io_names names = {0};
+    TRY(io_list(dir, &names, e));
+    for (size_t i = 0; i < names.count; i++) {
+        const pid_t owner = owner_of(names.name[i]);
+        OWNED(text) char *path = io_join(dir, names.name[i]);
+        if (path == NULL)
+            return err_no_memory(e);
+        if (owner == 0 || kill(owner, 0) == 0 || errno != ESRCH)
+            continue;
+        err why = ERR_INIT;
+        if (!io_unlink(path, &why).ok && io_exists(path)) { /* another restore may be at it, too */
+            *e = why;
+            return FAILED;
+        }
+    }
     return DONE;
 }
 

@@ -2,8 +2,8 @@
  * spillfile: records written one after the other, then read in the same order. For what the fold cannot keep
  * in memory.
  *
- * The file has no name while it is used: it is unlinked as soon as it is open, so a killed restore leaves
- * nothing behind. Threads: one per handle.
+ * The file has no name while it is used: it is unlinked as soon as it is open. Killed between the two, a
+ * program leaves an empty file behind, which the next restore removes. Threads: one per handle.
  */
 #ifndef PGSTRAND_SPILLFILE_H
 #define PGSTRAND_SPILLFILE_H
@@ -18,6 +18,9 @@ struct spillfile;
 MUST_CHECK status spillfile_new(const char *dir, size_t buffer, struct spillfile **out, err *e);
 void spillfile_free(struct spillfile *f); /* NULL-safe */
 OWN_POINTER(spillfile, spillfile_free);
+
+/* Removes what programs that are no more have left in the folder. */
+MUST_CHECK status spillfile_tidy(const char *dir, err *e);
 
 MUST_CHECK status spillfile_put(struct spillfile *f, struct bytes record, err *e);
 uint64_t spillfile_records(const struct spillfile *f);

@@ -61,6 +61,29 @@ static bool is_empty(const struct newdb *n, const char *name)
     return pgconn_open_database(n->conninfo, name, &c, &ignored).ok && targetdb_check_empty(c, &ignored).ok;
 }
 
+/* A database with subscriptions cannot be dropped; those that a restore made are off and have no slot. What
+ * does not go shows when the database does not. */
+static void drop_subscriptions(const struct newdb *n, const char *name)
+{
+    OWNED(pgconn) struct pgconn *c = NULL;
+    OWNED(text) char *sql = NULL;
+    err ignored = ERR_INIT;
+    if (!pgconn_value(n->admin, "SELECT 'x' FROM pg_catalog.pg_subscription LIMIT 1", &sql, &ignored).ok ||
+        sql == NULL)
+        return;
+    free(sql);
+    sql = NULL;
+    if (pgconn_open_database(n->conninfo, name, &c, &ignored).ok &&
+        pgconn_value(c,
+                     "SELECT pg_catalog.string_agg(pg_catalog.format('DROP SUBSCRIPTION %I', subname), '; ')"
+                     " FROM pg_catalog.pg_subscription s JOIN pg_catalog.pg_database d ON d.oid = s.subdbid"
+                     " WHERE d.datname = pg_catalog.current_database() AND subslotname IS NULL",
+                     &sql, &ignored)
+            .ok &&
+        sql != NULL)
+        (void)pgconn_exec(c, sql, &ignored).ok;
+}
+
 /* What a killed restore left behind goes away; anything else of that name stays, and is in the way. */
 static status clear_leftover(struct newdb *n, const char *name, err *e)
 {
@@ -77,6 +100,8 @@ static status clear_leftover(struct newdb *n, const char *name, err *e)
     if (!marked && (strcmp(name, n->name) != 0 || !is_empty(n, name)))
         return err_set(e, ERR_REFUSED,
                        "there is a database %s already, which the restore would use: rename it", name);
+    if (marked)
+        drop_subscriptions(n, name);
     buf_text(&sql, "DROP DATABASE ");
     pgconn_quote_name(&sql, name);
     TRY(buf_done(&sql, e));
@@ -301,6 +326,7 @@ void newdb_drop(struct newdb *n)
     err why = ERR_INIT; /* the first failure is the one to tell; a later restore removes what stays */
     if (!n->made || !pgconn_alive(n->admin))
         return;
+    drop_subscriptions(n, n->name);
     buf_text(&sql, "DROP DATABASE IF EXISTS ");
     pgconn_quote_name(&sql, n->name);
     if (pgconn_server_version(n->admin) >= 130000)

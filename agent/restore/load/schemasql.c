@@ -24,6 +24,8 @@ enum schemasql_phase schemasql_phase_of(struct bytes s)
     if (begins(s, "CREATE EVENT TRIGGER ") || begins(s, "ALTER EVENT TRIGGER ") ||
         begins(s, "COMMENT ON EVENT TRIGGER "))
         return SCHEMASQL_LAST;
+    if (begins(s, "CREATE SUBSCRIPTION "))
+        return SCHEMASQL_SUBSCRIPTION;
     if (!begins(s, "ALTER TABLE ") || !contains(s, " ADD CONSTRAINT "))
         return SCHEMASQL_REST;
     if (contains(s, " FOREIGN KEY ("))
@@ -68,6 +70,78 @@ status schemasql_statement(struct pgconn *c, struct bytes statement, err *e)
         return DONE;
     excerpt(statement, shown);
     return err_wrap(e, "schema: %s", shown);
+}
+
+/* pg_dump writes none of these; a text from elsewhere may. */
+static bool stands_alone(struct bytes s)
+{
+    static const char *const words[] = {"CREATE DATABASE ",   "DROP DATABASE ",   "ALTER SYSTEM ", "VACUUM",
+                                        "CREATE TABLESPACE ", "DROP TABLESPACE ", "REINDEX "};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (begins(s, words[i]))
+            return true;
+    if (begins(s, "CREATE INDEX CONCURRENTLY ") || begins(s, "CREATE UNIQUE INDEX CONCURRENTLY ") ||
+        begins(s, "DROP INDEX CONCURRENTLY "))
+        return true;
+    if (begins(s, "CREATE SUBSCRIPTION ") || begins(s, "DROP SUBSCRIPTION "))
+        return !contains(s, "connect = false");
+    if (begins(s, "ALTER TABLE ") && contains(s, " DETACH PARTITION "))
+        return contains(s, " CONCURRENTLY");
+    return begins(s, "ALTER TYPE ") && contains(s, " ADD VALUE "); /* rows with it may come in the same one */
+}
+
+static status check_text(const char *text, err *e)
+{
+    struct reader rest = reader_over(bytes_text(text == NULL ? "" : text));
+    struct bytes statement;
+    char shown[96];
+    while (sqlsplit_next(&rest, &statement)) {
+        if (!stands_alone(statement))
+            continue;
+        excerpt(statement, shown);
+        return err_set(
+            e, ERR_SCHEMA,
+            "the schema has a command that cannot share a transaction with the rows: %s; run it on "
+            "the source, then pgstrand seal --type full there",
+            shown);
+    }
+    return DONE;
+}
+
+status schemasql_check(const Pgstrand__Schema *schema, err *e)
+{
+    TRY(check_text(schema->pre_data, e));
+    return check_text(schema->post_data, e);
+}
+
+static status make_subscription(struct job *job, struct pgconn *c, struct bytes statement, err *e)
+{
+    err why = ERR_INIT;
+    const size_t word = strlen("CREATE SUBSCRIPTION ");
+    const uint8_t *end = memmem(statement.data, statement.len, " CONNECTION ", 12);
+    const int len = end == NULL ? 0 : (int)(end - statement.data - (long)word);
+    const char *name = (const char *)statement.data + word;
+    TRY(pgconn_exec(c, "SAVEPOINT pgstrand_subscription", e));
+    if (schemasql_statement(c, statement, &why).ok) {
+        TRY(pgconn_exec(c, "RELEASE SAVEPOINT pgstrand_subscription", e));
+        return job_warn(job, e,
+                        "subscription %.*s is restored switched off, without password and slot: give it both "
+                        "before ALTER SUBSCRIPTION ... ENABLE",
+                        len, name);
+    }
+    TRY(pgconn_exec(c, "ROLLBACK TO SAVEPOINT pgstrand_subscription", e));
+    return job_warn(job, e, "subscription %.*s is not restored: %s", len, name, why.message);
+}
+
+status schemasql_subscriptions(struct job *job, struct pgconn *c, err *e)
+{
+    const char *text = job->plan->schema->post_data;
+    struct reader rest = reader_over(bytes_text(text == NULL ? "" : text));
+    struct bytes statement;
+    while (sqlsplit_next(&rest, &statement))
+        if (schemasql_phase_of(statement) == SCHEMASQL_SUBSCRIPTION)
+            TRY(make_subscription(job, c, statement, e));
+    return DONE;
 }
 
 status schemasql_run(struct job *job, struct pgconn *c, const char *text, const char *what, err *e)

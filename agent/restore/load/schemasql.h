@@ -9,11 +9,12 @@
 
 /* When a statement of post-data may run, if not all run in their order. */
 enum schemasql_phase {
-    SCHEMASQL_INDEX,   /* indexes and constraints that make one: each alone, after the rows */
-    SCHEMASQL_ATTACH,  /* indexes of partitions to those of their roots: in their order */
-    SCHEMASQL_FOREIGN, /* foreign keys: each alone */
-    SCHEMASQL_REST,    /* triggers, rules, comments, policies, ...: in their order */
-    SCHEMASQL_LAST,    /* event triggers and what concerns them: they would see all else happen */
+    SCHEMASQL_INDEX,        /* indexes and constraints that make one: each alone, after the rows */
+    SCHEMASQL_ATTACH,       /* indexes of partitions to those of their roots: in their order */
+    SCHEMASQL_FOREIGN,      /* foreign keys: each alone */
+    SCHEMASQL_REST,         /* triggers, rules, comments, policies, ...: in their order */
+    SCHEMASQL_LAST,         /* event triggers and what concerns them: they would see all else happen */
+    SCHEMASQL_SUBSCRIPTION, /* each alone, and none of them is needed (schemasql_subscriptions) */
     SCHEMASQL_PHASES
 };
 enum schemasql_phase schemasql_phase_of(struct bytes statement);
@@ -25,6 +26,12 @@ MUST_CHECK status schemasql_run(struct job *job, struct pgconn *c, const char *t
 /* Those of one phase, in their order. */
 MUST_CHECK status schemasql_run_phase(struct job *job, struct pgconn *c, enum schemasql_phase phase,
                                       const char *what, err *e);
+
+/* ERR_SCHEMA naming a command of the schema's text that cannot share a transaction with the others. */
+MUST_CHECK status schemasql_check(const Pgstrand__Schema *schema, err *e);
+
+/* Makes the schema's subscriptions, switched off; says so, and also which could not be made. */
+MUST_CHECK status schemasql_subscriptions(struct job *job, struct pgconn *c, err *e);
 
 /* Fills the materialized views, in the order in which they were made; in a transaction. One that cannot be
  * filled is a warning. */

@@ -1,0 +1,91 @@
+# Rows of the seeds' feature list that have no file of their own: compression, progress-ui, configuration, snapshot-metadata.
+
+bats_require_minimum_version 1.5.0
+
+load_libs() {
+    load ../lib/cluster
+    load ../lib/pgstrand
+    load ../lib/restoring
+}
+
+setup_file() {
+    load_libs
+    harness_begin
+    export DATA=$HARNESS/data
+    cluster_new one
+    database_new shop
+    sql shop "CREATE TABLE items (id int PRIMARY KEY, note text); CREATE TABLE carts (id int PRIMARY KEY);
+        INSERT INTO items SELECT i, 'item ' || i FROM generate_series(1, 3000) i"
+    printf '[tiers]\ndefault = business\ntransient = carts\n[seal]\nlevel = 1\n' >"$HARNESS/start.conf"
+    pgstrand init --data "$DATA" --source "$(conninfo shop)" --config "$HARNESS/start.conf" >/dev/null
+    agent_start "$DATA"
+    sql shop "UPDATE items SET note = note || ' changed ' || md5(id::text) || md5((id % 50)::text)"
+    pgstrand seal --data "$DATA" --name first --description 'before the move' --quiet >/dev/null
+    agent_stop "$DATA"
+}
+
+teardown_file() {
+    load_libs
+    harness_end
+}
+
+setup() {
+    load_libs
+    restoring_begin
+}
+
+teardown() {
+    load_libs
+    restoring_end
+}
+
+of_first() {
+    pgstrand snapshots first --data "$1" --json | jq -r "$2"
+}
+
+@test "snapshot-metadata: name, description, times, versions, parent, hash, size, ratio, counts" {
+    pgstrand snapshots first --data "$DATA" --json >"$HARNESS/first"
+    jq -e '.name == "first" and .description == "before the move" and .type == "incremental" and .number == 1 and .actions == 3000
+        and (.uuid | length) == 36 and (.parent | length) == 36 and (.base | length) == 36 and .size > 0 and (.time | startswith("20"))' "$HARNESS/first" ||
+        complain "$(<"$HARNESS/first")"
+}
+
+@test "compression: the configured level decides the size, and every level restores" {
+    cp -r "$DATA" "$HARNESS/small"
+    local small=$HARNESS/small before after
+    sed -i '/^\[seal\]/,/^\[/ s/^level = .*/level = 19/' "$small/pgstrand.conf"
+    # the same actions sealed again
+    find "$small/snapshots" -name '0000000000000001-*' -delete
+    pgstrand seal --data "$small" --name first --no-wait --quiet >/dev/null
+    before=$(of_first "$DATA" .size)
+    after=$(of_first "$small" .size)
+    [ "$after" -lt "$before" ] || complain "level 1: $before bytes, level 19: $after"
+    pgstrand restore --data "$small" --target "$(conninfo "$target")" >/dev/null
+    assert_same_tables "$(conninfo shop)" "$(conninfo "$target")" public.items
+}
+
+@test "progress-ui: a bar on a terminal, none elsewhere and none with --no-progress" {
+    command -v script >/dev/null || skip 'script (bsdutils) is not there'
+    on_terminal() {
+        script -qec "'$PGSTRAND_BUILD/pgstrand' restore --data '$DATA' --target '$(conninfo "$target")' $*" /dev/null </dev/null
+        database_drop "$target"
+        database_new "$target"
+    }
+    on_terminal >"$HARNESS/screen"
+    grep -q '100 *%' "$HARNESS/screen" || complain "$(cat -v "$HARNESS/screen")"
+    on_terminal --no-progress >"$HARNESS/screen"
+    refute grep -q '100 *%' "$HARNESS/screen"
+    restore >"$HARNESS/screen" 2>&1
+    refute grep -q '100 *%' "$HARNESS/screen"
+}
+
+@test "configuration: the chain brings its rules to another machine" {
+    pgstrand vault add --data "$DATA" shelf "file://$HARNESS/shelf" >/dev/null
+    pgstrand ship --data "$DATA" shelf >/dev/null
+    pgstrand restore --data "$HARNESS/other" --from "file://$HARNESS/shelf" --target "$(conninfo "$target")" >/dev/null 2>&1
+    # transient by the source's rules alone: the other machine has none of its own
+    sql "$target" 'INSERT INTO carts VALUES (1)'
+    pgstrand restore --data "$HARNESS/other" --from "file://$HARNESS/shelf" --target "$(conninfo "$target")" --mode replace >/dev/null 2>"$HARNESS/said"
+    grep -q 'rows that nothing brings back are removed from the target: public.carts' "$HARNESS/said"
+    target_has 'SELECT count(*) FROM carts' 0
+}

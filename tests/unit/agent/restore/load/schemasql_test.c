@@ -1,0 +1,61 @@
+/* Commands that cannot share a transaction with the rows are found in the schema's text before anything
+ * happens. */
+#include "agent/restore/load/schemasql.h"
+
+#include "tests/lib/check.h"
+
+static void refused(const char *text, const char *piece)
+{
+    Pgstrand__Schema schema = PGSTRAND__SCHEMA__INIT;
+    char before[] = "CREATE TABLE public.t (id integer);\n\n";
+    OWNED(text) char *whole = NULL;
+    err e = ERR_INIT;
+    assert_true(asprintf(&whole, "SET row_security = off;\n\n%s;\n", text) > 0);
+    schema.pre_data = before;
+    schema.post_data = whole;
+    assert_fails(schemasql_check(&schema, &e), &e, ERR_SCHEMA);
+    assert_mentions(&e, piece);
+    schema.post_data = before;
+    schema.pre_data = whole;
+    e = ERR_INIT;
+    assert_fails(schemasql_check(&schema, &e), &e, ERR_SCHEMA);
+}
+
+static void commands_that_stand_alone(void **state)
+{
+    (void)state;
+    refused("CREATE INDEX CONCURRENTLY i ON public.t USING btree (id)", "CREATE INDEX CONCURRENTLY i");
+    refused("CREATE UNIQUE INDEX CONCURRENTLY i ON public.t USING btree (id)", "CONCURRENTLY");
+    refused("ALTER TYPE public.mood ADD VALUE 'sad'", "ALTER TYPE public.mood");
+    refused("CREATE SUBSCRIPTION s CONNECTION 'host=a' PUBLICATION p", "CREATE SUBSCRIPTION s");
+    refused("ALTER TABLE public.t DETACH PARTITION public.u CONCURRENTLY", "DETACH PARTITION");
+    refused("REINDEX TABLE public.t", "REINDEX");
+    refused("VACUUM public.t", "VACUUM");
+    refused("CREATE DATABASE d", "CREATE DATABASE");
+    refused("ALTER SYSTEM SET work_mem = '1GB'", "ALTER SYSTEM");
+}
+
+static void what_pg_dump_writes(void **state)
+{
+    (void)state;
+    Pgstrand__Schema schema = PGSTRAND__SCHEMA__INIT;
+    char text[] =
+        "CREATE TYPE public.mood AS ENUM (\n    'glad',\n    'ADD VALUE '\n);\n\n"
+        "CREATE FUNCTION public.f() RETURNS void LANGUAGE sql AS 'CREATE INDEX CONCURRENTLY i ON t (id)';\n\n"
+        "CREATE INDEX \"CONCURRENTLY\" ON public.t USING btree (id);\n\n"
+        "CREATE SUBSCRIPTION s CONNECTION '' PUBLICATION p WITH (connect = false, slot_name = NONE);\n";
+    err e = ERR_INIT;
+    schema.pre_data = text;
+    assert_done(schemasql_check(&schema, &e), &e);
+    assert_int_equal(schemasql_phase_of(bytes_text("CREATE SUBSCRIPTION s CONNECTION ''")),
+                     SCHEMASQL_SUBSCRIPTION);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(commands_that_stand_alone),
+        cmocka_unit_test(what_pg_dump_writes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
