@@ -222,7 +222,7 @@ BEGIN
             PERFORM pgstrand.give(rel, coalesce(present, 'd'::"char"), 'f'::"char", reason);
         END IF;
     ELSIF current_setting('transaction_isolation') = 'read committed'
-          AND (SELECT i.now = 'f' AND i.why = 'no key' FROM pgstrand.identity i
+          AND (SELECT i.now = 'f' AND i.why = 'no key' AND i.previous <> 'n' FROM pgstrand.identity i
                WHERE i.relid = rel AND i.now <> '?' ORDER BY i.at DESC LIMIT 1)
           AND EXISTS (SELECT FROM pg_index WHERE indrelid = rel AND indisprimary AND indimmediate AND indisvalid
                       AND pgstrand.tells(indexrelid))

@@ -194,6 +194,7 @@ SQL_END
 
 @test "a key that goes gives FULL, one that comes back lowers it; what the owner chose stays" {
     app_database
+    app "CREATE TABLE silent (id int PRIMARY KEY); ALTER TABLE silent REPLICA IDENTITY NOTHING"
     init
     app "CREATE TABLE t (id int PRIMARY KEY, v text); CREATE TABLE chosen (id int PRIMARY KEY); ALTER TABLE chosen REPLICA IDENTITY FULL"
     [ "$(identity_of app.t)" = d ]
@@ -203,11 +204,19 @@ SQL_END
     [ "$(identity_of app.t)" = d ]
     app 'ALTER TABLE chosen ADD COLUMN b int'
     [ "$(identity_of app.chosen)" = f ]
+    # What had a key when its owner chose NOTHING keeps FULL, and gets NOTHING back.
+    app 'ALTER TABLE silent ADD COLUMN b int'
+    [ "$(identity_of app.silent)" = f ]
+    agent_start "$DATA"
+    pgstrand wait --data "$DATA" --timeout 30 >/dev/null
+    [ "$(identity_of app.silent)" = f ]
+    [ "$(shop "SELECT count(*) FROM pgstrand.identity WHERE relation LIKE '%silent%'")" = 1 ]
+    agent_stop "$DATA"
     # The lock that the command itself took is too weak to change anything more: the table stays as it is.
     app 'ALTER TABLE t SET (autovacuum_enabled = off)'
     [ "$(identity_of app.t)" = d ]
     pgstrand uninstall --yes --data "$DATA" >/dev/null 2>&1
-    [ "$(identity_of app.t)" = d ] && [ "$(identity_of app.chosen)" = f ]
+    [ "$(identity_of app.t)" = d ] && [ "$(identity_of app.chosen)" = f ] && [ "$(identity_of app.silent)" = n ]
 }
 
 @test "what pgstrand captures by can be neither renamed, narrowed nor dropped, other publications can" {

@@ -102,18 +102,20 @@ BEGIN
                       ' CREATE TABLE app.%1$s_b PARTITION OF app.%1$s FOR VALUES WITH (MODULUS 2, REMAINDER 1)', name, body);
     WHEN 7 THEN
         RETURN format('CREATE TABLE app.%s (extra int) INHERITS (%s)', name, parent::regclass);
-    ELSE -- another table's row as a column
-        RETURN format('CREATE TABLE app.%s (id int PRIMARY KEY, r %s)', name, parent::regclass);
+    ELSE -- another table's row as a column; pg_dump gives the columns of a child another order
+        RETURN format('CREATE TABLE app.%s (id int PRIMARY KEY%s)', name, (SELECT format(', r %s', c.oid::regclass) FROM pg_class c
+            WHERE c.oid = parent AND NOT EXISTS (SELECT FROM pg_inherits WHERE inhrelid = parent AND NOT c.relispartition)));
     END CASE;
 END $$;
 
 CREATE FUNCTION chaos.alteration(seed bigint, step bigint, relation oid) RETURNS text
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
-    c record := chaos.column_of(seed, step, 'column', relation);
+    c record;
     kind text := chaos.type(seed, step, 'type');
     change text;
 BEGIN
+    SELECT * INTO c FROM chaos.column_of(seed, step, 'column', relation);
     change := CASE chaos.pick(seed, step, 'change', 22)
         WHEN 0 THEN format('ADD n%s %s', step, kind)
         WHEN 1 THEN format('ADD n%s int DEFAULT %s', step, step)
@@ -166,7 +168,7 @@ BEGIN
     IF r IS NULL OR kind < 9 THEN
         RETURN chaos.creation(seed, step);
     END IF;
-    c := chaos.column_of(seed, step, 'column', r);
+    SELECT * INTO c FROM chaos.column_of(seed, step, 'column', r);
     CASE
     WHEN kind < 40 OR c.name IS NULL THEN
         RETURN chaos.insertion(seed, step, any_r);
