@@ -8,11 +8,12 @@ void schedule_changed(struct schedule *s, int64_t now)
     s->changed_last = now;
 }
 
-void schedule_broken(struct schedule *s, int64_t now)
+void schedule_broken(struct schedule *s, int64_t now, bool wide)
 {
     if (!s->broken)
         s->broken_first = now;
     s->broken = true;
+    s->broken_wide = wide;
     s->broken_last = now;
 }
 
@@ -26,7 +27,9 @@ static bool version_is_due(const struct schedule *s, int64_t now)
 
 static bool quiet_enough(const struct schedule *s, int64_t now)
 {
-    return now - s->broken_last >= SCHEDULE_QUIET_MS || now - s->broken_first >= SCHEDULE_QUIET_MAX_MS;
+    const int64_t quiet = s->broken_wide ? SCHEDULE_QUIET_MS : SCHEDULE_TABLES_QUIET_MS;
+    const int64_t most = s->broken_wide ? SCHEDULE_QUIET_MAX_MS : SCHEDULE_TABLES_QUIET_MAX_MS;
+    return now - s->broken_last >= quiet || now - s->broken_first >= most;
 }
 
 enum schedule_due schedule_due(const struct schedule *s, int64_t now, uint64_t last_seq, uint64_t log_bytes)

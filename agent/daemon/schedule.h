@@ -1,6 +1,6 @@
 /*
  * schedule: when the next snapshot is due: by time, by actions, by bytes, and after a change of the schema
- * that only a FULL can follow; and when a version of the schema is.
+ * that only a FULL, or bases of single tables, can follow; and when a version of the schema is.
  *
  * Pure: the caller says what time it is (milliseconds of any clock that does not go back).
  */
@@ -20,6 +20,9 @@ enum schedule_due { DUE_NOTHING, DUE_INCREMENTAL, DUE_FULL, DUE_NEW_FULL, DUE_VE
 /* And one FULL for what a version cannot follow. */
 #define SCHEDULE_QUIET_MS 2000
 #define SCHEDULE_QUIET_MAX_MS 30000
+/* Bases of single tables are cheap, and targets are refused until they are there. */
+#define SCHEDULE_TABLES_QUIET_MS 200
+#define SCHEDULE_TABLES_QUIET_MAX_MS 2000
 /* Between tries that fail; doubled each time. */
 #define SCHEDULE_RETRY_MIN_MS 2000
 #define SCHEDULE_RETRY_MAX_MS 300000
@@ -40,7 +43,8 @@ struct schedule {
     int64_t changed_last;
     int64_t version_retry_ms; /* 0: the last try went well */
     int64_t version_retry_at;
-    bool broken; /* only a FULL can follow what happened */
+    bool broken;      /* only a new base can follow what happened */
+    bool broken_wide; /* of everything, not of single tables: a FULL */
     int64_t broken_first;
     int64_t broken_last;
     int64_t retry_ms; /* 0: the last try went well */
@@ -49,8 +53,9 @@ struct schedule {
 
 /* The schema changed. */
 void schedule_changed(struct schedule *s, int64_t now);
-/* In a way that only a FULL can follow. */
-void schedule_broken(struct schedule *s, int64_t now);
+/* In a way that only a new base can follow: of single tables, or (`wide`) a FULL. Both are due as DUE_FULL.
+ */
+void schedule_broken(struct schedule *s, int64_t now, bool wide);
 
 enum schedule_due schedule_due(const struct schedule *s, int64_t now, uint64_t last_seq, uint64_t log_bytes);
 

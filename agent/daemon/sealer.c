@@ -137,6 +137,15 @@ static void seal_due(struct sealer *s, enum schedule_due due)
     complain(s, &e, full ? "cannot make a new base" : "cannot seal");
 }
 
+/* Is something open that bases of single tables would not heal? */
+static bool wants_full(struct sealer *s)
+{
+    err e = ERR_INIT;
+    OWNED(memory) uint32_t *table = NULL;
+    size_t count = 0;
+    return !breaks_tables(s->data->catalog, &table, &count, &e).ok || count == 0;
+}
+
 /* The schema after a change of it; a FULL where that is not enough. */
 static void version_due(struct sealer *s)
 {
@@ -155,7 +164,7 @@ static void version_due(struct sealer *s)
     if (outcome == SCHEMAVERSION_TAKEN)
         report_line(REPORT_EVENT, "the changed schema is kept");
     if (outcome == SCHEMAVERSION_IMPOSSIBLE || open > 0)
-        schedule_broken(&s->schedule, now_ms());
+        schedule_broken(&s->schedule, now_ms(), outcome == SCHEMAVERSION_IMPOSSIBLE || wants_full(s));
     board_sealed(s->board, s->schedule.sealed_seq, NULL);
 }
 

@@ -123,15 +123,16 @@ static status raise_all(struct pgconn *c, const struct table_list *tables, const
     return DONE;
 }
 
-/* Ours, and with a key whose columns are all in the stream. What the owner had set to NOTHING had its key then
- * already: it stays, so that uninstall finds and puts it back. */
+/* Ours, and with a key whose columns are all in the stream. What the owner had set to NOTHING had its key
+ * then already: it stays, so that uninstall finds and puts it back. */
 static const char raised_query[] =
     "SELECT l.relid, pg_catalog.format('%I.%I', n.nspname, k.relname), n.nspname, k.relname"
     " FROM (SELECT DISTINCT ON (relid) relid, previous, now FROM pgstrand.identity WHERE now <> '?'"
     "  ORDER BY relid, at DESC) l"
     " JOIN pg_catalog.pg_class k ON k.oid = l.relid AND k.relreplident = 'f'"
     " JOIN pg_catalog.pg_namespace n ON n.oid = k.relnamespace"
-    " WHERE l.now = 'f' AND l.previous <> 'n' AND EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = k.oid AND "
+    " WHERE l.now = 'f' AND l.previous <> 'n' AND EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid "
+    "= k.oid AND "
     "i.indisprimary"
     "  AND i.indimmediate AND i.indisvalid AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a"
     "   WHERE a.attrelid = k.oid AND a.attnum = ANY (i.indkey) AND a.attgenerated <> ''))"

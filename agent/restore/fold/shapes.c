@@ -152,7 +152,8 @@ static bool fits_table(const Pgstrand__Table *t, const struct relation *r, uint1
 bool shapes_resolve(const struct shapes *s, const struct relation *r, uint16_t *attnum)
 {
     const struct shape *shape = find(s, r->oid);
-    if (shape == NULL) { /* CREATE TABLE AS: nothing was dropped yet; later versions may be of other columns */
+    if (shape ==
+        NULL) { /* CREATE TABLE AS: nothing was dropped yet; later versions may be of other columns */
         for (uint16_t i = 0; i < r->column_count; i++)
             attnum[i] = (uint16_t)(i + 1);
         return true;

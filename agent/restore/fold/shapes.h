@@ -29,8 +29,8 @@ uint64_t shapes_epoch(const struct shapes *s);
 
 /*
  * The attribute numbers of the relation's columns, by the shape it has now, or, where that does not fit (what
- * DDL told was stale), by the next version that fits. Of a table that nothing was told of (rows of CREATE TABLE AS
- * come before their DDL) they are the columns' places. False: nothing fits.
+ * DDL told was stale), by the next version that fits. Of a table that nothing was told of (rows of CREATE
+ * TABLE AS come before their DDL) they are the columns' places. False: nothing fits.
  */
 bool shapes_resolve(const struct shapes *s, const struct relation *r, uint16_t *attnum);
 

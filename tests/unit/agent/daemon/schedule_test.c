@@ -45,17 +45,33 @@ static void ddl_is_answered_when_it_is_quiet(void **state)
     (void)state;
     struct schedule s = {0};
     int64_t now = 5000;
-    schedule_broken(&s, now);
+    schedule_broken(&s, now, true);
     assert_int_equal(schedule_due(&s, now + SCHEDULE_QUIET_MS - 1, 0, 0), DUE_NOTHING);
     assert_int_equal(schedule_due(&s, now + SCHEDULE_QUIET_MS, 0, 0), DUE_FULL);
     /* One statement a second for ever must not put it off for ever. */
     for (; now < 5000 + SCHEDULE_QUIET_MAX_MS; now += 1000) {
         assert_int_equal(schedule_due(&s, now, 0, 0), DUE_NOTHING);
-        schedule_broken(&s, now);
+        schedule_broken(&s, now, true);
     }
     assert_int_equal(schedule_due(&s, now, 0, 0), DUE_FULL);
     schedule_sealed(&s, now, 7, 0, true);
     assert_int_equal(schedule_due(&s, now + 1000000, 7, 0), DUE_NOTHING);
+}
+
+/* Until it is there its table is refused. */
+static void bases_of_single_tables_come_sooner(void **state)
+{
+    (void)state;
+    struct schedule s = {0};
+    int64_t now = 5000;
+    schedule_broken(&s, now, false);
+    assert_int_equal(schedule_due(&s, now + SCHEDULE_TABLES_QUIET_MS - 1, 0, 0), DUE_NOTHING);
+    assert_int_equal(schedule_due(&s, now + SCHEDULE_TABLES_QUIET_MS, 0, 0), DUE_FULL);
+    for (; now < 5000 + SCHEDULE_TABLES_QUIET_MAX_MS; now += 100)
+        schedule_broken(&s, now, false);
+    assert_int_equal(schedule_due(&s, now, 0, 0), DUE_FULL);
+    schedule_broken(&s, now, true); /* a FULL has more to wait for */
+    assert_int_equal(schedule_due(&s, now + SCHEDULE_TABLES_QUIET_MS, 0, 0), DUE_NOTHING);
 }
 
 static void a_version_comes_before_anything_else(void **state)
@@ -85,7 +101,7 @@ static void failures_wait_longer_each_time(void **state)
     struct schedule s = {0};
     int64_t now = 0;
     int64_t before = 0;
-    schedule_broken(&s, 0);
+    schedule_broken(&s, 0, true);
     now = SCHEDULE_QUIET_MS;
     for (int i = 0; i < 20; i++) {
         assert_int_equal(schedule_due(&s, now, 0, 0), DUE_FULL);
@@ -108,6 +124,7 @@ int main(void)
         cmocka_unit_test(zero_means_never),
         cmocka_unit_test(an_old_full_gets_a_new_one),
         cmocka_unit_test(ddl_is_answered_when_it_is_quiet),
+        cmocka_unit_test(bases_of_single_tables_come_sooner),
         cmocka_unit_test(a_version_comes_before_anything_else),
         cmocka_unit_test(failures_wait_longer_each_time),
     };
