@@ -61,6 +61,10 @@ struct config {
     char *business_demo_ids;
     char *business_shared;
     char *business_exclude;
+    /* [assets]: folders, comma-separated */
+    char *assets_business;
+    char *assets_audit;
+    char *assets_device;
     /* [slot] */
     uint64_t slot_wal_limit_mb; /* set by init as max_slot_wal_keep_size when there is none */
     /* [tiers] */

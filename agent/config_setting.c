@@ -126,6 +126,15 @@ const struct setting config_settings[CONFIG_SETTINGS] = {
      TIER_NONE},
     {"business", "exclude", SETTING_TEXT, AT(business_exclude), 0, ANY, "",
      "Tables of which nothing comes when one business is asked for.", TIER_NONE},
+    {"assets", "business", SETTING_TEXT, AT(assets_business), 0, ANY, "",
+     "Folders whose files travel in the chain to every device: absolute paths, separated by commas. They are "
+     "looked\n"
+     "at whenever a snapshot is sealed; restore --files puts them back.",
+     TIER_NONE},
+    {"assets", "audit", SETTING_TEXT, AT(assets_audit), 0, ANY, "", "The same, kept for compliance.",
+     TIER_NONE},
+    {"assets", "device", SETTING_TEXT, AT(assets_device), 0, ANY, "",
+     "Folders whose files return only to this device.", TIER_NONE},
     {"slot", "wal_limit_mb", SETTING_COUNT, AT(slot_wal_limit_mb), 64, INT_MAX, "8192",
      "init sets the server's max_slot_wal_keep_size to so many MB when there is no limit and no other slot.",
      TIER_NONE},

@@ -66,6 +66,10 @@ MUST_CHECK status io_make_dir(const char *path, err *e);
 MUST_CHECK status io_remove_tree(const char *path, err *e);
 bool io_exists(const char *path);
 
+/* Permission bits and the time of the last change (ns since 1970). */
+MUST_CHECK status io_attributes(const char *path, uint32_t mode, int64_t mtime, err *e);
+MUST_CHECK status io_symlink(const char *target, const char *path, err *e);
+
 /* Small files whole: io_store writes path.part, syncs, publishes; io_load refuses more than `limit` bytes;
  * the caller frees *out. */
 MUST_CHECK status io_store(const char *path, struct bytes content, err *e);

@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "agent/config_setting.h"
 #include "agent/restore/load/rolemap.h"
@@ -22,7 +23,7 @@ struct restore_options {
     struct target_options to;
     const char *from, *node, *mode, *as, *tiers, *tables, *on_error, *orphans, *memory;
     const char *newer, *conflicts, *deleted, *diff;
-    const char *business;
+    const char *business, *files;
     bool no_demo;
     bool again;
     struct option_texts role;
@@ -134,6 +135,17 @@ static status parse_request(const struct restore_options *o, struct restore_requ
     r->diff = o->diff;
     r->no_analyze = o->no_analyze;
     return DONE;
+}
+
+/* Another process, started elsewhere, may go on with the restore. */
+static status absolute_path(const char *path, char **out, err *e)
+{
+    char *here = path == NULL || path[0] == '/' || strcmp(path, RESTORE_FILES_CONFIGURED) == 0
+                     ? NULL
+                     : getcwd(NULL, 0);
+    *out = here != NULL ? io_join(here, path) : path != NULL ? strdup(path) : NULL;
+    free(here);
+    return path == NULL || *out != NULL ? DONE : err_no_memory(e);
 }
 
 /* The pairs, and the texts that they are made of. */
@@ -269,6 +281,8 @@ status cmd_restore(struct cli *cli, err *e)
         {"business", OPTION_TEXT, &o.business, "ID",
          "only the rows of this business ([business] in the configuration)"},
         {"no-demo", OPTION_FLAG, &o.no_demo, NULL, "leave the rows of demo businesses out"},
+        {"files", OPTION_TEXT, &o.files, "DIR",
+         "put the chain's files below this folder; \"configured\": where [assets] says"},
         {"role", OPTION_TEXTS, &o.role, "OLD=NEW",
          "a role of the schema is another one on the target; may be repeated"},
         {"jobs", OPTION_NUMBER, &o.jobs, "N",
@@ -295,6 +309,7 @@ status cmd_restore(struct cli *cli, err *e)
         {"diff", OPTION_TEXT, &o.diff, "TABLE", "with --dry-run: the rows of these tables that would change"},
     };
     OWNED(text) char *scratch = NULL;
+    OWNED(text) char *files = NULL;
     OWNED(roles) struct roles roles = {0};
     struct restore_request request = {0};
     uuid node;
@@ -306,6 +321,8 @@ status cmd_restore(struct cli *cli, err *e)
         return err_set(e, ERR_USAGE, "restore where to? --target CONNINFO");
     TRY(parse_request(&o, &request, &node, e));
     TRY(parse_roles(&o.role, &roles, &request, e));
+    TRY(absolute_path(o.files, &files, e));
+    request.files = files;
     status done = restore_with(cli, &o, &request, &scratch, e);
     err left = ERR_INIT;
     if (scratch != NULL && !io_remove_tree(scratch, &left).ok)

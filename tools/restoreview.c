@@ -120,6 +120,17 @@ static json_t *links_json(const struct restore_result *r)
     return list;
 }
 
+static json_t *files_json(const struct restored_files *f)
+{
+    json_t *o = json_object();
+    jsonout_set(&o, "count", jsonout_count(f->count));
+    jsonout_set(&o, "restored", json_boolean(f->asked));
+    jsonout_set(&o, "changed", jsonout_count(f->changed));
+    jsonout_set(&o, "bytes", jsonout_count(f->bytes));
+    jsonout_set(&o, "links_left_out", jsonout_count(f->left));
+    return o;
+}
+
 status restoreview_json(const struct restoreview *v, const struct restore_result *r,
                         const struct restore_request *request, err *e)
 {
@@ -136,6 +147,7 @@ status restoreview_json(const struct restoreview *v, const struct restore_result
     jsonout_set(&o, "already_there", json_boolean(r->before));
     jsonout_set(&o, "rows", jsonout_count(r->rows));
     jsonout_set(&o, "actions", jsonout_count(r->actions));
+    jsonout_set(&o, "files", files_json(&r->files));
     jsonout_set(&o, "skipped", lines_json(r->skipped, r->skipped_count));
     jsonout_set(&o, "warnings", lines_json(r->warning, r->warning_count));
     jsonout_set(&o, "orphans", orphans_json(r));

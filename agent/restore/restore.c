@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 
+#include "agent/assets/assetrestore.h"
 #include "agent/restore/dryrun.h"
 #include "agent/restore/fold/spillfile.h"
 #include "agent/restore/fresh.h"
@@ -256,8 +257,49 @@ status restoring_load(struct restoring *r, err *e)
     return load(&r->job, &r->conn, e);
 }
 
+/* Several snapshots may lead to one seq when only files changed between them: the one that was named, else
+ * the newest. */
+static size_t link_of_files(const struct restoring *r)
+{
+    const struct restore_target *t = &r->request->target;
+    const bool named = t->kind == TARGET_SNAPSHOT || t->kind == TARGET_NAME;
+    const struct chain_link *link = named ? chain_find(r->place.chain, t->snapshot) : NULL;
+    return link != NULL ? (size_t)(link - r->place.chain->link) : plan_last_link(r->plan, r->plan->seq);
+}
+
+/* Behind the rows: these are exchanged one by one, and a failure of theirs leaves the rows as they should be.
+ */
+static status bring_files(struct restoring *r, err *e)
+{
+    const bool configured =
+        r->request->files != NULL && strcmp(r->request->files, RESTORE_FILES_CONFIGURED) == 0;
+    const struct assetrestore_request request = {.chain = r->place.chain,
+                                                 .last = link_of_files(r),
+                                                 .tiers = r->plan->tiers,
+                                                 .dir = configured ? NULL : r->request->files,
+                                                 .config = r->d->config};
+    struct restored_files *to = &r->out->files;
+    struct assetrestore_result brought;
+    if (r->request->files == NULL) {
+        TRY(assetrestore_count(&request, &to->count, e));
+        return to->count == 0
+                   ? DONE
+                   : job_warn(&r->job, e,
+                              "%llu files that the chain has were not brought: --files DIR, or --files "
+                              "configured, does",
+                              (unsigned long long)to->count);
+    }
+    if (!assetrestore_run(&request, r->progress, &brought, e).ok)
+        return err_wrap(e, "the rows are restored, but not the files");
+    *to = (struct restored_files){true, brought.files, brought.changed, brought.bytes, brought.left};
+    return brought.left == 0 ? DONE
+                             : job_warn(&r->job, e, "%llu links that lead out of their folder were left out",
+                                        (unsigned long long)brought.left);
+}
+
 status restoring_record(struct restoring *r, err *e)
 {
+    TRY(bring_files(r, e));
     if (!r->place.same_device && !r->d->has_identity)
         TRY(inherit_identity(&r->job, &r->place, e));
     return restorereport_tables(&r->job, e);

@@ -34,6 +34,8 @@ enum merge_choice { MERGE_KEEP, MERGE_TAKE };
 enum restore_orphans { ORPHANS_REFUSE, ORPHANS_REPORT, ORPHANS_DELETE };
 enum restore_as { RESTORE_AS_AUTO, RESTORE_AS_SAME, RESTORE_AS_OTHER };
 
+#define RESTORE_FILES_CONFIGURED "configured" /* each folder of [assets] in its own place */
+
 struct role_pair; /* restore/load/rolemap.h */
 
 struct restore_request {
@@ -55,6 +57,7 @@ struct restore_request {
     unsigned tiers;              /* bits 1 << enum tier; 0: by device */
     const char *tables;          /* glob list; NULL: all */
     const char *business;        /* only this one (filter/rowfilter.h); NULL: all */
+    const char *files;           /* where the chain's files go: a folder, or "configured"; NULL: nowhere */
     bool no_demo;                /* demo businesses stay behind */
     int jobs; /* 1: one transaction; more: a new database, then names are swapped; 0: what suits the target */
     uint64_t memory; /* bytes before it spills; 0: the configuration's restore.memory */
@@ -107,7 +110,17 @@ struct restored_link {
     Pgstrand__SnapshotType type;
 };
 
+/* The files that came along (agent/assets). */
+struct restored_files {
+    bool asked;
+    uint64_t count;   /* in the chain at that state */
+    uint64_t changed; /* exchanged or made */
+    uint64_t bytes;
+    uint64_t left; /* links that lead out of their folder */
+};
+
 struct restore_result {
+    struct restored_files files;
     uuid snapshot; /* the last one used */
     uint64_t seq;  /* what the target was rounded down to */
     bool rounded;

@@ -5,7 +5,7 @@
 
 /* A new member of the request has to be kept, too: without it a restore that goes on after a kill would be
  * another one. Add it to RestoreJob (catalog.proto), to pack and unpack below, then correct this number. */
-_Static_assert(sizeof(struct restore_request) == 200,
+_Static_assert(sizeof(struct restore_request) == 208,
                "restorejob.c does not know every member of the request");
 
 static char *text(const char *borrowed) /* protobuf-c's strings are not const; they are only read */
@@ -45,6 +45,7 @@ static void put_choices(const struct restore_request *r, Pgstrand__RestoreJob *j
     j->tiers = r->tiers;
     j->tables = text(r->tables);
     j->business = text(r->business);
+    j->files = text(r->files);
     j->has_no_demo = r->no_demo;
     j->no_demo = r->no_demo;
     j->jobs = (uint32_t)r->jobs;
@@ -141,6 +142,7 @@ status restorejob_unpack(const Pgstrand__RestoreJob *j, struct restorejob *out, 
     r->tables = j->tables;
     r->business = j->business;
     r->no_demo = j->no_demo;
+    r->files = j->files;
     r->jobs = (int)j->jobs;
     r->memory = j->memory;
     r->no_analyze = j->no_analyze;

@@ -5,6 +5,7 @@
 #include "agent/breaks.h"
 #include "agent/pg/gate.h"
 #include "agent/pg/slot.h"
+#include "agent/seal/sealassets.h"
 #include "agent/seal/sealrun.h"
 
 #define SLOT_PATIENCE "5s" /* for the slot's snapshot while the gate is closed */
@@ -13,6 +14,7 @@ static status write_sections(struct sealrun *run, struct snapwriter *writer, con
                              const char *server_version, err *e)
 {
     OWNED(framecoder) struct framecoder *coder = NULL;
+    OWNED(sealassets) struct sealassets files = {0};
     PB_OWNED(Pgstrand__Schema) *schema = NULL;
     TRY(framecoder_new(run->d->config->seal_level, &coder, e));
     TRY(baseschema_load(run->d, &schema, e));
@@ -24,7 +26,9 @@ static status write_sections(struct sealrun *run, struct snapwriter *writer, con
     TRY(written);
     TRY(sealschema_sequences(writer, coder, run->conn, run->tables, e));
     TRY(sealschema_config(writer, coder, run->d, server_version, e));
-    return sealstaged_write(run->d, s, run->progress, writer, e);
+    TRY(sealstaged_write(run->d, s, run->progress, writer, e));
+    TRY(sealassets_look(run, true, &files, e));
+    return sealassets_write(run, &files, writer, coder, e);
 }
 
 static status write_full(struct sealrun *run, const struct seal_range *range, struct seal_result *out, err *e)

@@ -1,3 +1,4 @@
+#include "agent/seal/sealassets.h"
 #include "agent/seal/sealrun.h"
 
 /* The range from the chain's end to last_seq, with the commits at its ends. */
@@ -53,7 +54,8 @@ static status unsealed_versions(const struct sealrun *run, uint64_t last_seq, st
 }
 
 static status write_sections(struct sealrun *run, struct snapwriter *writer, const struct seal_range *range,
-                             const struct versionbook *versions, const struct sealstaged *rows, err *e)
+                             const struct versionbook *versions, const struct sealstaged *rows,
+                             struct sealassets *files, err *e)
 {
     OWNED(framecoder) struct framecoder *coder = NULL;
     OWNED(sealactions) struct sealactions *actions = NULL;
@@ -66,11 +68,13 @@ static status write_sections(struct sealrun *run, struct snapwriter *writer, con
     TRY(sealschema_relations(writer, coder, actions, run->chain, versions, rows, e));
     if (run->conn != NULL)
         TRY(sealschema_sequences(writer, coder, run->conn, run->tables, e));
-    return rows == NULL ? DONE : sealstaged_write(run->d, rows, run->progress, writer, e);
+    if (rows != NULL)
+        TRY(sealstaged_write(run->d, rows, run->progress, writer, e));
+    return files == NULL ? DONE : sealassets_write(run, files, writer, coder, e);
 }
 
 static status make(struct sealrun *run, const struct seal_range *range, const struct sealstaged *rows,
-                   struct seal_result *out, err *e)
+                   struct sealassets *files, struct seal_result *out, err *e)
 {
     struct seal_request request = *run->request;
     struct sealheader header;
@@ -86,7 +90,7 @@ static status make(struct sealrun *run, const struct seal_range *range, const st
     TRY(sealheader_fill(run->d, &request, run->chain, range, version, &header, e));
     TRY(sealrun_open(run, &header.message, &writer, e));
     TRY(unsealed_versions(run, range->last_seq, &versions, e));
-    TRY(write_sections(run, writer, range, &versions, rows, e));
+    TRY(write_sections(run, writer, range, &versions, rows, files, e));
     TRY(sealrun_publish(run, writer, out, e));
     return versionbook_sealed(run->d, &versions, e);
 }
@@ -94,13 +98,17 @@ static status make(struct sealrun *run, const struct seal_range *range, const st
 status sealincremental_run(struct sealrun *run, uint64_t last_seq, struct seal_result *out, err *e)
 {
     const Pgstrand__SnapshotHeader *parent = run->chain->link[run->chain->count - 1].commit->header;
+    OWNED(sealassets) struct sealassets files = {0};
     struct seal_range range;
-    *out = (struct seal_result){.nothing_new = last_seq <= parent->last_seq,
+    /* A FULL that comes behind it has all files. */
+    if (run->log != NULL && run->request->type != PGSTRAND__SNAPSHOT_TYPE__FULL)
+        TRY(sealassets_look(run, false, &files, e));
+    *out = (struct seal_result){.nothing_new = last_seq <= parent->last_seq && !files.any,
                                 .type = PGSTRAND__SNAPSHOT_TYPE__INCREMENTAL};
     if (out->nothing_new)
         return DONE;
-    TRY(find_range(run, last_seq, &range, e));
-    return make(run, &range, NULL, out, e);
+    TRY(find_based_range(run, last_seq, parent->last_lsn, &range, e));
+    return make(run, &range, NULL, &files, out, e);
 }
 
 status sealincremental_based(struct sealrun *run, uint64_t last_seq, lsn at, const struct sealstaged *rows,
@@ -109,5 +117,5 @@ status sealincremental_based(struct sealrun *run, uint64_t last_seq, lsn at, con
     struct seal_range range;
     *out = (struct seal_result){.type = PGSTRAND__SNAPSHOT_TYPE__INCREMENTAL};
     TRY(find_based_range(run, last_seq, at, &range, e));
-    return make(run, &range, rows, out, e);
+    return make(run, &range, rows, NULL, out, e);
 }
