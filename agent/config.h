@@ -15,6 +15,7 @@
 struct config {
     /* [source] */
     char *conninfo;
+    char *app_version; /* of the application; "": not told */
     /* [seal] */
     uint64_t schema_check;  /* seconds between two comparisons of the schema; 0: never */
     uint64_t seal_interval; /* seconds; 0: never by time */

@@ -11,6 +11,8 @@ const struct setting config_settings[CONFIG_SETTINGS] = {
      "The database to capture, as libpq's connection string without a password: passwords come from\n"
      "PGPASSFILE, ~/.pgpass or a service file. Empty: PGHOST, PGPORT, PGUSER and PGDATABASE.",
      TIER_NONE},
+    {"source", "app_version", SETTING_TEXT, AT(app_version), 0, ANY, "",
+     "The version of the application, kept with each snapshot.", TIER_NONE},
     {"tiers", "default", SETTING_TIER, 0, 0, 0, "business",
      "The tier of a table that no list names, also of tables made later.\n"
      "Lists hold names or globs (* and ?) as in the catalogue, with or without schema, separated by commas;\n"

@@ -31,7 +31,7 @@ struct setting {
 };
 
 /* Every setting there is, in the order of the file. */
-#define CONFIG_SETTINGS 46
+#define CONFIG_SETTINGS 47
 extern const struct setting config_settings[CONFIG_SETTINGS];
 
 /* "256 MiB", "1h", "yes", "3": as the kind wants it. False when it is not such a value. */

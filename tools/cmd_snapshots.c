@@ -2,6 +2,7 @@
 #include "tools/jsonout.h"
 #include "tools/options.h"
 #include "tools/output.h"
+#include "tools/snapdetail.h"
 #include "tools/snapview.h"
 
 struct listing {
@@ -126,6 +127,7 @@ static status print_one(const struct cli *cli, const struct listing *l, const ch
         if (link == NULL)
             continue;
         TRY(link_json(l, link, &o, e));
+        TRY(snapdetail_add(link, &o, e));
         if (cli->json)
             return jsonout_print(o, JSONOUT_DOCUMENT, e);
         return jsonout_facts(o, stdout, e);

@@ -53,6 +53,7 @@ static void add_origin(json_t **o, const Pgstrand__SnapshotHeader *h)
     jsonout_set(o, "platform", jsonout_text(h->platform));
     jsonout_set(o, "agent_version", jsonout_text(h->agent_version));
     jsonout_set(o, "server_version", jsonout_text(h->server_version));
+    jsonout_set(o, "app_version", jsonout_text(h->app_version));
 }
 
 static json_t *sections_json(const Pgstrand__SnapshotCommit *commit)

@@ -235,6 +235,7 @@ static status import_into(struct import *m, const struct plan *plan, struct doci
     TRY(check_facts(m, e));
     TRY(pgconn_open(m->to.d->config->conninfo, PGCONN_QUERY, &m->conn, e));
     m->to.server_version = pgconn_server_version(m->conn);
+    m->to.conn = m->conn;
     TRY(take_document(m, e));
     TRY(check_counts(m, out, e));
     return docsnapshot_write(&m->to, out, e);

@@ -133,7 +133,7 @@ static status write_sections(const struct docsnapshot *s, const struct heading *
     TRY(framecoder_new(s->d->config->base_level, &coder, e));
     TRY(snapwriter_open(dir, &h->message, s->d->config->base_level, 0, &writer, e));
     TRY(write_schema(s, writer, coder, e));
-    TRY(sealschema_config(writer, coder, s->d, h->server_version, e));
+    TRY(sealschema_config(writer, coder, s->d, h->server_version, s->conn, e));
     TRY(write_rows(s, writer, e));
     return publish(s, writer, dir, out, e);
 }

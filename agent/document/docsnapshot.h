@@ -6,6 +6,7 @@
 
 #include "agent/datadir.h"
 #include "agent/document/docimport.h"
+#include "agent/pg/pgconn.h"
 #include "agent/progress.h"
 
 /* A table of the schema, and what the document has of it. */
@@ -24,6 +25,7 @@ struct docsnapshot {
     struct docstaged *staged; /* by the schema's tables that have rows at all */
     size_t count;
     int server_version;
+    struct pgconn *conn;
 };
 
 MUST_CHECK status docsnapshot_write(const struct docsnapshot *s, struct docimport_result *out, err *e);

@@ -25,7 +25,7 @@ static status write_sections(struct sealrun *run, struct snapwriter *writer, con
     schema->n_table = 0;
     TRY(written);
     TRY(sealschema_sequences(writer, coder, run->conn, run->tables, e));
-    TRY(sealschema_config(writer, coder, run->d, server_version, e));
+    TRY(sealschema_config(writer, coder, run->d, server_version, run->conn, e));
     TRY(sealstaged_write(run->d, s, run->progress, writer, e));
     TRY(sealassets_look(run, true, &files, e));
     return sealassets_write(run, &files, writer, coder, e);

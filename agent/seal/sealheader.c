@@ -81,6 +81,7 @@ status sealheader_fill(const struct datadir *d, const struct seal_request *reque
     h->created = pgtime_now();
     h->name = text(request->name);
     h->description = text(request->description);
+    h->app_version = *d->config->app_version == '\0' ? NULL : text(d->config->app_version);
     h->device_name = text(d->identity.device_name);
     h->system_identifier = text(d->identity.system_identifier);
     h->has_feature_incompatible = h->type != PGSTRAND__SNAPSHOT_TYPE__FULL;

@@ -55,15 +55,53 @@ status sealschema_sequences(struct snapwriter *writer, struct framecoder *coder,
     return sealschema_section(writer, coder, PGSTRAND__SECTION_KIND__SEQUENCES, &sequences->base, e);
 }
 
+/* What may hold a secret, or a command that does, stays at home; so do settings of sessions and of the
+ * programs that pgstrand itself starts. */
+static const char settings_query[] =
+    "SELECT name || '=' || setting FROM pg_catalog.pg_settings"
+    " WHERE source NOT IN ('default', 'override', 'client', 'session', 'command line', 'environment "
+    "variable')"
+    "  AND name !~ '(command|conninfo|passphrase|password|secret|key|[.])'"
+    " UNION ALL SELECT 'encoding=' || pg_catalog.pg_encoding_to_char(encoding) FROM pg_catalog.pg_database"
+    "  WHERE datname = pg_catalog.current_database()"
+    " UNION ALL SELECT 'collate=' || datcollate || ', ctype=' || datctype FROM pg_catalog.pg_database"
+    "  WHERE datname = pg_catalog.current_database() ORDER BY 1";
+static const char extensions_query[] =
+    "SELECT extname || ' ' || extversion FROM pg_catalog.pg_extension ORDER BY 1";
+
+/* The rows' only column, borrowed from them. */
+static status texts_of(const struct pgrows *rows, char ***out, size_t *count, err *e)
+{
+    const int n = pgrows_count(rows);
+    *out = calloc((size_t)n + 1, sizeof **out);
+    if (*out == NULL)
+        return err_no_memory(e);
+    for (int i = 0; i < n; i++)
+        if (pgrows_text(rows, i, 0) != NULL)
+            (*out)[(*count)++] = (char *)(uintptr_t)pgrows_text(rows, i, 0);
+    return DONE;
+}
+
 status sealschema_config(struct snapwriter *writer, struct framecoder *coder, const struct datadir *d,
-                         const char *server_version, err *e)
+                         const char *server_version, struct pgconn *c, err *e)
 {
     Pgstrand__Config message = PGSTRAND__CONFIG__INIT;
+    OWNED(pgrows) struct pgrows *settings = NULL;
+    OWNED(pgrows) struct pgrows *extensions = NULL;
+    OWNED(memory) char **setting = NULL;
+    OWNED(memory) char **extension = NULL;
     OWNED(buf) struct buf text = {0};
     struct config shown = *d->config;
     char nowhere[] = "";
     shown.conninfo = nowhere; /* it names a host and a role; may hold more */
+    shown.drill_conninfo = nowhere;
     TRY(config_format(&shown, &text, e));
+    TRY(pgconn_query(c, settings_query, 0, NULL, &settings, e));
+    TRY(pgconn_query(c, extensions_query, 0, NULL, &extensions, e));
+    TRY(texts_of(settings, &setting, &message.n_setting, e));
+    TRY(texts_of(extensions, &extension, &message.n_extension, e));
+    message.setting = setting;
+    message.extension = extension;
     message.agent_conf = (char *)(uintptr_t)buf_cstring(&text);
     message.server_version = (char *)(uintptr_t)server_version;
     return sealschema_section(writer, coder, PGSTRAND__SECTION_KIND__CONFIG, &message.base, e);

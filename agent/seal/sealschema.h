@@ -26,6 +26,7 @@ MUST_CHECK status sealschema_sequences(struct snapwriter *writer, struct frameco
 
 /* CONFIG: the agent's configuration without the connection string, and the server's version. */
 MUST_CHECK status sealschema_config(struct snapwriter *writer, struct framecoder *coder,
-                                    const struct datadir *d, const char *server_version, err *e);
+                                    const struct datadir *d, const char *server_version, struct pgconn *c,
+                                    err *e);
 
 #endif

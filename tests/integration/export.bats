@@ -257,6 +257,22 @@ EOF
     [ "$(cat "$HARNESS/out/x.json")" = old ]
 }
 
+@test "snapshot-metadata and configuration: a snapshot's own page has versions, rows by table, sizes, settings and extensions, and no secret" {
+    sed -i 's/^app_version =.*/app_version = 4.7-beta/' "$DATA/pgstrand.conf"
+    local base id
+    base=$(pgstrand snapshots --data "$DATA" --json | jq -r '[.[] | select(.name == null and .type == "full")][0].uuid')
+    pgstrand snapshots --data "$DATA" "$base" --json | jq -e '.complete and (.checksum | length == 64) and .ratio > 0 and (.schema_version | length > 5)
+        and ([.tables[] | select(.table == "public.users") | .rows] == [20]) and .device_name != null and .agent_version != null
+        and (.config.settings | any(startswith("wal_level=logical"))) and (.config.settings | any(startswith("encoding=")))
+        and (.config.extensions | any(startswith("plpgsql "))) and (.config.agent_conf | test("transient = sessions"))
+        and (.config.agent_conf | test("host=") | not)'
+    sql shop "INSERT INTO loose VALUES ('x')"
+    id=$(pgstrand seal --data "$DATA" --name spring --description 'before the sale' --json 2>/dev/null | jq -r .uuid)
+    pgstrand snapshots --data "$DATA" "$id" --json | jq -e '.app_version == "4.7-beta" and .name == "spring" and .description == "before the sale"
+        and .type == "incremental" and .parent != null and .base != null and .actions >= 1'
+    pgstrand snapshots --data "$DATA" spring | grep -q 4.7-beta
+}
+
 @test "memory stays bounded: a document many times larger than the memory allowed" {
     sql shop "INSERT INTO wide SELECT i, repeat(md5(i::text), 30) FROM generate_series(1, 60000) i"
     pgstrand wait --data "$DATA" --timeout 60 >/dev/null
