@@ -49,7 +49,7 @@ static status find_end(const struct chain *c, struct lineage_end *out, err *e)
 {
     if (c->count > 0)
         out->seq = c->link[c->count - 1].commit->header->last_seq;
-    for (size_t i = c->count; i > 0; i--) {
+    for (size_t i = c->count; i > 0 && !c->link[i - 1].pruned; i--) {
         TRY(look_at_relations(&c->link[i - 1], &out->relation, e));
         if (c->link[i - 1].commit->header->type == PGSTRAND__SNAPSHOT_TYPE__FULL)
             break;

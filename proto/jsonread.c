@@ -134,13 +134,37 @@ bool jsonread_number(struct reader *r, int64_t *out)
     return true;
 }
 
+static bool is_next(const struct reader *r, const char *any)
+{
+    return r->left > 0 && *r->at != '\0' && strchr(any, *r->at) != NULL;
+}
+
+static bool skip_digits(struct reader *r)
+{
+    bool some = false;
+    while (is_next(r, "0123456789"))
+        some = reader_u8(r) != 0;
+    return some;
+}
+
 /* Numbers with a fraction or an exponent, too. */
 static bool skip_number(struct reader *r)
 {
-    bool any = false;
-    while (r->left > 0 && *r->at != '\0' && strchr("+-.0123456789eE", *r->at) != NULL)
-        any = reader_u8(r) != 0;
-    return any;
+    if (is_next(r, "-"))
+        (void)reader_u8(r);
+    if (!skip_digits(r))
+        return false;
+    if (is_next(r, ".")) {
+        (void)reader_u8(r);
+        if (!skip_digits(r))
+            return false;
+    }
+    if (!is_next(r, "eE"))
+        return true;
+    (void)reader_u8(r);
+    if (is_next(r, "+-"))
+        (void)reader_u8(r);
+    return skip_digits(r);
 }
 
 static bool skip_value(struct reader *r, int depth, struct buf *scratch);

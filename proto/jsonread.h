@@ -18,7 +18,7 @@ bool jsonread_take(struct reader *r, uint8_t wanted);
 bool jsonread_string(struct reader *r, struct buf *out);
 bool jsonread_null(struct reader *r);
 bool jsonread_bool(struct reader *r, bool *out);
-/* A whole number. */
+/* A whole number within +-(2^63 - 1). */
 bool jsonread_number(struct reader *r, int64_t *out);
 
 /* Steps over one value of any kind. */

@@ -10,7 +10,6 @@
 
 #define TICK_MS 1000
 #define LOOK_EVERY_S 5
-#define LIMIT_EVERY_S 15
 #define SILENT_SINCE 180000 /* server version: before, decoding fails by itself */
 
 /* Ends the walsender in the statement that finds the publication gone. */
@@ -58,14 +57,11 @@ static void look_at_limit(struct pubwatch *w, struct pgconn *c, const struct boa
 static bool look_if_due(struct pubwatch *w, struct pgconn **conn, const struct board_facts *facts, time_t now)
 {
     err e = ERR_INIT; /* of the connection: capture says what there is to say about the server */
-    if (now - w->looked < (facts->connected ? LOOK_EVERY_S : LIMIT_EVERY_S))
+    if (now - w->looked < LOOK_EVERY_S)
         return true;
     w->looked = now;
     if (facts->connected && !look(w, conn, &e))
         return false;
-    if (now - w->limit_looked < LIMIT_EVERY_S)
-        return true;
-    w->limit_looked = now;
     if (*conn == NULL && !pgconn_open(w->data->config->conninfo, PGCONN_QUERY, conn, &e).ok)
         return false;
     look_at_limit(w, *conn, facts);

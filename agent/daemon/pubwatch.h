@@ -17,8 +17,7 @@
 struct pubwatch {
     struct datadir *data; /* its own */
     struct board *board;
-    time_t looked;       /* seconds of the monotonic clock, */
-    time_t limit_looked; /* and at the limit */
+    time_t looked; /* seconds of the monotonic clock */
     pthread_t thread;
     bool started;
 };

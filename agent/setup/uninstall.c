@@ -1,9 +1,24 @@
+#include <time.h>
+
 #include "agent/setup/objects.h"
 #include "agent/setup/replident.h"
 #include "agent/setup/setup.h"
 #include "agent/setup/setuprecord.h"
 #include "agent/setup/wallimit.h"
 #include "store/io.h"
+
+#define RELEASE_TURNS 100 /* of 100 ms: until the server has noticed that an agent was killed */
+
+static status wait_for_slot(struct pgconn *c, const char *name, struct slot_facts *slot, err *e)
+{
+    const struct timespec pause = {0, 100 * 1000000L};
+    TRY(server_slot(c, name, slot, e));
+    for (int turn = 0; slot->active && turn < RELEASE_TURNS; turn++) {
+        (void)nanosleep(&pause, NULL);
+        TRY(server_slot(c, name, slot, e));
+    }
+    return DONE;
+}
 
 static status drop_slot(struct pgconn *c, const char *name, err *e)
 {
@@ -12,7 +27,7 @@ static status drop_slot(struct pgconn *c, const char *name, err *e)
     OWNED(pgrows) struct pgrows *rows = NULL;
     if (name[0] == '\0')
         return DONE;
-    TRY(server_slot(c, name, &slot, e));
+    TRY(wait_for_slot(c, name, &slot, e));
     if (slot.state == SLOT_ABSENT)
         return DONE;
     if (slot.active)

@@ -8,11 +8,18 @@
 #   crash_agent FAULT                   one run of the agent; the log equals the witness afterwards
 #   crash_seal, crash_full, crash_differential, crash_ship, crash_restore FAULT      the same for the commands
 
+# CRASH_SECONDS (300) bounds a sweep: what it did not come to is named, and CRASH_FROM=N goes on there.
 crash_sweep() {
-    local action=$1 step=$2 first=$3 n
+    local action=$1 step=$2 first=$3 n began=$SECONDS
     shift 3
     crash_whole=no
+    first=$((first + (${CRASH_FROM:-0} / step) * step))
     for ((n = first; ; n += step)); do
+        if [ $((SECONDS - began)) -ge "${CRASH_SECONDS:-300}" ]; then
+            echo "$* $action: right from $first to $((n - step)) in steps of $step, then the time was up: CRASH_FROM=$n goes on" >&2
+            echo "# $* $action: not beyond $((n - step)); CRASH_FROM=$n goes on" >&3
+            return
+        fi
         "$@" "$action:$n" || complain "$* $action:$n" || return 1
         [ "$crash_whole" = no ] || break
     done
