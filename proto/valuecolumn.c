@@ -9,10 +9,12 @@
  *     EVEN      varint length of each; the texts
  *     TEXTS     varint length of all; the texts, a NUL behind each
  *     BYTES     integers: their lengths; the texts
+ *     EVEN2     varint length, what stands before each; the rest as EVEN
+ *     TEXTS2    varint length, what stands before each; the rest as TEXTS
  */
 #include "proto/valuecolumn.h"
 
-enum form { NOTHING = 0, SAME, NUMBERS, TIMES, UUIDS, EVEN, TEXTS, BYTES };
+enum form { NOTHING = 0, SAME, NUMBERS, TIMES, UUIDS, EVEN, TEXTS, BYTES, EVEN2, TEXTS2 };
 
 #define MIXED 128u
 #define UUID_BYTES 16
@@ -53,8 +55,9 @@ static size_t total_of(const struct valuecolumn_draft *d)
     return total;
 }
 
-static bool put_same(struct buf *out, const struct valuecolumn_draft *d)
+static bool put_same(struct buf *out, const struct valuecolumn_draft *d, size_t prefix)
 {
+    (void)prefix;
     for (size_t i = 1; i < d->texts; i++)
         if (!bytes_equal(d->text[i], d->text[0]))
             return false;
@@ -62,10 +65,9 @@ static bool put_same(struct buf *out, const struct valuecolumn_draft *d)
     return true;
 }
 
-static bool put_numbers(struct buf *out, const struct valuecolumn_draft *d)
+static bool put_numbers(struct buf *out, const struct valuecolumn_draft *d, size_t prefix)
 {
     struct valuetext_number form;
-    const size_t prefix = valuetext_prefix(d->text, d->texts);
     if (!valuetext_numbers(d->text, d->texts, prefix, &form, d->number))
         return false;
     put_bytes(out, bytes_of(d->text[0].data, prefix));
@@ -75,10 +77,11 @@ static bool put_numbers(struct buf *out, const struct valuecolumn_draft *d)
     return true;
 }
 
-static bool put_times(struct buf *out, const struct valuecolumn_draft *d)
+static bool put_times(struct buf *out, const struct valuecolumn_draft *d, size_t prefix)
 {
     enum valuetext_time kind;
     struct bytes suffix;
+    (void)prefix;
     if (!valuetext_times(d->text, d->texts, &kind, &suffix, d->number))
         return false;
     put_bytes(out, suffix);
@@ -87,8 +90,9 @@ static bool put_times(struct buf *out, const struct valuecolumn_draft *d)
     return true;
 }
 
-static bool put_uuids(struct buf *out, const struct valuecolumn_draft *d)
+static bool put_uuids(struct buf *out, const struct valuecolumn_draft *d, size_t prefix)
 {
+    (void)prefix;
     uint8_t *raw = d->text[0].len == VALUETEXT_UUID_LEN ? buf_room(out, UUID_BYTES * d->texts) : NULL;
     if (raw == NULL)
         return false;
@@ -99,26 +103,30 @@ static bool put_uuids(struct buf *out, const struct valuecolumn_draft *d)
     return true;
 }
 
-static bool put_even(struct buf *out, const struct valuecolumn_draft *d)
+static bool put_even(struct buf *out, const struct valuecolumn_draft *d, size_t prefix)
 {
     for (size_t i = 1; i < d->texts; i++)
         if (d->text[i].len != d->text[0].len)
             return false;
-    buf_varint(out, d->text[0].len);
+    if (prefix > 0)
+        put_bytes(out, bytes_of(d->text[0].data, prefix));
+    buf_varint(out, d->text[0].len - prefix);
     for (size_t i = 0; i < d->texts; i++)
-        buf_bytes(out, d->text[i].data, d->text[i].len);
+        buf_bytes(out, d->text[i].data + prefix, d->text[i].len - prefix);
     return true;
 }
 
-static bool put_texts(struct buf *out, const struct valuecolumn_draft *d)
+static bool put_texts(struct buf *out, const struct valuecolumn_draft *d, size_t prefix)
 {
-    const size_t total = total_of(d) + d->texts;
+    const size_t total = total_of(d) + d->texts - prefix * d->texts;
+    if (prefix > 0)
+        put_bytes(out, bytes_of(d->text[0].data, prefix));
     buf_varint(out, total);
     uint8_t *at = buf_room(out, total);
     if (at == NULL)
         return true;
     for (size_t i = 0; i < d->texts; i++) {
-        const struct bytes text = d->text[i];
+        const struct bytes text = bytes_of(d->text[i].data + prefix, d->text[i].len - prefix);
         if (memchr(text.data, '\0', text.len) != NULL)
             return false;
         memcpy(at, text.data, text.len);
@@ -142,10 +150,11 @@ static bool put_as_bytes(struct buf *out, const struct valuecolumn_draft *d)
 /* In the order in which they are tried: the first one that fits and is no longer than the texts. */
 static const struct {
     enum form form;
-    bool (*put)(struct buf *out, const struct valuecolumn_draft *d);
+    enum form prefixed; /* when the texts have a beginning in common */
+    bool (*put)(struct buf *out, const struct valuecolumn_draft *d, size_t prefix);
 } forms[] = {
-    {SAME, put_same},   {TIMES, put_times}, {NUMBERS, put_numbers},
-    {UUIDS, put_uuids}, {EVEN, put_even},   {TEXTS, put_texts},
+    {SAME, SAME, put_same},    {TIMES, TIMES, put_times}, {NUMBERS, NUMBERS, put_numbers},
+    {UUIDS, UUIDS, put_uuids}, {EVEN, EVEN2, put_even},   {TEXTS, TEXTS2, put_texts},
 };
 
 void valuecolumn_put(struct buf *out, struct valuecolumn_draft *d)
@@ -158,9 +167,10 @@ void valuecolumn_put(struct buf *out, struct valuecolumn_draft *d)
         buf_u8(out, d->values > 0 ? d->kind[0] : (uint8_t)VALUE_NULL);
     const size_t start = out->len;
     enum form form = d->texts == 0 ? NOTHING : BYTES;
+    const size_t prefix = d->texts == 0 ? 0 : valuetext_prefix(d->text, d->texts);
     for (size_t i = 0; form == BYTES && i < sizeof forms / sizeof forms[0]; i++) {
-        if (forms[i].put(out, d) && out->len - start <= most)
-            form = forms[i].form;
+        if (forms[i].put(out, d, prefix) && out->len - start <= most)
+            form = prefix > 0 ? forms[i].prefixed : forms[i].form;
         else if (!out->bad)
             out->len = start;
     }
@@ -255,6 +265,12 @@ static void open_texts(struct reader *r, size_t texts, struct valuecolumn *out)
     case BYTES:
         open_as_bytes(r, texts, out);
         break;
+    case EVEN2:
+    case TEXTS2:
+        out->affix = read_bytes(r);
+        out->form = out->form == EVEN2 ? EVEN : TEXTS;
+        open_texts(r, texts, out);
+        break;
     default:
         reader_fail(r);
     }
@@ -267,7 +283,7 @@ static bool has_text(uint8_t kind)
 
 void valuecolumn_open(struct reader *r, size_t values, struct valuecolumn *out)
 {
-    *out = (struct valuecolumn){.values = values};
+    *out = (struct valuecolumn){.values = values, .affix = {(const uint8_t *)"", 0}};
     const unsigned head = reader_u8(r);
     out->form = (uint8_t)(head & ~MIXED);
     size_t texts = 0;
@@ -353,7 +369,7 @@ static bool put_text(struct valuecolumn *c, uint8_t kind, struct buf *out)
     case UUIDS:
         return put_uuid(c, kind, out);
     default:
-        return next_text(c, &whole) && put_two(out, kind, whole, nothing);
+        return next_text(c, &whole) && put_two(out, kind, c->affix, whole);
     }
 }
 

@@ -76,10 +76,10 @@ log_bytes() {
     find "$1/log" \( -name '*.mdb' -o -name '*.act' \) -printf '%s\n' | awk '{ sum += $1 } END { print sum }'
 }
 
-# A program of tests/bench/micro, built when it is missing.
+# A program of tests/bench/micro, built when it is missing or older than its sources.
 micro() {
     local program=$1
     shift
-    [ -x "$PGSTRAND_BUILD/$program" ] || cmake --build "$PGSTRAND_BUILD" --target "$program" >/dev/null
+    cmake --build "$PGSTRAND_BUILD" --target "$program" >/dev/null
     "$PGSTRAND_BUILD/$program" "$@"
 }

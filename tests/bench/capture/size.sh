@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# How many bytes a change takes: in the WAL, in the action log, and sealed, for a named pgbench run and for one large transaction;
+# How many bytes a change takes: in the WAL, in the action log, and sealed, for a named pgbench run, for one large transaction of
+# numbered rows, and for rows of random values;
 # sealed bytes against `zstd -3` of the same columns as COPY lines, table by table.
 #
 #   tests/bench/capture/size.sh [--transactions N] [--rows N]
@@ -38,12 +39,20 @@ measure() {
     database_new "$db"
     "$PG_BIN/pgbench" -q -i -s 10 "$(conninfo "$db")" >/dev/null 2>&1
     sql "$db" 'CREATE TABLE bulk (id bigint PRIMARY KEY, a int, b text, c timestamptz)'
+    sql "$db" 'CREATE TABLE sale (id bigint PRIMARY KEY, item int, price numeric(10,2), word text, code text, tag uuid, at timestamptz)'
     capture_init "$db"
     sql "$db" 'CHECKPOINT'
     wal=$(wal_now "$db")
     case "$db" in
     pgbench) "$PG_BIN/pgbench" -n -N -c 4 -j 2 -t $((transactions / 4)) "$(conninfo "$db")" >/dev/null 2>&1 ;;
     bulk) sql "$db" "INSERT INTO bulk SELECT n, n % 97, 'row number ' || n, now() FROM generate_series(1, $rows) n" ;;
+    sales)
+        sql "$db" "INSERT INTO sale SELECT n, (random() * 500)::int, (random() * 90)::numeric(10,2),
+            (ARRAY['fig', 'pear', 'a ripe melon', 'plum', 'lemon', 'cherry'])[1 + (random() * 5)::int], left(md5(n::text), 8 + n % 9),
+            gen_random_uuid(), now() - random() * interval '30 days' FROM generate_series(1, $((rows / 5))) n"
+        sql "$db" "UPDATE sale SET price = price + 1, word = word || '!' WHERE id % 3 = 0"
+        sql "$db" "DELETE FROM sale WHERE id % 10 = 0"
+        ;;
     esac
     wal=$(($(wal_now "$db") - wal))
     agent_start "$data"
@@ -73,9 +82,10 @@ echo "| bytes a change | WAL | log | columns as text | sealed | zstd -3 of the c
 echo "|---|--:|--:|--:|--:|--:|--:|"
 measure pgbench "pgbench -N -c 4, scale 10, $transactions transactions"
 measure bulk "one INSERT of $rows rows"
+measure sales "one INSERT of $((rows / 5)) rows, random values, a third updated, a tenth deleted"
 echo
 table_head "sealed bytes" pgstrand "zstd -3"
-for db in pgbench bulk; do
+for db in pgbench bulk sales; do
     row "$db" "${sealed_of[$db]}" "${packed_of[$db]}" 1.10 B
 done
 exit "$bench_failed"

@@ -138,7 +138,7 @@ static unsigned texts(const char *const *text, size_t count)
 #define TEXTS_OF(...) \
     texts((const char *const[]){__VA_ARGS__}, sizeof((const char *[]){__VA_ARGS__}) / sizeof(char *))
 
-enum { NOTHING, SAME, NUMBERS, TIMES, UUIDS, EVEN, TEXTS, BYTES };
+enum { NOTHING, SAME, NUMBERS, TIMES, UUIDS, EVEN, TEXTS, BYTES, EVEN2, TEXTS2 };
 
 static void forms(void **state)
 {
@@ -161,6 +161,8 @@ static void forms(void **state)
                      UUIDS);
     assert_int_equal(TEXTS_OF("t", "f", "t"), EVEN);
     assert_int_equal(TEXTS_OF("pear", "apple", "", NULL), TEXTS);
+    assert_int_equal(TEXTS_OF("a pear", "a plum"), EVEN2);
+    assert_int_equal(TEXTS_OF("a pear", "an apple", "a"), TEXTS2);
 }
 
 /* What looks like a number, a time or a UUID, and would not come back the same. */
@@ -249,6 +251,8 @@ static void damaged(void **state)
         {"pear", "apple", ""},
         {"t", "f", "t"},
         {"one", "one", "one"},
+        {"a pear", "an apple", "a"},
+        {"a pear", "a plum", "a kiwi"},
     };
     for (size_t s = 0; s < sizeof samples / sizeof samples[0]; s++) {
         OWNED(buf) struct buf out = {0};
