@@ -129,6 +129,29 @@ static status copy_rows(struct copying *c, struct pgconn *conn, const struct bas
     }
 }
 
+/* TRUNCATE and rewrites are not MVCC-safe (PostgreSQL documentation, 13.6): when one was committed between
+ * the snapshot and the COPY's lock, the table looked empty. Then its file is another one than the snapshot's
+ * catalogue says. The lock lasts as long as the transaction: afterwards is soon enough to ask. */
+static status check_file(struct pgconn *conn, const struct table_info *table, err *e)
+{
+    OWNED(pgrows) struct pgrows *rows = NULL;
+    char oid[16];
+    (void)snprintf(oid, sizeof oid, "%u", table->oid);
+    const char *const params[] = {oid};
+    TRY(pgconn_query(
+        conn,
+        "SELECT relfilenode = pg_catalog.pg_relation_filenode(oid) FROM pg_catalog.pg_class WHERE"
+        " oid = $1::pg_catalog.oid",
+        1, params, &rows, e));
+    if (pgrows_count(rows) == 1 && pgrows_bool(rows, 0, 0))
+        return DONE;
+    return err_set(
+        e, ERR_TIMEOUT,
+        "table %s.%s was truncated or rewritten while its base was taken, again and again: try once "
+        "more",
+        table->schema, table->name);
+}
+
 static status copy_task(struct copying *c, struct pgconn *conn, const struct basetask *task, err *e)
 {
     char file[32];
@@ -143,6 +166,7 @@ static status copy_task(struct copying *c, struct pgconn *conn, const struct bas
     TRY(rowfile_create(path, c->d->config->base_level, &out, e));
     if (!copy_rows(c, conn, task, out, e).ok)
         return err_wrap(e, "copying table %s.%s", task->table->schema, task->table->name);
+    TRY(check_file(conn, task->table, e));
     TRY(rowfile_finish(out, &digest, &stored, e));
     (void)pthread_mutex_lock(&c->lock);
     status recorded = record(c, task, file, &digest, stored, e);

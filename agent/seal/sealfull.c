@@ -8,6 +8,7 @@
 #include "agent/seal/sealassets.h"
 #include "agent/seal/sealrun.h"
 
+#define STAGE_TRIES 4
 #define SLOT_PATIENCE "5s" /* for the slot's snapshot while the gate is closed */
 
 static status write_sections(struct sealrun *run, struct snapwriter *writer, const struct sealstaged *s,
@@ -119,16 +120,17 @@ static status stage_once(struct sealrun *run, bool gated, struct slot_export *po
     return base_copy(run->d, &request, run->tables, run->progress, e);
 }
 
-/* When DDL came between the snapshot and the schema's dump: once more, behind the gate. */
+/* When DDL came between the snapshot and the schema's dump, or TRUNCATE before a table's rows were read: once
+ * more, behind the gate. */
 static status stage_bases(struct sealrun *run, struct slot_export *point, err *e)
 {
-    err first = ERR_INIT;
-    if (stage_once(run, false, point, &first).ok)
-        return DONE;
-    if (first.class == ERR_TIMEOUT && !progress_stopped(run->progress))
-        return stage_once(run, true, point, e);
-    *e = first;
-    return FAILED;
+    for (int tries = 1;; tries++) {
+        *e = ERR_INIT;
+        if (stage_once(run, tries > 1, point, e).ok)
+            return DONE;
+        if (e->class != ERR_TIMEOUT || tries == STAGE_TRIES || progress_stopped(run->progress))
+            return FAILED;
+    }
 }
 
 status sealfull_run(struct sealrun *run, struct seal_result *out, err *e)

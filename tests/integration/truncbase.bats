@@ -1,0 +1,52 @@
+# A TRUNCATE that is committed between a base's snapshot and the reading of the table's rows: PostgreSQL shows the table empty then,
+# though the snapshot is older.
+
+setup_file() {
+    load ../lib/cluster
+    load ../lib/pgstrand
+    harness_begin
+    export DATA=$HARNESS/data
+    cluster_new one
+}
+
+teardown_file() {
+    load ../lib/cluster
+    harness_end
+}
+
+setup() {
+    load ../lib/cluster
+    load ../lib/pgstrand
+}
+
+# Behind the large table's rows, which come first and are written slowly.
+truncate_in_between() {
+    wait_for 20 eval "ls '$DATA'/base/*.rows"
+    sql "$1" "TRUNCATE bag; INSERT INTO bag VALUES (-1)"
+}
+
+@test "a TRUNCATE while a FULL is made: every seq before and after it is what the source held" {
+    database_new shop
+    sql shop "CREATE TABLE large (id int PRIMARY KEY, t text); INSERT INTO large SELECT i, md5(i::text) FROM generate_series(1, 20000) i;
+        CREATE TABLE bag (n int); INSERT INTO bag SELECT generate_series(1, 50)"
+    printf '[base]\njobs = 1\n' >"$HARNESS/start.conf"
+    pgstrand init --data "$DATA" --source "$(conninfo shop)" --config "$HARNESS/start.conf" >/dev/null
+    agent_start "$DATA"
+    local before after sealing seq
+    sql shop 'INSERT INTO bag VALUES (51)'
+    before=$(pgstrand wait --data "$DATA" --timeout 60)
+    PGSTRAND_IO_FAULT=slow:300:.rows pgstrand seal --data "$DATA" --type full --quiet >/dev/null 2>"$HARNESS/sealed" 3>&- &
+    sealing=$!
+    truncate_in_between shop
+    wait "$sealing" || complain "$(<"$HARNESS/sealed")"
+    after=$(pgstrand wait --data "$DATA" --timeout 60)
+    agent_stop "$DATA"
+    for seq in "$before" "$after"; do
+        database_new "at$seq"
+        pgstrand restore --data "$DATA" --target "$(conninfo "at$seq")" --to-seq "$seq" >/dev/null
+    done
+    [ "$(sql "at$before" 'SELECT count(*), max(n) FROM bag')" = '51|51' ]
+    [ "$(sql "at$after" 'SELECT count(*), max(n) FROM bag')" = '1|-1' ]
+    pgstrand verify --data "$DATA" >/dev/null
+    pgstrand uninstall --data "$DATA" --yes >/dev/null
+}
