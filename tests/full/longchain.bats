@@ -1,4 +1,5 @@
 # A chain of a thousand links: restored at its end, at its beginning and between, from the data directory and from a vault.
+# CHAIN_LINKS=N takes another number.
 
 setup_file() {
     load ../lib/cluster
@@ -26,7 +27,7 @@ teardown() {
 
 # Link i holds one insert, one update of the row that all links change, and one delete.
 link() {
-    echo "INSERT INTO steps VALUES ($1, 'link $1'); UPDATE steps SET word = 'link $1' WHERE id = 0; DELETE FROM steps WHERE id = $1 - 10;
+    echo "INSERT INTO steps VALUES ($1, 'link $1'); UPDATE steps SET word = 'link $1' WHERE id = 0; DELETE FROM steps WHERE id > 0 AND id = $1 - 10;
         SELECT 'done';" >&"${FEED[1]}"
     local answer
     read -r answer <&"${FEED[0]}"
@@ -49,21 +50,21 @@ at_link() {
     sql shop "CREATE TABLE steps (id int PRIMARY KEY, word text); INSERT INTO steps VALUES (0, 'base')"
     pgstrand init --data "$DATA" --source "$(conninfo shop)" >/dev/null
     agent_start "$DATA"
-    local i mode=fresh seconds
+    local i mode=fresh seconds links=${CHAIN_LINKS:-1000}
     coproc FEED { "$PSQL" -X -q -A -t -d "$(conninfo shop)" 2>&1 3>&-; } # one session: a thousand psql take longer than all else
-    for ((i = 1; i <= 1000; i++)); do
+    for ((i = 1; i <= links; i++)); do
         link "$i"
-        [ "$i" -ne 500 ] || pgstrand wait --data "$DATA" >"$HARNESS/middle"
+        [ "$i" -ne $((links / 2)) ] || pgstrand wait --data "$DATA" >"$HARNESS/middle"
     done
-    [ "$(pgstrand snapshots --data "$DATA" --json | jq 'map(select(.type == "incremental")) | length')" -eq 1000 ]
+    [ "$(pgstrand snapshots --data "$DATA" --json | jq 'map(select(.type == "incremental")) | length')" -eq "$links" ]
     agent_stop "$DATA"
     seconds=$SECONDS
-    at_link 1000
-    echo "restore over a thousand links: $((SECONDS - seconds)) s" >&2
-    at_link 500 --to-seq "$(<"$HARNESS/middle")"
+    at_link "$links"
+    echo "# made: $seconds s; restored: $((SECONDS - seconds)) s" >&3
+    at_link $((links / 2)) --to-seq "$(<"$HARNESS/middle")"
     at_link 10 --to-snapshot "$(pgstrand snapshots --data "$DATA" --json | jq -r '.[] | select(.number == 10) | .uuid')"
     pgstrand verify --data "$DATA" >/dev/null
     pgstrand vault add --data "$DATA" shelf "file://$HARNESS/shelf" >/dev/null
     pgstrand ship --data "$DATA" shelf >/dev/null
-    at_link 1000 --from "file://$HARNESS/shelf" --tiers business,audit
+    at_link "$links" --from "file://$HARNESS/shelf" --tiers business,audit
 }
