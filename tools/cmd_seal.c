@@ -1,4 +1,4 @@
-#include "agent/seal/seal.h"
+#include "agent/seal/sealflow.h"
 #include "agent/waiting.h"
 #include "tools/jsonout.h"
 #include "tools/options.h"
@@ -122,7 +122,8 @@ status cmd_seal(struct cli *cli, err *e)
     request.name = o.name;
     request.description = o.description;
     TRY(wait_for_log(cli, d, &o, &request.offline, e));
-    TRY(seal_snapshot(d, &request, &cli->progress, &result, e));
+    const struct sealflow how = {.stop = WORKFLOW_CANCELS, .alone = true};
+    TRY(sealflow_run(d, &request, &how, &cli->progress, &result, e));
     warn_of_name(&o, &result);
     return print_sealed(cli, &result, e);
 }

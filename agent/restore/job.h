@@ -37,6 +37,7 @@ struct job {
     bool same_device;
     bool own;                 /* the chain is this data directory's own */
     uuid node;                /* whose the target is from now on */
+    bool migrated;            /* the target's schema is newer than the chain's */
     const uuid *workflow;     /* that this restore is; NULL: none */
     struct hook_facts *facts; /* what hooks are told (hooks.h); NULL: there are none */
     struct skipped_row *left_out;

@@ -116,6 +116,8 @@ static status check_schema(void *context, struct workflow *w, err *e)
     TRY(restoring_check(&f->r, e));
     if (workflow_completed(w, LOAD))
         f->r.committed = true;
+    if (f->r.job.migrated)
+        workflow_record(w)->type = PGSTRAND__WORKFLOW_RECORD__TYPE__MIGRATION;
     return DONE;
 }
 

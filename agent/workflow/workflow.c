@@ -9,7 +9,6 @@
 #include "agent/workflow/workflowwatch.h"
 #include "proto/base/pgtime.h"
 
-#define TELL_NS INT64_C(1000000000) /* between two writes of a step's progress */
 #define NAP_MS 50
 #define STEPS_MAX 32
 
@@ -28,7 +27,6 @@ struct workflow {
     bool too_late; /* to be cancelled */
     bool skipped;  /* the running step */
     size_t at;     /* the running step */
-    int64_t told;
 };
 
 static void workflow_fini(struct workflow *w)
@@ -81,36 +79,17 @@ void workflow_skip(struct workflow *w)
 
 /* ---- what the steps tell ---- */
 
-static int64_t now_ns(void)
-{
-    struct timespec t;
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
-}
-
 static void on_say(void *context, const char *line)
 {
     const struct workflow *w = context;
     w->outer->say(w->outer->context, line);
 }
 
-/* Written down now and then: what is lost of it is not missed. */
 static void on_step(void *context, const char *what, uint64_t done, uint64_t total)
 {
     struct workflow *w = context;
-    Pgstrand__WorkflowRecord__Step *step = w->record->step[w->at];
-    err ignored = ERR_INIT;
     w->outer->step(w->outer->context, what, done, total);
-    step->has_done = true;
-    step->done = done;
-    step->has_total = true;
-    step->total = total;
-    if (step->doing == NULL || strcmp(step->doing, what) != 0)
-        (void)workflowrecord_set_text(&step->doing, what, &ignored).ok;
-    if (now_ns() - w->told < TELL_NS)
-        return;
-    w->told = now_ns();
-    (void)workflowrecord_save(w->d, w->record, &ignored).ok;
+    workflowwatch_tell(&w->watch, what, done, total);
 }
 
 static bool is_stopped(void *context)
@@ -214,6 +193,7 @@ static status begin_step(struct workflow *w, size_t i, err *e)
                            uuid_format(&w->id, id), before->name);
     }
     w->at = i;
+    workflowwatch_begin(&w->watch, i);
     w->skipped = false;
     w->record->state = STATE(IN_PROGRESS);
     step->state = STATE(IN_PROGRESS);
@@ -236,6 +216,7 @@ static void end_step(struct workflow *w, size_t i)
 {
     Pgstrand__WorkflowRecord__Step *step = w->record->step[i];
     step->state = w->skipped ? STATE(SKIPPED) : STATE(COMPLETED);
+    workflowwatch_take(&w->watch, step);
     step->has_ended = true;
     step->ended = pgtime_now();
     pass_step(w, i);
@@ -294,6 +275,7 @@ static void note_failure(struct workflow *w, const err *why)
     err ignored = ERR_INIT; /* the failure is the one to tell */
     Pgstrand__WorkflowRecord__Step *step = w->record->step[w->at];
     step->state = STATE(FAILED);
+    workflowwatch_take(&w->watch, step);
     step->has_ended = true;
     step->ended = pgtime_now();
     (void)workflowrecord_set_error(&step->error, why, &ignored).ok;

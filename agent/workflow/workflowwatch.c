@@ -3,7 +3,7 @@
 #include <time.h>
 
 #include "agent/pg/pgconn.h"
-#include "store/io.h"
+#include "agent/workflow/workflowrecord.h"
 
 #define TICK_MS 50
 #define LOOK_TICKS 5   /* a look every 250 ms */
@@ -18,6 +18,72 @@ static bool is_asked(struct workflowwatch *w)
            record != NULL && ((const Pgstrand__WorkflowRecord *)(const void *)record)->cancel;
 }
 
+/* ---- how far it is ---- */
+
+void workflowwatch_begin(struct workflowwatch *w, size_t step)
+{
+    (void)pthread_mutex_lock(&w->lock);
+    w->step = step;
+    w->told = false;
+    w->unsaved = false;
+    (void)pthread_mutex_unlock(&w->lock);
+}
+
+void workflowwatch_tell(struct workflowwatch *w, const char *what, uint64_t done, uint64_t total)
+{
+    (void)pthread_mutex_lock(&w->lock);
+    (void)snprintf(w->what, sizeof w->what, "%s", what);
+    w->done = done;
+    w->total = total;
+    w->told = true;
+    w->unsaved = true;
+    (void)pthread_mutex_unlock(&w->lock);
+}
+
+void workflowwatch_take(struct workflowwatch *w, Pgstrand__WorkflowRecord__Step *out)
+{
+    char what[sizeof w->what];
+    err ignored = ERR_INIT; /* want of memory: the words are missing */
+    (void)pthread_mutex_lock(&w->lock);
+    const bool told = w->told;
+    memcpy(what, w->what, sizeof what);
+    out->has_done = out->has_total = told;
+    out->done = w->done;
+    out->total = w->total;
+    w->unsaved = false;
+    (void)pthread_mutex_unlock(&w->lock);
+    (void)workflowrecord_set_text(&out->doing, told ? what : NULL, &ignored).ok;
+}
+
+/* Into the record as it is in the catalogue: the rest of it is the runner's. */
+static status write_progress(struct workflowwatch *w, err *e)
+{
+    PB_OWNED(ProtobufCMessage) *message = NULL;
+    struct catalog_key key = catalog_key_uuid(&w->id);
+    TRY(catalog_begin(w->catalog, e));
+    status done = catalog_get(w->catalog, CATALOG_WORKFLOW, catalog_key_bytes(&key), &message, e);
+    Pgstrand__WorkflowRecord *record = (Pgstrand__WorkflowRecord *)(void *)message;
+    const bool fits = done.ok && record != NULL && w->step < record->n_step &&
+                      record->step[w->step]->state == PGSTRAND__WORKFLOW_RECORD__STATE__IN_PROGRESS;
+    if (fits) {
+        workflowwatch_take(w, record->step[w->step]);
+        done = catalog_put(w->catalog, CATALOG_WORKFLOW, catalog_key_bytes(&key), message, e);
+    }
+    err ended = ERR_INIT; /* the first failure is the one to tell */
+    status end = catalog_end(w->catalog, fits && done.ok, done.ok ? e : &ended);
+    return done.ok ? end : done;
+}
+
+static void save_progress(struct workflowwatch *w)
+{
+    err ignored = ERR_INIT; /* what is lost of it is not missed */
+    (void)pthread_mutex_lock(&w->lock);
+    const bool unsaved = w->unsaved;
+    (void)pthread_mutex_unlock(&w->lock);
+    if (unsaved)
+        (void)write_progress(w, &ignored).ok;
+}
+
 static void *watch(void *context)
 {
     struct workflowwatch *w = context;
@@ -25,6 +91,8 @@ static void *watch(void *context)
     for (unsigned n = 0; !atomic_load(&w->ended); n++) {
         if (n % LOOK_TICKS == 0 && !atomic_load(&w->cancelled) && is_asked(w))
             atomic_store(&w->cancelled, true);
+        if (n % AGAIN_TICKS == AGAIN_TICKS - 1)
+            save_progress(w);
         if (w->alone && n % AGAIN_TICKS == 0 && atomic_load(&w->cancelled) && !atomic_load(&w->too_late))
             pgconn_cancel_all();
         (void)nanosleep(&tick, NULL);
@@ -38,6 +106,7 @@ status workflowwatch_start(struct workflowwatch *w, const struct datadir *d, con
     OWNED(text) char *path = io_join(d->root, "catalog.mdb");
     w->id = *id;
     w->alone = alone;
+    (void)pthread_mutex_init(&w->lock, NULL);
     if (path == NULL)
         return err_no_memory(e);
     TRY(catalog_open(path, &w->catalog, e));

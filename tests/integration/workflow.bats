@@ -263,3 +263,43 @@ after restored yes" ]
     pgstrand workflow resume "$(last .uuid)" --data "$DATA" --config "$HARNESS/hooks/hooks.conf" --quiet
     [ "$(last .status)" = COMPLETED ]
 }
+
+@test "backup-steps: sealing is a workflow; killed at its steps it goes on, and the chain is whole" {
+    killed_seal() {
+        local before id
+        before=$(pgstrand snapshots --data "$DATA" --json | jq length)
+        sql shop "UPDATE goods SET price = price + 1 WHERE id = 1"
+        pgstrand wait --data "$DATA" >/dev/null
+        workflow_killed "$1" seal --data "$DATA" --type full || return 1
+        for id in $(workflow_open "$DATA"); do
+            pgstrand workflow resume "$id" --data "$DATA" --quiet || return 1
+            [ "$(pgstrand snapshots --data "$DATA" --json | jq "[.[$before:][] | select(.type == \"full\")] | length")" = 1 ] || return 1
+        done
+        pgstrand verify --data "$DATA" >/dev/null
+    }
+    agent_start "$DATA"
+    workflow_sweep 4 1 killed_seal
+    [ "$(last '[.type, .status, .name] | @json')" = '["BACKUP","COMPLETED","seal full"]' ]
+    [ "$(last '[.steps[].name] | join(" ")')" = 'VALIDATE_PARENT CREATE_SNAPSHOT VALIDATE_SNAPSHOT' ]
+    agent_stop "$DATA"
+}
+
+@test "quarantine: workflow resume tries the rows again that --on-error skip left out, and counts" {
+    restoreflow_prepare replace
+    sql "$target" 'ALTER TABLE goods ADD CONSTRAINT cheap CHECK (id < 299)'
+    sql "$target" 'ALTER TABLE sales DROP CONSTRAINT sales_goods_fkey'
+    restore --mode replace --on-error skip --quiet 2>/dev/null
+    target_has 'SELECT count(*) FROM goods' 298
+    [ "$(last '[.status, .left_out] | @json')" = '["COMPLETED",2]' ]
+    local id
+    id=$(last .uuid)
+    sql "$target" 'ALTER TABLE goods DROP CONSTRAINT cheap, ADD CONSTRAINT cheaper CHECK (id < 300)'
+    pgstrand workflow resume "$id" --data "$DATA" 2>&1 | grep -q '1 of the rows that were left out are in the target now, 1 are not'
+    target_has 'SELECT count(*), max(id) FROM goods' '299|299'
+    pgstrand log --failed --data "$DATA" --json | jq -se 'map([.retries, (.error | test("cheaper"))]) == [[1, true]]'
+    sql "$target" 'ALTER TABLE goods DROP CONSTRAINT cheaper'
+    pgstrand workflow resume "$id" --data "$DATA" --quiet
+    target_has 'SELECT count(*) FROM goods' 300
+    [ "$(pgstrand workflow show "$id" --data "$DATA" --json | jq .left_out)" = 0 ]
+    [ -z "$(pgstrand log --failed --data "$DATA")" ]
+}

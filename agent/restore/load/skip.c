@@ -199,6 +199,16 @@ static status put_record(struct job *job, const struct skipped_row *row, const c
     r.error = text(row->why.message);
     r.retries = 0;
     r.time = pgtime_now();
+    r.has_workflow = job->workflow != NULL;
+    if (job->workflow != NULL)
+        r.workflow = (ProtobufCBinaryData){sizeof job->workflow->b, (uint8_t *)(uintptr_t)job->workflow->b};
+    OWNED(memory) char **column = calloc(row->table->n_column + 1, sizeof(*column));
+    if (column == NULL)
+        return err_no_memory(e);
+    for (size_t i = 0; i < row->table->n_column; i++)
+        column[i] = row->table->column[i]->name;
+    r.column = column;
+    r.n_column = row->table->n_column;
     return catalog_put(job->d->catalog, CATALOG_QUARANTINE, catalog_key_bytes(&key), &r.base, e);
 }
 

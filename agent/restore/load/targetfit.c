@@ -281,6 +281,7 @@ static status fit_table(struct job *job, struct pgconn *c, struct plan_table *to
     TRY(done);
     if (story.len == 0 || to->message->partition_root)
         return DONE;
+    job->migrated = true;
     return job_warn(job, e, "%s.%s is newer on the target: %s", to->message->schema, to->message->name,
                     buf_cstring(&story));
 }

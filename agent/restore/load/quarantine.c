@@ -1,0 +1,142 @@
+#include "agent/restore/load/quarantine.h"
+
+#include "agent/pg/tables.h"
+#include "agent/restore/load/targetdb.h"
+#include "proto/base/pgtime.h"
+
+struct row {
+    struct catalog_key key;
+    Pgstrand__QuarantineRecord *record;
+    bool in;
+};
+
+struct rows {
+    const uuid *workflow;
+    struct row *row;
+    size_t count;
+};
+
+static void rows_fini(struct rows *r)
+{
+    for (size_t i = 0; i < r->count; i++)
+        if (r->row[i].record != NULL)
+            pbmem_free(&r->row[i].record->base);
+    free(r->row);
+}
+OWN_VALUE(rows, rows_fini);
+
+static status collect(void *context, struct bytes key, const ProtobufCMessage *message, err *e)
+{
+    struct rows *r = context;
+    const Pgstrand__QuarantineRecord *record = (const Pgstrand__QuarantineRecord *)(const void *)message;
+    OWNED(buf) struct buf raw = {0};
+    if (!bytes_equal(bytes_of(record->workflow.data, record->workflow.len),
+                     bytes_of(r->workflow->b, sizeof r->workflow->b)) ||
+        key.len > sizeof r->row->key.data)
+        return DONE;
+    struct row *grown = realloc(r->row, (r->count + 1) * sizeof(*grown));
+    if (grown == NULL)
+        return err_no_memory(e);
+    r->row = grown;
+    struct row *to = &grown[r->count];
+    *to = (struct row){.key.len = key.len};
+    memcpy(to->key.data, key.data, key.len);
+    TRY(pbmem_pack(message, &raw, e));
+    TRY(PB_UNPACK(to->record, pgstrand__quarantine_record__descriptor, buf_view(&raw),
+                  "a row in the quarantine", 0, e));
+    r->count++;
+    return DONE;
+}
+
+static status copy_row(struct pgconn *c, const Pgstrand__QuarantineRecord *r, err *e)
+{
+    OWNED(buf) struct buf sql = {0};
+    OWNED(buf) struct buf line = {0};
+    uint64_t rows = 0;
+    buf_text(&sql, "COPY ");
+    table_quote(&sql, r->schema, r->table);
+    for (size_t i = 0; i < r->n_column; i++) {
+        buf_text(&sql, i == 0 ? " (" : ", ");
+        pgconn_quote_name(&sql, r->column[i]);
+    }
+    buf_text(&sql, r->n_column > 0 ? ") FROM STDIN" : " FROM STDIN");
+    buf_bytes(&line, r->line.data, r->line.len);
+    buf_u8(&line, '\n');
+    TRY(buf_done(&line, e));
+    TRY(buf_done(&sql, e));
+    TRY(pgconn_copy_in(c, buf_cstring(&sql), e));
+    TRY(pgconn_copy_data(c, buf_view(&line), e));
+    return pgconn_copy_finish(c, &rows, e);
+}
+
+static status set_text(char **field, const char *value, err *e)
+{
+    char *copy = strdup(value);
+    if (copy == NULL)
+        return err_no_memory(e);
+    free(*field);
+    *field = copy;
+    return DONE;
+}
+
+/* A row that is refused must not take the others with it. */
+static status try_row(struct pgconn *c, struct row *row, err *e)
+{
+    err why = ERR_INIT;
+    TRY(pgconn_exec(c, "SAVEPOINT pgstrand_again", e));
+    row->in = copy_row(c, row->record, &why).ok;
+    if (row->in)
+        return pgconn_exec(c, "RELEASE SAVEPOINT pgstrand_again", e);
+    if (why.class == ERR_NETWORK || why.class == ERR_TIMEOUT) {
+        *e = why;
+        return FAILED;
+    }
+    TRY(pgconn_exec(c, "ROLLBACK TO SAVEPOINT pgstrand_again; RELEASE SAVEPOINT pgstrand_again", e));
+    row->record->retries++;
+    row->record->time = pgtime_now();
+    TRY(set_text(&row->record->sqlstate, why.sqlstate, e));
+    return set_text(&row->record->error, why.message, e);
+}
+
+static status try_all(struct pgconn *c, struct rows *rows, const struct progress *progress, err *e)
+{
+    for (size_t i = 0; i < rows->count; i++) {
+        progress->step(progress->context, "rows that were left out", i, rows->count);
+        TRY(try_row(c, &rows->row[i], e));
+    }
+    return pgconn_exec(c, "COMMIT", e);
+}
+
+/* Foreign keys and triggers count: a row that came without its parent would be an orphan. */
+static status bring(const char *conninfo, struct rows *rows, const struct progress *progress, err *e)
+{
+    OWNED(pgconn) struct pgconn *c = NULL;
+    TRY(pgconn_open(conninfo, PGCONN_QUERY, &c, e));
+    TRY(pgconn_exec(c, "BEGIN", e));
+    if (try_all(c, rows, progress, e).ok)
+        return DONE;
+    targetdb_rollback(c);
+    return FAILED;
+}
+
+static status write_down(struct datadir *d, const struct row *row, err *e)
+{
+    if (row->in)
+        return catalog_delete(d->catalog, CATALOG_QUARANTINE, catalog_key_bytes(&row->key), e);
+    return catalog_put(d->catalog, CATALOG_QUARANTINE, catalog_key_bytes(&row->key), &row->record->base, e);
+}
+
+status quarantine_retry(struct datadir *d, const uuid *workflow, const char *conninfo,
+                        const struct progress *progress, uint64_t *left, err *e)
+{
+    OWNED(rows) struct rows rows = {.workflow = workflow};
+    *left = 0;
+    TRY(catalog_each(d->catalog, CATALOG_QUARANTINE, collect, &rows, e));
+    if (rows.count > 0)
+        TRY(bring(conninfo, &rows, progress, e));
+    for (size_t i = 0; i < rows.count; i++) {
+        TRY(write_down(d, &rows.row[i], e));
+        *left += !rows.row[i].in;
+    }
+    return DONE;
+}

@@ -1,0 +1,175 @@
+#include "agent/seal/sealflow.h"
+
+#include "agent/lineage.h"
+#include "agent/workflow/workflowrecord.h"
+
+struct flow {
+    struct datadir *d;
+    struct seal_request request;
+    struct seal_result *out;
+};
+
+static void reset(void *context)
+{
+    struct flow *f = context;
+    seal_result_fini(f->out);
+}
+
+/* ---- the chain ---- */
+
+static struct bytes id_of(const struct chain_link *link)
+{
+    const ProtobufCBinaryData *id = &link->commit->header->snapshot;
+    return bytes_of(id->data, id->len);
+}
+
+/* The newest snapshot of this type behind the noted one; NULL: there is none. */
+static const struct chain_link *find_behind(const struct chain *chain, const Pgstrand__SealJob *j)
+{
+    const struct chain_link *found = NULL;
+    for (size_t i = chain->count; i-- > 0;) {
+        if (bytes_equal(id_of(&chain->link[i]), bytes_of(j->behind.data, j->behind.len)))
+            return found;
+        if (found == NULL && (uint32_t)chain->link[i].commit->header->type == j->type)
+            found = &chain->link[i];
+    }
+    return NULL;
+}
+
+/* ---- the steps ---- */
+
+static status validate_parent(void *context, struct workflow *w, err *e)
+{
+    struct flow *f = context;
+    Pgstrand__SealJob *j = workflow_record(w)->job->seal;
+    OWNED(chain) struct chain *chain = NULL;
+    TRY(seal_reconcile(f->d, e));
+    TRY(lineage_load(f->d, &chain, e));
+    if (j->has_behind || chain->count == 0)
+        return DONE;
+    const struct bytes last = id_of(&chain->link[chain->count - 1]);
+    j->behind.data = malloc(last.len);
+    if (j->behind.data == NULL)
+        return err_no_memory(e);
+    memcpy(j->behind.data, last.data, last.len);
+    j->behind.len = last.len;
+    j->has_behind = true;
+    return DONE;
+}
+
+static status create(void *context, struct workflow *w, err *e)
+{
+    struct flow *f = context;
+    OWNED(chain) struct chain *chain = NULL;
+    if (workflow_resumed(w)) {
+        TRY(lineage_load(f->d, &chain, e));
+        if (find_behind(chain, workflow_record(w)->job->seal) != NULL)
+            return DONE;
+    }
+    TRY(seal_snapshot(f->d, &f->request, workflow_progress(w), f->out, e));
+    if (f->out->nothing_new)
+        workflow_skip(w);
+    return DONE;
+}
+
+static status validate(void *context, struct workflow *w, err *e)
+{
+    struct flow *f = context;
+    OWNED(chain) struct chain *chain = NULL;
+    if (f->out->nothing_new) {
+        workflow_skip(w);
+        return DONE;
+    }
+    TRY(lineage_load(f->d, &chain, e));
+    if (find_behind(chain, workflow_record(w)->job->seal) != NULL)
+        return DONE;
+    return err_set(e, ERR_STORAGE, "the snapshot that was sealed is not in the chain %s: run pgstrand verify",
+                   f->d->chain);
+}
+
+static const struct workflow_step steps[] = {
+    {"VALIDATE_PARENT", validate_parent, WORKFLOW_ANEW, 0},
+    {"CREATE_SNAPSHOT", create, WORKFLOW_LASTING | WORKFLOW_FINAL, WORKFLOW_AFTER(0)},
+    {"VALIDATE_SNAPSHOT", validate, WORKFLOW_LASTING, WORKFLOW_AFTER(1)},
+};
+
+/* ---- running ---- */
+
+static struct workflow_spec spec_of(struct flow *f, Pgstrand__WorkflowJob *job, const struct sealflow *how)
+{
+    static const uint32_t none = 0; /* sealing without the server is done offline; what waits has waited */
+    static const char *const names[] = {"", "seal full", "seal incremental", "seal differential"};
+    return (struct workflow_spec){.type = PGSTRAND__WORKFLOW_RECORD__TYPE__BACKUP,
+                                  .name = names[f->request.type],
+                                  .job = job,
+                                  .step = steps,
+                                  .count = sizeof steps / sizeof steps[0],
+                                  .context = f,
+                                  .reset = reset,
+                                  .stop = how->stop,
+                                  .alone = how->alone,
+                                  .retries = &none};
+}
+
+static status supersede(struct datadir *d, const struct seal_request *request, err *e)
+{
+    OWNED(workflow_list) struct workflow_list all = {0};
+    TRY(workflowrecord_list(d, &all, e));
+    for (size_t i = 0; i < all.count; i++) {
+        const Pgstrand__SealJob *j = all.record[i]->job->seal;
+        if (j == NULL || !workflowrecord_is_open(all.record[i]) ||
+            workflowrecord_is_running(d, all.record[i]) ||
+            (j->type != (uint32_t)request->type && j->type != PGSTRAND__SNAPSHOT_TYPE__INCREMENTAL))
+            continue;
+        err ended = ERR_INIT; /* it has published already: then it is resumed, which finds that */
+        (void)sealflow_cancel(d, all.record[i], &ended).ok;
+    }
+    return DONE;
+}
+
+static void fill(struct flow *f, struct datadir *d, const Pgstrand__SealJob *j, struct seal_result *out)
+{
+    *f = (struct flow){.d = d, .out = out};
+    f->request = (struct seal_request){.type = (Pgstrand__SnapshotType)j->type,
+                                       .name = j->name,
+                                       .description = j->description,
+                                       .conninfo = j->conninfo};
+}
+
+status sealflow_run(struct datadir *d, const struct seal_request *request, const struct sealflow *how,
+                    const struct progress *progress, struct seal_result *out, err *e)
+{
+    struct flow f = {.d = d, .request = *request, .out = out};
+    Pgstrand__WorkflowJob job = PGSTRAND__WORKFLOW_JOB__INIT;
+    Pgstrand__SealJob packed = PGSTRAND__SEAL_JOB__INIT;
+    *out = (struct seal_result){0};
+    TRY(supersede(d, request, e));
+    packed.type = (uint32_t)request->type;
+    packed.name = (char *)(uintptr_t)request->name;
+    packed.description = (char *)(uintptr_t)request->description;
+    job.seal = &packed; /* the database is the configuration's: nothing of a connection is kept */
+    const struct workflow_spec spec = spec_of(&f, &job, how);
+    return workflow_run(d, &spec, NULL, progress, NULL, e);
+}
+
+status sealflow_resume(struct datadir *d, const Pgstrand__WorkflowRecord *record, const struct sealflow *how,
+                       const struct progress *progress, err *e)
+{
+    OWNED(seal_result) struct seal_result out = {0};
+    struct flow f;
+    uuid id = workflowrecord_id(record);
+    fill(&f, d, record->job->seal, &out);
+    const struct workflow_spec spec = spec_of(&f, record->job, how);
+    return workflow_run(d, &spec, &id, progress, NULL, e);
+}
+
+status sealflow_cancel(struct datadir *d, const Pgstrand__WorkflowRecord *record, err *e)
+{
+    OWNED(seal_result) struct seal_result out = {0};
+    const struct sealflow how = {0};
+    struct flow f;
+    uuid id = workflowrecord_id(record);
+    fill(&f, d, record->job->seal, &out);
+    const struct workflow_spec spec = spec_of(&f, record->job, &how);
+    return workflow_abandon(d, &spec, &id, e);
+}

@@ -1,0 +1,29 @@
+/*
+ * sealflow: sealing as a workflow of type BACKUP (agent/workflow): what was begun and killed goes on.
+ *
+ *   VALIDATE_PARENT    the chain is loaded and tidied; its last snapshot is noted       anew
+ *   CREATE_SNAPSHOT    schema, rows, actions; read back; published by its commit file   lasting, final
+ *   VALIDATE_SNAPSHOT  it is in the chain, behind the noted one                         lasting
+ *
+ * Whether a snapshot was published before a kill is asked of the chain. Threads: one.
+ */
+#ifndef PGSTRAND_SEALFLOW_H
+#define PGSTRAND_SEALFLOW_H
+
+#include "agent/seal/seal.h"
+#include "agent/workflow/workflow.h"
+
+struct sealflow {
+    enum workflow_stop stop;
+    bool alone;
+};
+
+/* Takes the place of others that were killed: what they would seal it seals. */
+MUST_CHECK status sealflow_run(struct datadir *d, const struct seal_request *request,
+                               const struct sealflow *how, const struct progress *progress,
+                               struct seal_result *out, err *e);
+MUST_CHECK status sealflow_resume(struct datadir *d, const Pgstrand__WorkflowRecord *record,
+                                  const struct sealflow *how, const struct progress *progress, err *e);
+MUST_CHECK status sealflow_cancel(struct datadir *d, const Pgstrand__WorkflowRecord *record, err *e);
+
+#endif
