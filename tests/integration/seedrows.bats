@@ -19,7 +19,8 @@ setup_file() {
     printf '[tiers]\ndefault = business\ntransient = carts\n[seal]\nlevel = 1\n' >"$HARNESS/start.conf"
     pgstrand init --data "$DATA" --source "$(conninfo shop)" --config "$HARNESS/start.conf" >/dev/null
     agent_start "$DATA"
-    sql shop "UPDATE items SET note = note || ' changed ' || md5(id::text) || md5((id % 50)::text)"
+    sql shop "UPDATE items SET note = (SELECT string_agg((ARRAY['tea', 'coffee', 'sugar', 'bread', 'butter', 'milk', 'paper', 'soap'])
+        [1 + (hashint4(items.id * 100 + g) & 7)], ' ') FROM generate_series(1, 40) g)"
     pgstrand seal --data "$DATA" --name first --description 'before the move' --quiet >/dev/null
     agent_stop "$DATA"
 }
