@@ -11,6 +11,7 @@
  *   DATA/spool/                 streamed transactions in progress; emptied at start
  *   DATA/index/                 index of rows, derived (agent/history/entityindex.h)
  *   DATA/agent.lock, seal.lock, index.lock  one daemon, one sealer, one maker of the index
+ *   DATA/read.lock              shared by who reads the own chain; pruning wants it alone
  *
  * Ownership: datadir_open -> caller -> datadir_close (NULL-safe). Threads: immutable after opening, but the
  * catalogue handle inside belongs to one thread at a time: each thread opens its own datadir.
@@ -23,6 +24,7 @@
 #include "store/catalog.h"
 
 #define DATADIR_SEAL_LOCK "seal.lock"
+#define DATADIR_READ_LOCK "read.lock"
 
 struct identity {
     uuid dataset;

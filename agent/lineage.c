@@ -44,16 +44,14 @@ static status look_at_relations(const struct chain_link *link, uint32_t *largest
     return DONE;
 }
 
-/* Restores put a FULL and what follows it together, and the versions must be of one row. */
+/* The history of a row reads all links, and a version means one shape of one table in all of them. */
 static status find_end(const struct chain *c, struct lineage_end *out, err *e)
 {
     if (c->count > 0)
         out->seq = c->link[c->count - 1].commit->header->last_seq;
-    for (size_t i = c->count; i > 0 && !c->link[i - 1].pruned; i--) {
-        TRY(look_at_relations(&c->link[i - 1], &out->relation, e));
-        if (c->link[i - 1].commit->header->type == PGSTRAND__SNAPSHOT_TYPE__FULL)
-            break;
-    }
+    for (size_t i = 0; i < c->count; i++)
+        if (!c->link[i].pruned)
+            TRY(look_at_relations(&c->link[i], &out->relation, e));
     return DONE;
 }
 

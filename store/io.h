@@ -88,6 +88,8 @@ OWN_VALUE(io_names, io_names_free);
  * another process has it and wait is false. */
 struct io_lock;
 MUST_CHECK status io_lock(const char *path, bool wait, struct io_lock **out, err *e);
+/* Beside others that share it; waits for one that has it alone. */
+MUST_CHECK status io_lock_shared(const char *path, struct io_lock **out, err *e);
 void io_unlock(struct io_lock *lock);
 OWN_POINTER(io_lock, io_unlock);
 

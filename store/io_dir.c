@@ -212,7 +212,7 @@ struct io_lock {
     int fd;
 };
 
-status io_lock(const char *path, bool wait, struct io_lock **out, err *e)
+static status lock_file(const char *path, int how, struct io_lock **out, err *e)
 {
     struct io_lock *lock = malloc(sizeof *lock);
     if (lock == NULL)
@@ -220,7 +220,7 @@ status io_lock(const char *path, bool wait, struct io_lock **out, err *e)
     /* O_CLOEXEC: the lock would otherwise live on in programs that the process starts, pg_dump for one. */
     lock->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     int code = lock->fd < 0 ? errno : 0;
-    while (code == 0 && flock(lock->fd, LOCK_EX | (wait ? 0 : LOCK_NB)) != 0)
+    while (code == 0 && flock(lock->fd, how) != 0)
         if (errno != EINTR)
             code = errno;
     if (code == 0) {
@@ -233,6 +233,16 @@ status io_lock(const char *path, bool wait, struct io_lock **out, err *e)
     if (code == EWOULDBLOCK)
         return err_set(e, ERR_REFUSED, "%s is locked by another pgstrand process; stop that one first", path);
     return err_errno(e, code, "cannot lock %s", path);
+}
+
+status io_lock(const char *path, bool wait, struct io_lock **out, err *e)
+{
+    return lock_file(path, LOCK_EX | (wait ? 0 : LOCK_NB), out, e);
+}
+
+status io_lock_shared(const char *path, struct io_lock **out, err *e)
+{
+    return lock_file(path, LOCK_SH, out, e);
 }
 
 void io_unlock(struct io_lock *lock)

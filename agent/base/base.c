@@ -273,6 +273,9 @@ status base_copy(struct datadir *d, const struct base_request *request, const st
     c.schema = !staged;
     if (staged && !request->rows_only)
         TRY(baseschema_stage(d, request, e));
+    /* Rows without a schema are left over from a dump that failed: nobody knows what they are rows of. */
+    if (!staged)
+        TRY(base_clear(d, e));
     TRY(tablebook_load(d->catalog, &d->identity.dataset, &book, e));
     OWNED(basetasks) struct basetasks tasks = {0};
     TRY(basetasks_plan(d, tables, request->jobs, &tasks, e));

@@ -170,7 +170,7 @@ static status run_all(struct agent *a, err *e)
 static bool stop_sealer(struct agent *a)
 {
     for (int waited = 0; waited < SEALER_PATIENCE_S; waited++) {
-        if (caretaker_join(&a->caretaker, 0) && errands_join(&a->errands, 0) && sealer_join(&a->sealer, 1))
+        if (caretaker_join(&a->caretaker, 0) && errands_join(&a->errands, 1) && sealer_join(&a->sealer, 1))
             return true;
         pgconn_cancel_all();
     }

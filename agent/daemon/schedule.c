@@ -36,13 +36,12 @@ enum schedule_due schedule_due(const struct schedule *s, int64_t now, uint64_t l
 {
     if (version_is_due(s, now))
         return DUE_VERSION;
-    if (s->retry_ms > 0 && now < s->retry_at)
-        return DUE_NOTHING;
-    if (s->broken && quiet_enough(s, now))
+    const bool base_waits = s->base_retry_ms > 0 && now < s->base_retry_at;
+    if (!base_waits && s->broken && quiet_enough(s, now))
         return DUE_FULL;
-    if (s->full_ms > 0 && now - s->full_at >= s->full_ms && last_seq > s->full_seq)
+    if (!base_waits && s->full_ms > 0 && now - s->full_at >= s->full_ms && last_seq > s->full_seq)
         return DUE_NEW_FULL;
-    if (last_seq <= s->sealed_seq)
+    if (last_seq <= s->sealed_seq || (s->retry_ms > 0 && now < s->retry_at))
         return DUE_NOTHING;
     const bool by_time = s->interval_ms > 0 && now - s->sealed_at >= s->interval_ms;
     const bool by_actions = s->actions > 0 && last_seq - s->sealed_seq >= s->actions;
@@ -56,8 +55,10 @@ void schedule_sealed(struct schedule *s, int64_t now, uint64_t seq, uint64_t log
     s->sealed_seq = seq;
     s->sealed_bytes = log_bytes;
     s->retry_ms = 0;
-    if (healed)
+    if (healed) {
         s->broken = false;
+        s->base_retry_ms = 0;
+    }
 }
 
 void schedule_full(struct schedule *s, int64_t now, uint64_t seq)
@@ -74,9 +75,12 @@ static void back_off(int64_t *pause, int64_t *until, int64_t now)
     *until = now + *pause;
 }
 
-void schedule_failed(struct schedule *s, int64_t now)
+void schedule_failed(struct schedule *s, int64_t now, bool base)
 {
-    back_off(&s->retry_ms, &s->retry_at, now);
+    if (base)
+        back_off(&s->base_retry_ms, &s->base_retry_at, now);
+    else
+        back_off(&s->retry_ms, &s->retry_at, now);
 }
 
 void schedule_versioned(struct schedule *s, int64_t now, bool done)

@@ -49,6 +49,8 @@ struct schedule {
     int64_t broken_last;
     int64_t retry_ms; /* 0: the last try went well */
     int64_t retry_at;
+    int64_t base_retry_ms; /* the same for new bases: actions are sealed meanwhile */
+    int64_t base_retry_at;
 };
 
 /* The schema changed. */
@@ -63,7 +65,8 @@ enum schedule_due schedule_due(const struct schedule *s, int64_t now, uint64_t l
 void schedule_sealed(struct schedule *s, int64_t now, uint64_t seq, uint64_t log_bytes, bool healed);
 /* And it was a FULL. */
 void schedule_full(struct schedule *s, int64_t now, uint64_t seq);
-void schedule_failed(struct schedule *s, int64_t now);
+/* `base`: it was due for new bases, DUE_FULL or DUE_NEW_FULL. */
+void schedule_failed(struct schedule *s, int64_t now, bool base);
 
 /* The version is taken, or a FULL has to do; false: it could not be taken now. */
 void schedule_versioned(struct schedule *s, int64_t now, bool done);

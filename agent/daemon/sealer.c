@@ -41,8 +41,6 @@ enum seal_when { BY_SCHEDULE, AT_STOP, AT_STOP_OFFLINE };
 /* Where bases of single tables are enough after a change of the schema, they are made instead of a FULL. */
 static status prefer_tables(struct sealer *s, struct seal_request *request, uint32_t **table, err *e)
 {
-    if (request->type != PGSTRAND__SNAPSHOT_TYPE__FULL)
-        return DONE;
     TRY(breaks_tables(s->data->catalog, table, &request->table_count, e));
     if (request->table_count == 0)
         return DONE;
@@ -51,8 +49,17 @@ static status prefer_tables(struct sealer *s, struct seal_request *request, uint
     return DONE;
 }
 
-/* A snapshot of this type; afterwards the schedule knows the chain's end. */
-static status seal(struct sealer *s, Pgstrand__SnapshotType type, enum seal_when when, err *e)
+/* Bases of single tables fail behind a long transaction, which a FULL waits for. */
+static status make(struct sealer *s, const struct seal_request *request, const struct progress *progress,
+                   struct seal_result *result, err *e)
+{
+    const bool sealed = seal_snapshot(s->data, request, progress, result, e).ok;
+    s->tables_failed = !sealed && request->table_count > 0;
+    return sealed ? DONE : FAILED;
+}
+
+/* What is due; afterwards the schedule knows the chain's end. */
+static status seal(struct sealer *s, enum schedule_due due, enum seal_when when, err *e)
 {
     OWNED(memory) uint32_t *table = NULL;
     OWNED(seal_result) struct seal_result result = {0};
@@ -60,23 +67,26 @@ static status seal(struct sealer *s, Pgstrand__SnapshotType type, enum seal_when
     size_t open = 0;
     uint64_t last_break = 0;
     uint64_t sealed = 0;
-    struct seal_request request = {.type = type, .offline = when == AT_STOP_OFFLINE};
+    const bool bases = due == DUE_FULL || due == DUE_NEW_FULL;
+    struct seal_request request = {.type = bases ? PGSTRAND__SNAPSHOT_TYPE__FULL
+                                                 : PGSTRAND__SNAPSHOT_TYPE__INCREMENTAL,
+                                   .offline = when == AT_STOP_OFFLINE};
     struct progress progress = report_progress;
     if (when == BY_SCHEDULE) { /* a FULL waits for a log that nobody feeds any more */
         progress.context = s->board;
         progress.stopped = is_stopping;
     }
     board_facts(s->board, &facts);
-    TRY(prefer_tables(s, &request, &table, e));
-    TRY(seal_snapshot(s->data, &request, &progress, &result, e));
+    if (due == DUE_FULL && !s->tables_failed)
+        TRY(prefer_tables(s, &request, &table, e));
+    TRY(make(s, &request, &progress, &result, e));
     report_result(&result);
     TRY(breaks_open(s->data->catalog, &open, &last_break, e));
     TRY(records_sealed_seq(s->data, &sealed, e));
-    const bool full = type == PGSTRAND__SNAPSHOT_TYPE__FULL;
-    schedule_sealed(&s->schedule, now_ms(), sealed, facts.log_bytes, full || open == 0);
-    if (full)
+    schedule_sealed(&s->schedule, now_ms(), sealed, facts.log_bytes, bases || open == 0);
+    if (request.type == PGSTRAND__SNAPSHOT_TYPE__FULL)
         schedule_full(&s->schedule, now_ms(), sealed);
-    if (full && open > 0)
+    if (bases && open > 0)
         schedule_changed(&s->schedule, now_ms()); /* more DDL came while it was made */
     board_sealed(s->board, sealed, NULL);
     return DONE;
@@ -113,9 +123,10 @@ static void prune(struct sealer *s)
 {
     OWNED(retention_result) struct retention_result r = {0};
     err e = ERR_INIT;
-    if (!retention_own(s->data, NULL, false, &progress_silent, &r, &e).ok)
+    const bool pruned = retention_own(s->data, NULL, false, &progress_silent, &r, &e).ok;
+    if (!pruned && e.class != ERR_REFUSED) /* somebody reads: next time */
         complain(s, &e, "cannot prune");
-    else if (r.pruned > 0)
+    else if (pruned && r.pruned > 0)
         report_line(REPORT_EVENT, "pruned %zu snapshots, %llu bytes: seq %llu and later can be restored",
                     r.pruned, (unsigned long long)r.freed, (unsigned long long)r.first_seq);
 }
@@ -126,14 +137,13 @@ static void seal_due(struct sealer *s, enum schedule_due due)
     const bool full = due == DUE_FULL || due == DUE_NEW_FULL;
     if (due == DUE_FULL && is_healed(s))
         return;
-    if (seal(s, full ? PGSTRAND__SNAPSHOT_TYPE__FULL : PGSTRAND__SNAPSHOT_TYPE__INCREMENTAL, BY_SCHEDULE, &e)
-            .ok) {
+    if (seal(s, due, BY_SCHEDULE, &e).ok) {
         prune(s);
         return;
     }
     if (is_stopping(s->board)) /* given up, not failed: the next start makes it */
         return;
-    schedule_failed(&s->schedule, now_ms());
+    schedule_failed(&s->schedule, now_ms(), full);
     complain(s, &e, full ? "cannot make a new base" : "cannot seal");
 }
 
@@ -241,9 +251,9 @@ void sealer_last(struct sealer *s)
     board_facts(s->board, &facts);
     if (!s->data->config->seal_on_stop || facts.last_seq <= s->schedule.sealed_seq)
         return;
-    if (seal(s, PGSTRAND__SNAPSHOT_TYPE__INCREMENTAL, AT_STOP, &e).ok)
+    if (seal(s, DUE_INCREMENTAL, AT_STOP, &e).ok)
         return;
-    if (err_is_transient(&e) && seal(s, PGSTRAND__SNAPSHOT_TYPE__INCREMENTAL, AT_STOP_OFFLINE, &e).ok)
+    if (err_is_transient(&e) && seal(s, DUE_INCREMENTAL, AT_STOP_OFFLINE, &e).ok)
         return;
     report_line(REPORT_PROBLEM, "the last changes are in the log but not sealed: %s", e.message);
 }

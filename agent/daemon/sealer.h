@@ -14,6 +14,7 @@ struct sealer {
     struct datadir *data; /* its own */
     struct board *board;
     struct schedule schedule;
+    bool tables_failed;   /* bases of single tables could not be made: a FULL is tried next */
     uint64_t breaks_seen; /* of board_facts.breaks */
     struct indexer indexer;
     pthread_t thread;

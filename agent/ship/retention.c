@@ -4,6 +4,7 @@
 #include "agent/ship/ship.h"
 #include "store/io.h"
 #include "store/snapprune.h"
+#include "store/snapreader.h"
 #include "store/vault.h"
 
 void retention_result_fini(struct retention_result *r)
@@ -48,8 +49,10 @@ size_t retention_choose(const struct chain *chain, const struct retention_rule *
     if (chain->count == 0 || (rule->fulls == 0 && rule->age == 0))
         return 0;
     size_t keep = by_number(chain, rule->fulls > 0 ? rule->fulls : 1);
+    const pgtime before = chain->count < 2 ? now : chain->link[chain->count - 2].commit->header->created;
+    const pgtime at = before < now ? before : now;
     if (rule->age > 0)
-        keep = smaller(keep, by_time(chain, now - (pgtime)rule->age * 1000000));
+        keep = smaller(keep, by_time(chain, at - (pgtime)rule->age * 1000000));
     while (keep > 0 && (keep > shipped || !is_full(chain, keep)))
         keep--;
     return keep;
@@ -91,11 +94,55 @@ static status look_at_vault(void *context, struct bytes key, const ProtobufCMess
     return s->vault == NULL ? err_no_memory(e) : DONE;
 }
 
+/* ---- what interrupted restores need ---- */
+
+struct pins {
+    const struct chain *chain;
+    size_t keep;
+};
+
+/* It goes on with the seq that its first try found, from the newest FULL before that. */
+static status look_at_workflow(void *context, struct bytes key, const ProtobufCMessage *message, err *e)
+{
+    struct pins *p = context;
+    const Pgstrand__WorkflowRecord *w = (const Pgstrand__WorkflowRecord *)(const void *)message;
+    const Pgstrand__RestoreJob *job = w->job->restore;
+    (void)key;
+    (void)e;
+    if (job == NULL || job->from != NULL || !job->has_seq ||
+        w->state == PGSTRAND__WORKFLOW_RECORD__STATE__COMPLETED ||
+        w->state == PGSTRAND__WORKFLOW_RECORD__STATE__CANCELLED)
+        return DONE;
+    while (p->keep > 0 &&
+           (!is_full(p->chain, p->keep) || p->chain->link[p->keep].commit->header->last_seq > job->seq))
+        p->keep--;
+    return DONE;
+}
+
 /* ---- pruning ---- */
+
+/* What stays is all there will be. */
+static status verify_kept(const struct chain *chain, size_t keep, err *e)
+{
+    for (size_t i = keep; i < chain->count; i++) {
+        const struct chain_link *link = &chain->link[i];
+        OWNED(snapreader) struct snapreader *r = NULL;
+        uint64_t frames = 0;
+        if (!snapreader_open(link->dir, link->name, &r, e).ok ||
+            (i == keep && !snapreader_verify(r, &frames, e).ok))
+            return err_wrap(e, "nothing was pruned: what would be left is damaged");
+    }
+    return DONE;
+}
 
 static status prune(const struct chain *chain, size_t keep, bool dry_run, const struct progress *progress,
                     struct retention_result *out, err *e)
 {
+    bool any = false;
+    for (size_t i = 0; i < keep; i++)
+        any = any || !chain->link[i].pruned;
+    if (any)
+        TRY(verify_kept(chain, keep, e));
     for (size_t i = 0; i < keep; i++) {
         const struct chain_link *link = &chain->link[i];
         uint64_t freed = link->commit->size;
@@ -118,12 +165,26 @@ static struct retention_rule configured(const struct datadir *d)
     return (struct retention_rule){d->config->retention_fulls, d->config->retention_age};
 }
 
+static status lock_readers(const struct datadir *d, struct io_lock **out, err *e)
+{
+    OWNED(text) char *path = io_join(d->root, DATADIR_READ_LOCK);
+    if (path == NULL)
+        return err_no_memory(e);
+    if (io_lock(path, false, out, e).ok)
+        return DONE;
+    if (e->class == ERR_REFUSED)
+        return err_set(e, ERR_REFUSED,
+                       "a restore, drill or export reads the chain: prune again when it has ended");
+    return FAILED;
+}
+
 status retention_own(struct datadir *d, const struct retention_rule *rule, bool dry_run,
                      const struct progress *progress, struct retention_result *out, err *e)
 {
     const struct retention_rule own = configured(d);
     OWNED(text) char *path = io_join(d->root, DATADIR_SEAL_LOCK);
     OWNED(io_lock) struct io_lock *lock = NULL;
+    OWNED(io_lock) struct io_lock *readers = NULL;
     OWNED(chain) struct chain *chain = NULL;
     *out = (struct retention_result){0};
     if (path == NULL)
@@ -137,10 +198,15 @@ status retention_own(struct datadir *d, const struct retention_rule *rule, bool 
     rule = rule == NULL ? &own : rule;
     const pgtime now = pgtime_now();
     size_t keep = retention_choose(chain, rule, now, s.shipped);
+    struct pins pins = {chain, keep};
+    TRY(catalog_each(d->catalog, CATALOG_WORKFLOW, look_at_workflow, &pins, e));
+    keep = pins.keep;
     if (keep == retention_choose(chain, rule, now, chain->count)) {
         free(out->waiting);
         out->waiting = NULL;
     }
+    if (!dry_run && keep > 0)
+        TRY(lock_readers(d, &readers, e));
     return prune(chain, keep, dry_run, progress, out, e);
 }
 

@@ -16,7 +16,8 @@ struct retention_rule {
 };
 
 /* How many links from the oldest on may go; 0 when both parts of the rule are 0. Where both are given, both
- * must agree. `shipped`: links from there on are not in every vault yet, and stay. Pure. */
+ * must agree. The age is taken at the last snapshot but one, if that was before now: a clock that jumped
+ * ahead once proves nothing. `shipped`: links from there on are not in every vault yet, and stay. Pure. */
 size_t retention_choose(const struct chain *chain, const struct retention_rule *rule, pgtime now,
                         size_t shipped);
 
@@ -29,6 +30,10 @@ struct retention_result {
 };
 void retention_result_fini(struct retention_result *r);
 OWN_VALUE(retention_result, retention_result_fini);
+
+/* Before anything goes, the FULL that stays is verified, and what stands on it must be there. Whoever reads
+ * the chain meanwhile (a restore, a drill) and what an interrupted restore still needs stand in the way:
+ * ERR_REFUSED, or less goes. */
 
 /* The own chain, by the configuration's rule (`rule` NULL) or another one. Waits for the sealer. Killed, it
  * goes on with the next call. */

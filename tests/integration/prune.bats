@@ -82,6 +82,20 @@ files() {
     pgstrand ship --data "$DATA" usb >/dev/null
 }
 
+@test "nothing goes while somebody reads, nor when what would be left is damaged" {
+    exec 5>"$DATA/read.lock"
+    flock -s 5
+    expect_exit 15 'a restore, drill or export reads the chain' pgstrand prune --data "$DATA" --fulls 2
+    exec 5>&-
+    local snap
+    snap=$(find "$DATA/snapshots" -name '0000000000000002-*.snap')
+    cp "$snap" "$HARNESS/good.snap"
+    printf 'x' | dd of="$snap" bs=1 seek=300 conv=notrunc status=none
+    expect_exit 12 'nothing was pruned: what would be left is damaged' pgstrand prune --data "$DATA" --fulls 2
+    cp "$HARNESS/good.snap" "$snap"
+    [ "$(files)" = 6 ]
+}
+
 @test "killed in the middle of it, the next call goes on" {
     local nth rc=137 before
     for ((nth = 1; rc == 137 && nth < 100; nth++)); do

@@ -10,6 +10,7 @@ void place_fini(struct place *p)
     chain_free(p->chain);
     free(p->log);
     versionbook_fini(&p->unsealed);
+    io_unlock(p->lock);
     *p = (struct place){0};
 }
 
@@ -143,11 +144,22 @@ static status vault_chain(const struct restore_request *request, struct place *o
     return choose_chain(v, &chains, &node, request, out, e);
 }
 
+static status lock_own(const struct datadir *d, struct io_lock **out, err *e)
+{
+    OWNED(text) char *path = io_join(d->root, DATADIR_READ_LOCK);
+    return path == NULL ? err_no_memory(e) : io_lock_shared(path, out, e);
+}
+
 status place_find(struct datadir *d, const struct restore_request *request, struct place *out, err *e)
 {
+    OWNED(io_lock) struct io_lock *lock = NULL;
+    if (request->from == NULL)
+        TRY(lock_own(d, &lock, e));
     TRY(request->from == NULL ? own_chain(d, out, e) : vault_chain(request, out, e));
     if (request->from == NULL)
         TRY(look_beside(d, &request->target, out, e));
+    out->lock = lock;
+    lock = NULL;
     if (out->chain->count == 0)
         return err_set(e, ERR_VALIDATION, "%s has no complete snapshot", out->chain->dir);
     const Pgstrand__SnapshotHeader *h = out->chain->link[0].commit->header;

@@ -7,6 +7,7 @@
 #include "agent/restore/restore.h"
 #include "agent/seal/versionbook.h"
 #include "store/chain.h"
+#include "store/io.h"
 
 struct place {
     struct chain *chain;
@@ -15,7 +16,8 @@ struct place {
     char *log;                   /* folder whose tail goes on; NULL: none */
     struct versionbook unsealed; /* versions of the schema that only the own catalogue has */
     bool same_device;
-    bool own; /* the data directory's own chain, with what its catalogue knows of it */
+    struct io_lock *lock; /* own: nothing is pruned meanwhile */
+    bool own;             /* the data directory's own chain, with what its catalogue knows of it */
 };
 void place_fini(struct place *p);
 OWN_VALUE(place, place_fini);

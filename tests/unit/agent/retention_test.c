@@ -21,7 +21,7 @@ static struct chain *daily(struct fixture *f)
         pgstrand__snapshot_header__init(&f->header[i]);
         pgstrand__snapshot_commit__init(&f->commit[i]);
         f->header[i].type = type[i];
-        f->header[i].last_time = (int64_t)i * DAY;
+        f->header[i].last_time = f->header[i].created = (int64_t)i * DAY;
         f->commit[i].header = &f->header[i];
         f->link[i] = (struct chain_link){.commit = &f->commit[i]};
     }
@@ -49,11 +49,10 @@ static void test_by_number(void **state)
 static void test_by_age(void **state)
 {
     (void)state;
-    assert_int_equal(chooses(0, 1, 9), 6);
-    assert_int_equal(chooses(0, 3, 9), 6); /* day 6 is the FULL itself */
+    assert_int_equal(chooses(0, 1, 9), 6); /* from day 7 on: day 6 is the FULL itself */
+    assert_int_equal(chooses(0, 2, 9), 3);
     assert_int_equal(chooses(0, 4, 9), 3);
-    assert_int_equal(chooses(0, 6, 9), 3);
-    assert_int_equal(chooses(0, 7, 9), 0);
+    assert_int_equal(chooses(0, 5, 9), 0);
     assert_int_equal(chooses(0, 700, 9), 0);
 }
 
@@ -61,7 +60,7 @@ static void test_both_must_agree(void **state)
 {
     (void)state;
     assert_int_equal(chooses(2, 1, 9), 3);
-    assert_int_equal(chooses(1, 4, 9), 3);
+    assert_int_equal(chooses(1, 2, 9), 3);
     assert_int_equal(chooses(3, 1, 9), 0);
 }
 
@@ -83,6 +82,20 @@ static void test_what_no_vault_has_stays(void **state)
     assert_int_equal(chooses(1, 0, 0), 0);
 }
 
+/* The age is that at the last snapshot but one. */
+static void test_a_clock_that_jumps_ahead(void **state)
+{
+    struct fixture f;
+    const struct retention_rule rule = {0, 3 * 86400};
+    struct chain *c = daily(&f);
+    (void)state;
+    assert_int_equal(retention_choose(c, &rule, 3650 * DAY, 9), 3);
+    f.header[8].created = f.header[8].last_time = 3650 * DAY;
+    assert_int_equal(retention_choose(c, &rule, 3650 * DAY, 9), 3);
+    f.header[7].created = 3649 * DAY; /* twice: it is so */
+    assert_int_equal(retention_choose(c, &rule, 3650 * DAY, 9), 6);
+}
+
 /* A clock that was set back does not make a younger link count as older. */
 static void test_times_that_go_back(void **state)
 {
@@ -102,6 +115,7 @@ int main(void)
         cmocka_unit_test(test_both_must_agree),
         cmocka_unit_test(test_nothing_goes_without_a_rule),
         cmocka_unit_test(test_what_no_vault_has_stays),
+        cmocka_unit_test(test_a_clock_that_jumps_ahead),
         cmocka_unit_test(test_times_that_go_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -105,15 +105,30 @@ static void failures_wait_longer_each_time(void **state)
     now = SCHEDULE_QUIET_MS;
     for (int i = 0; i < 20; i++) {
         assert_int_equal(schedule_due(&s, now, 0, 0), DUE_FULL);
-        schedule_failed(&s, now);
-        assert_int_equal(schedule_due(&s, now + s.retry_ms - 1, 0, 0), DUE_NOTHING);
-        assert_true(s.retry_ms >= before && s.retry_ms <= SCHEDULE_RETRY_MAX_MS);
-        before = s.retry_ms;
-        now += s.retry_ms;
+        schedule_failed(&s, now, true);
+        assert_int_equal(schedule_due(&s, now + s.base_retry_ms - 1, 0, 0), DUE_NOTHING);
+        assert_true(s.base_retry_ms >= before && s.base_retry_ms <= SCHEDULE_RETRY_MAX_MS);
+        before = s.base_retry_ms;
+        now += s.base_retry_ms;
     }
     assert_int_equal(before, SCHEDULE_RETRY_MAX_MS);
     schedule_sealed(&s, now, 1, 0, true);
-    assert_int_equal(s.retry_ms, 0);
+    assert_int_equal(s.base_retry_ms, 0);
+}
+
+static void actions_are_sealed_while_a_base_cannot_be_made(void **state)
+{
+    (void)state;
+    struct schedule s = {.actions = 10};
+    schedule_broken(&s, 0, true);
+    assert_int_equal(schedule_due(&s, SCHEDULE_QUIET_MS, 20, 0), DUE_FULL);
+    schedule_failed(&s, SCHEDULE_QUIET_MS, true);
+    assert_int_equal(schedule_due(&s, SCHEDULE_QUIET_MS + 1, 20, 0), DUE_INCREMENTAL);
+    schedule_sealed(&s, SCHEDULE_QUIET_MS + 1, 20, 0, false);
+    assert_int_equal(schedule_due(&s, SCHEDULE_QUIET_MS + 2, 25, 0), DUE_NOTHING); /* the base still waits */
+    assert_int_equal(schedule_due(&s, SCHEDULE_QUIET_MS + SCHEDULE_RETRY_MIN_MS, 25, 0), DUE_FULL);
+    schedule_failed(&s, SCHEDULE_QUIET_MS + SCHEDULE_RETRY_MIN_MS, false);
+    assert_int_equal(schedule_due(&s, SCHEDULE_QUIET_MS + SCHEDULE_RETRY_MIN_MS, 25, 0), DUE_FULL);
 }
 
 int main(void)
@@ -127,6 +142,7 @@ int main(void)
         cmocka_unit_test(bases_of_single_tables_come_sooner),
         cmocka_unit_test(a_version_comes_before_anything_else),
         cmocka_unit_test(failures_wait_longer_each_time),
+        cmocka_unit_test(actions_are_sealed_while_a_base_cannot_be_made),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
