@@ -237,10 +237,16 @@ static status build(struct parallel *p, err *e)
 static status tidy(struct job *job, struct newdb *db, err *e)
 {
     err why = ERR_INIT;
-    bool dropping = newdb_drop_old_start(db, &why).ok;
+    bool dropping = !db->keep_old && newdb_drop_old_start(db, &why).ok;
     TRY(analyze_tables(job, e));
     if (dropping && newdb_drop_old_finish(db, &why).ok)
         return DONE;
+    if (db->keep_old)
+        return job_warn(
+            job, e,
+            "the database that was there holds more than tables (functions, extensions, privileges): "
+            "it is kept as %s_pgstrand_old",
+            db->target);
     return job_warn(job, e, "restored, but the empty database it replaced is still there: %s", why.message);
 }
 

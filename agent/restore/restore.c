@@ -78,7 +78,7 @@ static status choose_jobs(const struct job *job, struct pgconn *c, int *jobs, er
         return DONE;
     TRY(pieces_bytes(job->plan, &bytes, e));
     if (bytes >= PARALLEL_FROM)
-        TRY(newdb_suits(c, &fits, e));
+        TRY(newdb_suits(c, job->request->conninfo, &fits, e));
     if (fits)
         *jobs = 2;
     return DONE;
@@ -149,6 +149,9 @@ void restoring_fini(struct restoring *r)
     r->plan = NULL;
     r->fits = false;
     r->committed = false;
+    if (r->jobs_chosen) /* another try: somebody may be connected now */
+        r->request->jobs = 0;
+    r->jobs_chosen = false;
 }
 
 static status check_request(const struct restore_request *request, err *e)
@@ -252,8 +255,10 @@ status restoring_load(struct restoring *r, err *e)
             "the rows were there already, loaded and compared before the restore was interrupted");
     if (r->out->before)
         return DONE;
-    if (r->request->jobs == 0)
+    if (r->request->jobs == 0) {
         TRY(choose_jobs(&r->job, r->conn, &r->request->jobs, e));
+        r->jobs_chosen = true;
+    }
     return load(&r->job, &r->conn, e);
 }
 

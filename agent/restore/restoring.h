@@ -28,7 +28,8 @@ struct restoring {
     struct pgconn *conn;
     bool fits; /* the target; else why not */
     err unfit;
-    bool committed; /* by this workflow, before it was interrupted */
+    bool jobs_chosen; /* they were not asked for */
+    bool committed;   /* by this workflow, before it was interrupted */
 };
 void restoring_fini(struct restoring *r);
 OWN_VALUE(restoring, restoring_fini);

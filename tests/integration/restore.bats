@@ -71,8 +71,7 @@ setup_file() {
         INSERT INTO shout SELECT 0, i FROM generate_series(1, 9) i;
         CREATE TABLE texts (id int PRIMARY KEY, t text);
         INSERT INTO texts VALUES (1, E'tab\tnewline\nbackslash\\\\N cr\r vt\v'), (2, ''), (3, NULL), (4, '\\.')"
-    cp "$POS/pgstrand.conf" "$HARNESS/start.conf"
-    pgstrand init --data "$DATA" --source "$(conninfo shop)" --config "$HARNESS/start.conf" >"$HARNESS/init.out"
+    pgstrand init --data "$DATA" --source "$(conninfo shop)" --config "$POS/pgstrand.conf" >"$HARNESS/init.out"
     agent_start "$DATA"
     keep_state
     local round
@@ -243,13 +242,17 @@ nth_seq() {
         "$(sql shop "SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND convalidated")" ]
 }
 
-@test "several jobs share large tables, those that changed as well" {
-    local mine=$HARNESS/large at
+oid_of() {
+    sql postgres "SELECT oid FROM pg_database WHERE datname = '$1'"
+}
+
+@test "a large base takes two connections by itself, where the target can be exchanged" {
+    local mine=$HARNESS/large at before
     database_new large
     sql large "
         CREATE TABLE still (id int PRIMARY KEY, word text COLLATE \"C\", twice int GENERATED ALWAYS AS (id * 2) STORED, gone int);
         ALTER TABLE still DROP COLUMN gone;
-        INSERT INTO still SELECT i, repeat(md5(i::text), 12) FROM generate_series(1, 70000) i;
+        INSERT INTO still SELECT i, repeat(md5(i::text), 16) FROM generate_series(1, 70000) i;
         INSERT INTO still VALUES (0, NULL), (-1, ''), (-2, E'\\t\\n\\\\');
         CREATE TABLE moved (LIKE still INCLUDING ALL);
         INSERT INTO moved SELECT id, word FROM still;
@@ -260,10 +263,26 @@ nth_seq() {
     sql large "UPDATE moved SET word = 'moved' WHERE id % 5 = 0; DELETE FROM moved WHERE id % 7 = 0"
     at=$(pgstrand wait --data "$mine" --timeout 60)
     agent_stop "$mine"
-    pgstrand restore --data "$mine" --target "$(conninfo "$target")" --jobs 2 --to-seq "$at" --json >"$HARNESS/large.json"
+    before=$(oid_of "$target")
+    pgstrand restore --data "$mine" --target "$(conninfo "$target")" --to-seq "$at" --json >"$HARNESS/large.json"
+    [ "$(oid_of "$target")" != "$before" ]
     jq -e '.tables | length == 2 and all(.proven)' "$HARNESS/large.json"
     assert_same_tables "$(conninfo large)" "$(conninfo "$target")" public.still public.moved
     [ "$(sql "$target" "SELECT count(*) FROM pg_stats WHERE tablename IN ('still', 'moved') AND attname = 'id'")" = 2 ]
+
+    # what a new database would not have: one transaction, or, when several jobs are asked for, the old one stays
+    database_new prepared
+    sql prepared "CREATE FUNCTION ours() RETURNS int LANGUAGE sql AS 'SELECT 7'"
+    before=$(oid_of prepared)
+    pgstrand restore --data "$mine" --target "$(conninfo prepared)" --to-seq "$at" --tables still --no-analyze >/dev/null
+    [ "$(oid_of prepared)" = "$before" ]
+    [ "$(sql prepared 'SELECT ours()')" = 7 ]
+    sql prepared 'DROP TABLE still, moved'
+    pgstrand restore --data "$mine" --target "$(conninfo prepared)" --to-seq "$at" --tables still --no-analyze --jobs 2 >/dev/null 2>"$HARNESS/kept"
+    grep -q 'it is kept as prepared_pgstrand_old' "$HARNESS/kept"
+    [ "$(sql prepared_pgstrand_old 'SELECT ours()')" = 7 ]
+    database_drop prepared
+    database_drop prepared_pgstrand_old
     pgstrand uninstall --data "$mine" --yes >/dev/null
     database_drop large
 }

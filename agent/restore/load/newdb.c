@@ -4,6 +4,7 @@
 #include "proto/base/buf.h"
 
 #define NEW_SUFFIX "_pgstrand_new"
+#define LOCK_CLASS "1885827940" /* "pgsd": of our locks among others */
 #define MARK "pgstrand: a restore in progress"
 #define CANCELED "57014"
 #define DUPLICATE_DATABASE "42P04"
@@ -32,7 +33,35 @@ status newdb_check(struct pgconn *target, err *e)
     return DONE;
 }
 
-status newdb_suits(struct pgconn *target, bool *suits, err *e)
+/* What targetdb_check_empty does not count, but somebody made (OIDs from 16384 on, FirstNormalObjectId), or
+ * granted. */
+static status holds_more(struct pgconn *target, bool *more, err *e)
+{
+    OWNED(pgrows) struct pgrows *rows = NULL;
+    TRY(pgconn_query(target,
+                     "SELECT EXISTS (SELECT FROM pg_catalog.pg_proc WHERE oid >= 16384)"
+                     " OR EXISTS (SELECT FROM pg_catalog.pg_type WHERE oid >= 16384)"
+                     " OR EXISTS (SELECT FROM pg_catalog.pg_extension WHERE oid >= 16384)"
+                     " OR EXISTS (SELECT FROM pg_catalog.pg_publication)"
+                     " OR EXISTS (SELECT FROM pg_catalog.pg_event_trigger)"
+                     " OR EXISTS (SELECT FROM pg_catalog.pg_foreign_data_wrapper)"
+                     " OR EXISTS (SELECT FROM pg_catalog.pg_default_acl)"
+                     " OR EXISTS (SELECT FROM pg_catalog.pg_largeobject_metadata)"
+                     " OR EXISTS (SELECT FROM pg_catalog.pg_namespace n LEFT JOIN pg_catalog.pg_init_privs i"
+                     "  ON i.objoid = n.oid AND i.classoid = 'pg_catalog.pg_namespace'::pg_catalog.regclass"
+                     "  WHERE n.nspname = 'public' AND n.nspacl IS DISTINCT FROM i.initprivs)",
+                     0, NULL, &rows, e));
+    *more = pgrows_bool(rows, 0, 0);
+    return DONE;
+}
+
+/* A database to give orders from, while the target's name changes. */
+static status connect_admin(const char *conninfo, const char *target, struct pgconn **out, err *e)
+{
+    return pgconn_open_database(conninfo, strcmp(target, "postgres") == 0 ? "template1" : "postgres", out, e);
+}
+
+status newdb_suits(struct pgconn *target, const char *conninfo, bool *suits, err *e)
 {
     OWNED(pgrows) struct pgrows *rows = NULL;
     TRY(pgconn_query(
@@ -41,15 +70,26 @@ status newdb_suits(struct pgconn *target, bool *suits, err *e)
         " AND NOT d.datistemplate AND d.datname <> 'postgres'"
         " AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_activity a"
         "  WHERE a.datid = d.oid AND a.pid <> pg_catalog.pg_backend_pid()"
-        "   AND a.backend_type IN ('client backend', 'walsender'))"
+        /* of other roles' sessions one without privileges is not told what they are */
+        "   AND coalesce(a.backend_type, 'client backend') IN ('client backend', 'walsender'))"
         " AND NOT EXISTS (SELECT FROM pg_catalog.pg_replication_slots s WHERE s.database = d.datname)"
         " AND NOT EXISTS (SELECT FROM pg_catalog.pg_prepared_xacts p WHERE p.database = d.datname)"
         " AND NOT EXISTS (SELECT FROM pg_catalog.pg_subscription s WHERE s.subdbid = d.oid)"
+        /* some settings only a superuser may give to another database */
+        " AND (r.rolsuper OR NOT EXISTS (SELECT FROM pg_catalog.pg_db_role_setting s WHERE s.setdatabase = "
+        "d.oid))"
         " FROM pg_catalog.pg_roles r, pg_catalog.pg_database d"
         " WHERE r.rolname = current_user AND d.datname = pg_catalog.current_database()",
         0, NULL, &rows, e));
     *suits = pgrows_count(rows) == 1 && pgrows_bool(rows, 0, 0) &&
              strlen(pgconn_database(target)) + strlen(NEW_SUFFIX) <= NAME_MAX_BYTES;
+    if (!*suits)
+        return DONE;
+    bool more = false;
+    err unreachable = ERR_INIT;
+    OWNED(pgconn) struct pgconn *admin = NULL;
+    TRY(holds_more(target, &more, e));
+    *suits = !more && connect_admin(conninfo, pgconn_database(target), &admin, &unreachable).ok;
     return DONE;
 }
 
@@ -238,8 +278,19 @@ static status begin(struct newdb *out, struct pgconn *target, const char *connin
             e, ERR_VALIDATION,
             "the name of database %s is too long for a second one beside it: restore with --jobs 1",
             out->target);
-    const char *other = strcmp(out->target, "postgres") == 0 ? "template1" : "postgres";
-    return pgconn_open_database(conninfo, other, &out->admin, e);
+    return connect_admin(conninfo, out->target, &out->admin, e);
+}
+
+/* Of this name: advisory locks belong to a database, and the target's changes its name. Goes with `admin`. */
+static status lock_name(struct newdb *n, bool *ours, err *e)
+{
+    OWNED(pgrows) struct pgrows *rows = NULL;
+    const char *params[] = {n->name};
+    TRY(pgconn_query(n->admin,
+                     "SELECT pg_catalog.pg_try_advisory_lock(" LOCK_CLASS ", pg_catalog.hashtext($1))", 1,
+                     params, &rows, e));
+    *ours = pgrows_bool(rows, 0, 0);
+    return DONE;
 }
 
 status newdb_make(struct pgconn *target, const char *conninfo, struct newdb *out, err *e)
@@ -251,7 +302,13 @@ status newdb_make_named(struct pgconn *target, const char *conninfo, const char 
                         err *e)
 {
     OWNED(pgrows) struct pgrows *facts = NULL;
+    bool ours = false;
     TRY(begin(out, target, conninfo, name, e));
+    TRY(lock_name(out, &ours, e));
+    if (!ours)
+        return err_set(e, ERR_REFUSED, "another restore builds database %s: wait until it has ended",
+                       out->name);
+    TRY(holds_more(target, &out->keep_old, e));
     TRY(clear_leftover(out, out->name, e));
     TRY(read_facts(target, &facts, e));
     TRY(keep_facts(out, facts, e));
@@ -280,9 +337,12 @@ status newdb_swap(struct newdb *n, err *e)
     pgconn_quote_name(&sql, n->target);
     buf_text(&sql, " RENAME TO ");
     pgconn_quote_name(&sql, buf_cstring(&old));
-    buf_text(&sql, "; COMMENT ON DATABASE ");
-    pgconn_quote_name(&sql, buf_cstring(&old));
-    buf_text(&sql, " IS '" MARK "'; ALTER DATABASE ");
+    if (!n->keep_old) {
+        buf_text(&sql, "; COMMENT ON DATABASE ");
+        pgconn_quote_name(&sql, buf_cstring(&old));
+        buf_text(&sql, " IS '" MARK "'");
+    }
+    buf_text(&sql, "; ALTER DATABASE ");
     pgconn_quote_name(&sql, n->name);
     buf_text(&sql, " RENAME TO ");
     pgconn_quote_name(&sql, n->target);
@@ -348,6 +408,8 @@ status newdb_clear_named(const char *conninfo, const char *name, err *e)
     OWNED(pgconn) struct pgconn *target = NULL;
     OWNED(newdb) struct newdb n = {0};
     TRY(pgconn_open(conninfo, PGCONN_QUERY, &target, e));
+    bool ours = false;
     TRY(begin(&n, target, conninfo, name, e));
-    return clear_leftover(&n, n.name, e);
+    TRY(lock_name(&n, &ours, e));
+    return ours ? clear_leftover(&n, n.name, e) : DONE;
 }

@@ -14,6 +14,7 @@ struct newdb {
     char *target;
     char *name;           /* of the new one */
     bool made;            /* by us: it may be dropped */
+    bool keep_old;        /* the target holds more than tables would tell: it is not dropped */
     char *comment;        /* the target's, NULL: none */
     int connections;      /* the target's limit, -1: none */
     struct pgconn *admin; /* to another database of the server */
@@ -25,12 +26,14 @@ OWN_VALUE(newdb, newdb_fini);
 MUST_CHECK status newdb_check(struct pgconn *target, err *e);
 
 /* May it be made and take the target's place without anybody having been asked? The role may make databases
- * and owns the target, nobody else is connected to it, and nothing of the server's (a logical slot, a
- * subscription) belongs to it. */
-MUST_CHECK status newdb_suits(struct pgconn *target, bool *suits, err *e);
+ * and owns the target, nobody else is connected to it, nothing of the server's (a logical slot, a
+ * subscription) belongs to it, and it holds nothing that a new one would not (functions, extensions, large
+ * objects, privileges). */
+MUST_CHECK status newdb_suits(struct pgconn *target, const char *conninfo, bool *suits, err *e);
 
 /* Makes it from template0, with all that the target is as a database: encoding, locale, owner, tablespace,
  * privileges, settings; its comment and its connection limit come with the swap. */
+/* ERR_REFUSED while another restore has it. */
 MUST_CHECK status newdb_make(struct pgconn *target, const char *conninfo, struct newdb *out, err *e);
 /* The same under a name of its own: it is not meant to be swapped in. */
 MUST_CHECK status newdb_make_named(struct pgconn *model, const char *conninfo, const char *name,
@@ -38,14 +41,15 @@ MUST_CHECK status newdb_make_named(struct pgconn *model, const char *conninfo, c
 MUST_CHECK status newdb_connect(const struct newdb *n, struct pgconn **out, err *e);
 /* The new one takes the target's name, and the target another one. Nobody may be connected to either. */
 MUST_CHECK status newdb_swap(struct newdb *n, err *e);
-/* After the swap: drops what was the target, which was empty. The server checkpoints first, which may take as
- * long as writing all that was restored: start, do something else, finish. */
+/* After the swap, unless keep_old: drops what was the target, which was empty. The server checkpoints first,
+ * which may take as long as writing all that was restored: start, do something else, finish. */
 MUST_CHECK status newdb_drop_old_start(struct newdb *n, err *e);
 MUST_CHECK status newdb_drop_old_finish(struct newdb *n, err *e);
 /* After a failure: drops the new one. */
 void newdb_drop(struct newdb *n);
 
-/* Drops what a restore into this database that was killed left beside it, if there is something. */
+/* Drops what a restore into this database that was killed left beside it, if there is something. Nothing is
+ * done while another restore has it. */
 MUST_CHECK status newdb_clear(const char *conninfo, err *e);
 /* The same for one with a name of its own. */
 MUST_CHECK status newdb_clear_named(const char *conninfo, const char *name, err *e);
