@@ -107,19 +107,28 @@ bool asset_path_is_safe(const char *path, size_t len)
     return true;
 }
 
+bool asset_folder_is_safe(const char *folder)
+{
+    return folder[0] == '/' && folder[1] != '\0' && asset_path_is_safe(folder + 1, strlen(folder + 1));
+}
+
 bool asset_link_is_safe(const char *path, const char *target)
 {
     int depth = 0;
+    bool below = false;
     if (target[0] == '/' || target[0] == '\0')
         return false;
     for (const char *at = path; (at = strchr(at, '/')) != NULL; at++)
         depth++;
     for (const char *at = target; *at != '\0' && depth >= 0;) {
         const size_t part = strcspn(at, "/");
-        if (part == 2 && memcmp(at, "..", 2) == 0)
+        if (part == 2 && memcmp(at, "..", 2) == 0) {
+            if (below)
+                return false;
             depth--;
-        else if (part > 0 && !(part == 1 && *at == '.'))
-            depth++;
+        } else if (part > 0 && !(part == 1 && *at == '.')) {
+            below = true;
+        }
         at += part + (at[part] == '/' ? 1 : 0);
     }
     return depth >= 0;

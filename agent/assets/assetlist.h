@@ -54,7 +54,10 @@ bool assetlist_same(const struct assetlist *a, const struct assetlist *b);
 
 /* Is it a path that stays where it is put: relative, without empty parts, . and ..? */
 bool asset_path_is_safe(const char *path, size_t len);
-/* Does a link at `path` lead somewhere below its folder? */
+/* Is it the absolute path of a folder, without such parts, and not /? */
+bool asset_folder_is_safe(const char *folder);
+/* Does a link at `path` lead somewhere below its folder? What it goes through may be a link itself, so ..
+ * counts only at the beginning, where it leaves real folders. */
 bool asset_link_is_safe(const char *path, const char *target);
 
 /* ---- sets of contents ---- */

@@ -49,8 +49,8 @@ static status take_folder(const struct chain_link *link, const Pgstrand__AssetFo
                           struct assetlist *out, err *e)
 {
     const struct assetfolder *known = assetlist_find(out, from->folder);
-    if (from->folder[0] != '/')
-        return damaged(link, "has a folder without an absolute path", e);
+    if (!asset_folder_is_safe(from->folder))
+        return damaged(link, "has a folder whose path is not absolute or leads elsewhere", e);
     if (known != NULL && known != &out->folder[out->count - 1])
         return damaged(link, "is out of order", e);
     struct assetfolder *to = assetlist_folder(out, from->folder);

@@ -44,7 +44,7 @@ status assetscan_folders(const struct config *c, enum tier tier, struct assetlis
             word[--len] = '\0';
         if (len == 0)
             continue;
-        if (word[0] != '/' || !asset_path_is_safe(word + 1, len - 1) || len == 1)
+        if (!asset_folder_is_safe(word))
             return err_set(
                 e, ERR_VALIDATION,
                 "%s in [assets] has the folder %s: it must be an absolute path without . and .., and not /",

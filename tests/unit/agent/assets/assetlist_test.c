@@ -17,13 +17,30 @@ static void paths(void **state)
     assert_false(asset_path_is_safe("a\0b", 3));
 }
 
+static void folders(void **state)
+{
+    (void)state;
+    static const char *const safe[] = {"/a", "/srv/app/pics", "/..a/b.."};
+    static const char *const unsafe[] = {"",        "/",     "a",   "a/b", "../a", "/../../home/u/.ssh",
+                                         "/a/../b", "/a/..", "//a", "/a/", "/.",   "/a/./b"};
+    for (size_t i = 0; i < sizeof safe / sizeof safe[0]; i++)
+        assert_true(asset_folder_is_safe(safe[i]));
+    for (size_t i = 0; i < sizeof unsafe / sizeof unsafe[0]; i++)
+        if (asset_folder_is_safe(unsafe[i]))
+            fail_msg("%s was taken", unsafe[i]);
+}
+
 static void links(void **state)
 {
     (void)state;
     assert_true(asset_link_is_safe("a", "b"));
     assert_true(asset_link_is_safe("a/b", "../c"));
     assert_true(asset_link_is_safe("a/b/c", "../../d/./e"));
-    assert_true(asset_link_is_safe("a", "b/../c"));
+    assert_true(asset_link_is_safe("a", "b/c"));
+    assert_true(asset_link_is_safe("a/b", "./../c"));
+    assert_false(asset_link_is_safe("a", "b/../c")); /* b may be a link to somewhere less deep */
+    assert_false(asset_link_is_safe("m", "a/b/c/l/.."));
+    assert_false(asset_link_is_safe("a/m", "../b/./.."));
     assert_false(asset_link_is_safe("a", "../b"));
     assert_false(asset_link_is_safe("a/b", "../../c"));
     assert_false(asset_link_is_safe("a/b", "../../a/c")); /* it comes back, but over what is outside */
@@ -54,7 +71,7 @@ static void sets(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(paths), cmocka_unit_test(links),
-                                       cmocka_unit_test(sets)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(paths), cmocka_unit_test(folders),
+                                       cmocka_unit_test(links), cmocka_unit_test(sets)};
     return cmocka_run_group_tests_name("assetlist", tests, NULL, NULL);
 }
