@@ -241,11 +241,13 @@ static status run_command(const struct config *c, const char *command, const str
 
 /* ---- before and after ---- */
 
-status hooks_before(const struct config *c, const char *conninfo, struct hook_facts *facts, err *e)
+status hooks_before(const struct config *c, const char *conninfo, struct hook_facts *facts, bool *begun,
+                    err *e)
 {
     TRY(set(facts, FACT_HOOK, "before", e));
     TRY(set(facts, FACT_RESULT, "pending", e));
     TRY(run_sql(c, conninfo, c->hooks_before_sql, facts, e));
+    *begun = *c->hooks_before_sql != '\0';
     return run_command(c, c->hooks_before_command, facts, e);
 }
 

@@ -2,7 +2,7 @@
  * hooks: what the owner has done around a restore: SQL in the target and programs, named in [hooks] of the
  * configuration.
  *
- *   before          before anything is changed; when one fails nothing happens
+ *   before          before anything is changed, first SQL, then the program; when one fails nothing happens
  *   same, other     SQL in the restore's own transaction, behind the rows
  *   after           when it has ended: restored, failed or cancelled
  *
@@ -34,8 +34,9 @@ MUST_CHECK status hooks_facts(const struct datadir *d, const struct restore_requ
                               const struct place *place, const struct job *job, const uuid *workflow,
                               struct hook_facts *out, err *e);
 
+/* *begun, also on failure: the SQL is committed, so hooks_after must follow. */
 MUST_CHECK status hooks_before(const struct config *c, const char *conninfo, struct hook_facts *facts,
-                               err *e);
+                               bool *begun, err *e);
 MUST_CHECK status hooks_after(const struct config *c, const char *conninfo, enum hooks_result result,
                               struct hook_facts *facts, err *e);
 

@@ -18,6 +18,7 @@ struct flow {
     struct hook_facts facts;
     uuid workflow;
     pgtime began;
+    bool paused; /* SQL before the restore is committed, in this or an earlier try */
 };
 
 static void flow_fini(struct flow *f)
@@ -157,7 +158,10 @@ static status before(void *context, struct workflow *w, err *e)
     if (f->r.committed || f->r.out->before)
         return DONE;
     TRY(hooks_facts(f->d, f->r.request, &f->r.place, &f->r.job, &f->workflow, &f->facts, e));
-    return hooks_before(f->d->config, f->r.request->conninfo, &f->facts, e);
+    bool begun = false;
+    const status done = hooks_before(f->d->config, f->r.request->conninfo, &f->facts, &begun, e);
+    f->paused = f->paused || begun;
+    return done;
 }
 
 static status load(void *context, struct workflow *w, err *e)
@@ -205,14 +209,30 @@ static const struct workflow_step steps[] = {
 
 /* ---- what did not come to its end ---- */
 
+/* A step that an earlier process left begun may have committed its SQL: rather resumed once too often. */
+static bool is_paused(const struct flow *f, const struct workflow *w,
+                      const Pgstrand__WorkflowRecord__Step *step)
+{
+    switch (step->state) {
+    case PGSTRAND__WORKFLOW_RECORD__STATE__COMPLETED:
+        return true;
+    case PGSTRAND__WORKFLOW_RECORD__STATE__IN_PROGRESS:
+    case PGSTRAND__WORKFLOW_RECORD__STATE__FAILED:
+        return f->paused || (workflow_resumed(w) && *f->d->config->hooks_before_sql != '\0');
+    default:
+        return false;
+    }
+}
+
 static void resume_paused(struct flow *f, struct workflow *w, enum hooks_result result)
 {
     err why = ERR_INIT;
     char line[ERR_TEXT + 64];
     Pgstrand__WorkflowRecord__Step *step = workflow_record(w)->step[HOOKS_BEFORE];
-    if (step->state != PGSTRAND__WORKFLOW_RECORD__STATE__COMPLETED)
+    if (!is_paused(f, w, step))
         return;
     step->state = PGSTRAND__WORKFLOW_RECORD__STATE__PENDING; /* another try pauses again */
+    f->paused = false;
     if (hooks_facts(f->d, f->r.request, NULL, NULL, &f->workflow, &f->facts, &why).ok &&
         hooks_after(f->d->config, f->r.request->conninfo, result, &f->facts, &why).ok)
         return;

@@ -264,6 +264,23 @@ after restored yes" ]
     [ "$(last .status)" = COMPLETED ]
 }
 
+@test "hooks: what SQL before the restore has paused is resumed when the program behind it fails" {
+    mkdir -p "$HARNESS/hooks"
+    restoreflow_prepare replace
+    sql "$target" "CREATE SCHEMA shop; CREATE TABLE shop.sync (state text); INSERT INTO shop.sync VALUES ('on')"
+    hook pause.sql <<<"UPDATE shop.sync SET state = 'paused'"
+    hook resume.sql <<<"UPDATE shop.sync SET state = state || ' resumed ' || current_setting('pgstrand.result')"
+    hook refuses.sh <<<$'#!/bin/sh\nexit 1'
+    sed "s#^before_sql =.*#before_sql = pause.sql#; s#^after_sql =.*#after_sql = resume.sql#
+        s#^before_command =.*#before_command = $HARNESS/hooks/refuses.sh#" "$DATA/pgstrand.conf" >"$HARNESS/hooks/pause.conf"
+    expect_exit 11 'hook: refuses.sh failed' restore --mode replace --config "$HARNESS/hooks/pause.conf" --quiet
+    target_has 'SELECT state FROM shop.sync' 'paused resumed failed'
+    # SQL that fails has paused nothing.
+    hook pause.sql <<<"UPDATE shop.sync SET state = 'on'; SELECT 1 / 0"
+    expect_exit 11 'pause.sql, statement 2' restore --mode replace --config "$HARNESS/hooks/pause.conf" --quiet
+    target_has 'SELECT state FROM shop.sync' 'paused resumed failed'
+}
+
 @test "backup-steps: sealing is a workflow; killed at its steps it goes on, and the chain is whole" {
     killed_seal() {
         local before id
