@@ -19,7 +19,7 @@
 
 /* SQLSTATEs of its exceptions: */
 #define REVERSAL_CHANGED "PS001"  /* a row is not what it was at the end of the range */
-#define REVERSAL_TRIGGERS "PS002" /* triggers that cannot be switched off */
+#define REVERSAL_TRIGGERS "PS002" /* triggers, or actions of foreign keys, that cannot be switched off */
 #define REVERSAL_ORPHANS "PS003"  /* a foreign key would lead to no row */
 
 struct reversal {

@@ -201,8 +201,17 @@ status reversalsql_begin(const char *tables, struct buf *out, err *e)
         " ELSE 'O' END);\n"
         "    IF fires IS NOT NULL THEN\n"
         "      RAISE EXCEPTION 'triggers would change the rows again: %%; disable them, or undo it as"
-        " superuser', fires USING ERRCODE = '" REVERSAL_TRIGGERS "';\n    END IF;\n  END;\n",
-        tables);
+        " superuser', fires USING ERRCODE = '" REVERSAL_TRIGGERS "';\n    END IF;\n"
+        "    IF pg_catalog.current_setting('session_replication_role') <> 'replica' THEN\n"
+        "      SELECT pg_catalog.string_agg(k.conname || ' of ' || k.conrelid::pg_catalog.regclass, ', ') "
+        "INTO"
+        " fires\n"
+        "        FROM pg_catalog.pg_constraint k WHERE k.contype = 'f' AND k.confrelid IN (%s)\n"
+        "        AND (k.confdeltype NOT IN ('a', 'r') OR k.confupdtype NOT IN ('a', 'r'));\n"
+        "      IF fires IS NOT NULL THEN\n"
+        "        RAISE EXCEPTION 'foreign keys would change other rows: %%; undo it as superuser', fires"
+        " USING ERRCODE = '" REVERSAL_TRIGGERS "';\n      END IF;\n    END IF;\n  END;\n",
+        tables, tables);
     TRY(buf_done(&body, e));
     return reversalsql_block(buf_view(&body), out, e);
 }

@@ -11,7 +11,7 @@
 MUST_CHECK status reversalsql_row(const struct rowchange *c, struct buf *out, err *e);
 
 /* Begins a transaction that depends on no setting, fires no triggers of these tables ("'a.b'::regclass,
- * ..."), and says so where it may not switch them off. */
+ * ...") and no ON DELETE or ON UPDATE of keys into them, and says so where it may not switch them off. */
 MUST_CHECK status reversalsql_begin(const char *tables, struct buf *out, err *e);
 
 /* Refuses when a foreign key of or into these tables leads to no row. */

@@ -250,3 +250,29 @@ rows_of() {
     pgstrand revert --data "$DATA" --from-seq "$a" --to-seq "$b" --apply --yes --quiet
     [ "$(rows_of items)" = "$before" ]
 }
+
+@test "revert by an owner who is no superuser: refused where foreign keys would change rows of others" {
+    local a b
+    sql shop "CREATE ROLE clerk; GRANT ALL ON SCHEMA public TO clerk; CREATE TABLE parents (id int PRIMARY KEY, v text);
+        CREATE TABLE children (id int PRIMARY KEY, parent int CONSTRAINT follows REFERENCES parents ON DELETE CASCADE);
+        ALTER TABLE parents OWNER TO clerk; ALTER TABLE children OWNER TO clerk" >/dev/null
+    pgstrand wait --data "$DATA" >/dev/null
+    pgstrand seal --data "$DATA" >/dev/null
+    a=$(($(pgstrand wait --data "$DATA") + 1))
+    sql shop "INSERT INTO parents VALUES (1, 'a')" >/dev/null
+    b=$(pgstrand wait --data "$DATA")
+    {
+        echo 'SET SESSION AUTHORIZATION clerk;'
+        pgstrand revert --data "$DATA" --from-seq "$a" --to-seq "$b" --quiet
+    } >"$BATS_TEST_TMPDIR/undo.sql"
+    agent_stop "$DATA"
+    sql shop "INSERT INTO children VALUES (1, 1)" >/dev/null
+    run sql_file shop "$BATS_TEST_TMPDIR/undo.sql"
+    [[ "$output" == *'foreign keys would change other rows: follows of public.children'* ]]
+    [ "$(sql shop 'SELECT (SELECT count(*) FROM parents), (SELECT count(*) FROM children)')" = '1|1' ]
+    # Without an action there is nothing to fear.
+    sql shop "DELETE FROM children; ALTER TABLE children DROP CONSTRAINT follows, ADD FOREIGN KEY (parent) REFERENCES parents" >/dev/null
+    sql_file shop "$BATS_TEST_TMPDIR/undo.sql" >/dev/null
+    [ "$(sql shop 'SELECT count(*) FROM parents')" -eq 0 ]
+    agent_start "$DATA"
+}
