@@ -32,7 +32,8 @@ static status retry_left_out(struct datadir *d, const Pgstrand__WorkflowRecord *
     TRY(workflowrecord_load(d, &id, &now, e));
     if (now == NULL)
         return unknown(record, e);
-    TRY(quarantine_retry(d, &id, job->reach != NULL ? job->reach : job->conninfo, progress, &left, e));
+    TRY(quarantine_retry(d, &id, job->reach != NULL ? job->reach : job->conninfo, job->mode == RESTORE_MERGE,
+                         progress, &left, e));
     now->has_left_out = true;
     now->left_out = left;
     now->retries++;

@@ -3,6 +3,7 @@
 #include "agent/pg/tables.h"
 #include "agent/restore/load/targetdb.h"
 #include "proto/base/pgtime.h"
+#include "proto/copytext.h"
 
 struct row {
     struct catalog_key key;
@@ -69,6 +70,100 @@ static status copy_row(struct pgconn *c, const Pgstrand__QuarantineRecord *r, er
     return pgconn_copy_finish(c, &rows, e);
 }
 
+/* ---- over the row of its key ---- */
+
+static bool is_key(const struct pgrows *key, const char *column)
+{
+    for (int i = 0; i < pgrows_count(key); i++)
+        if (strcmp(pgrows_text(key, i, 0), column) == 0)
+            return true;
+    return false;
+}
+
+static status put_values(const Pgstrand__QuarantineRecord *r, struct buf *sql, err *e)
+{
+    OWNED(memory) struct bytes *value = calloc(r->n_column + 1, sizeof *value);
+    if (value == NULL)
+        return err_no_memory(e);
+    if (copytext_split(bytes_of(r->line.data, r->line.len), value, r->n_column) != r->n_column)
+        return err_set(e, ERR_STORAGE, "a row of %s.%s in the quarantine has another number of columns",
+                       r->schema, r->table);
+    for (size_t i = 0; i < r->n_column; i++) {
+        OWNED(buf) struct buf text = {0};
+        buf_text(sql, i == 0 ? " VALUES (" : ", ");
+        if (copytext_unescape(value[i], &text))
+            pgconn_quote_literal(sql, buf_cstring(&text));
+        else
+            buf_text(sql, "NULL");
+        TRY(buf_done(&text, e));
+    }
+    return DONE;
+}
+
+static void put_conflict(const Pgstrand__QuarantineRecord *r, const struct pgrows *key, struct buf *sql)
+{
+    const char *between = ") DO UPDATE SET ";
+    for (int i = 0; i < pgrows_count(key); i++) {
+        buf_text(sql, i == 0 ? ") ON CONFLICT (" : ", ");
+        pgconn_quote_name(sql, pgrows_text(key, i, 0));
+    }
+    for (size_t i = 0; i < r->n_column; i++) {
+        if (is_key(key, r->column[i]))
+            continue;
+        buf_text(sql, between);
+        between = ", ";
+        pgconn_quote_name(sql, r->column[i]);
+        buf_text(sql, " = excluded.");
+        pgconn_quote_name(sql, r->column[i]);
+    }
+    if (between[0] == ')')
+        buf_text(sql, ") DO NOTHING");
+}
+
+/* Deleted and inserted again it would take with it what refers to it. */
+static status change_row(struct pgconn *c, const Pgstrand__QuarantineRecord *r, const struct pgrows *key,
+                         err *e)
+{
+    OWNED(buf) struct buf sql = {0};
+    buf_text(&sql, "INSERT INTO ");
+    table_quote(&sql, r->schema, r->table);
+    for (size_t i = 0; i < r->n_column; i++) {
+        buf_text(&sql, i == 0 ? " (" : ", ");
+        pgconn_quote_name(&sql, r->column[i]);
+    }
+    buf_text(&sql, ") OVERRIDING SYSTEM VALUE");
+    TRY(put_values(r, &sql, e));
+    put_conflict(r, key, &sql);
+    TRY(buf_done(&sql, e));
+    return pgconn_exec(c, buf_cstring(&sql), e);
+}
+
+/* Whatever the merge knew a row by: the target's identity, else its primary key. */
+static status merge_row(struct pgconn *c, const Pgstrand__QuarantineRecord *r, err *e)
+{
+    OWNED(pgrows) struct pgrows *key = NULL;
+    const char *const params[] = {r->schema, r->table};
+    TRY(pgconn_query(
+        c,
+        "SELECT a.attname FROM pg_catalog.pg_attribute a JOIN (SELECT i.indrelid,"
+        "  i.indkey::int2[] AS keys, i.indnkeyatts AS count FROM pg_catalog.pg_index i"
+        "  JOIN pg_catalog.pg_class t ON t.oid = i.indrelid"
+        "  JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace"
+        "  WHERE n.nspname = $1::text AND t.relname = $2::text AND (i.indisreplident OR i.indisprimary)"
+        "  ORDER BY i.indisreplident DESC LIMIT 1) k ON a.attrelid = k.indrelid"
+        " AND a.attnum = ANY (k.keys[0:k.count - 1])",
+        2, params, &key, e));
+    bool whole = pgrows_count(key) > 0 && r->n_column > 0;
+    for (int i = 0; whole && i < pgrows_count(key); i++) {
+        whole = false;
+        for (size_t k = 0; k < r->n_column; k++)
+            whole = whole || strcmp(pgrows_text(key, i, 0), r->column[k]) == 0;
+    }
+    return whole ? change_row(c, r, key, e) : copy_row(c, r, e);
+}
+
+/* ---- trying ---- */
+
 static status set_text(char **field, const char *value, err *e)
 {
     char *copy = strdup(value);
@@ -80,11 +175,11 @@ static status set_text(char **field, const char *value, err *e)
 }
 
 /* A row that is refused must not take the others with it. */
-static status try_row(struct pgconn *c, struct row *row, err *e)
+static status try_row(struct pgconn *c, struct row *row, bool merged, err *e)
 {
     err why = ERR_INIT;
     TRY(pgconn_exec(c, "SAVEPOINT pgstrand_again", e));
-    row->in = copy_row(c, row->record, &why).ok;
+    row->in = merged ? merge_row(c, row->record, &why).ok : copy_row(c, row->record, &why).ok;
     if (row->in)
         return pgconn_exec(c, "RELEASE SAVEPOINT pgstrand_again", e);
     if (why.class == ERR_NETWORK || why.class == ERR_TIMEOUT) {
@@ -98,22 +193,24 @@ static status try_row(struct pgconn *c, struct row *row, err *e)
     return set_text(&row->record->error, why.message, e);
 }
 
-static status try_all(struct pgconn *c, struct rows *rows, const struct progress *progress, err *e)
+static status try_all(struct pgconn *c, struct rows *rows, bool merged, const struct progress *progress,
+                      err *e)
 {
     for (size_t i = 0; i < rows->count; i++) {
         progress->step(progress->context, "rows that were left out", i, rows->count);
-        TRY(try_row(c, &rows->row[i], e));
+        TRY(try_row(c, &rows->row[i], merged, e));
     }
     return pgconn_exec(c, "COMMIT", e);
 }
 
 /* Foreign keys and triggers count: a row that came without its parent would be an orphan. */
-static status bring(const char *conninfo, struct rows *rows, const struct progress *progress, err *e)
+static status bring(const char *conninfo, struct rows *rows, bool merged, const struct progress *progress,
+                    err *e)
 {
     OWNED(pgconn) struct pgconn *c = NULL;
     TRY(pgconn_open(conninfo, PGCONN_QUERY, &c, e));
     TRY(pgconn_exec(c, "BEGIN", e));
-    if (try_all(c, rows, progress, e).ok)
+    if (try_all(c, rows, merged, progress, e).ok)
         return DONE;
     targetdb_rollback(c);
     return FAILED;
@@ -126,14 +223,14 @@ static status write_down(struct datadir *d, const struct row *row, err *e)
     return catalog_put(d->catalog, CATALOG_QUARANTINE, catalog_key_bytes(&row->key), &row->record->base, e);
 }
 
-status quarantine_retry(struct datadir *d, const uuid *workflow, const char *conninfo,
+status quarantine_retry(struct datadir *d, const uuid *workflow, const char *conninfo, bool merged,
                         const struct progress *progress, uint64_t *left, err *e)
 {
     OWNED(rows) struct rows rows = {.workflow = workflow};
     *left = 0;
     TRY(catalog_each(d->catalog, CATALOG_QUARANTINE, collect, &rows, e));
     if (rows.count > 0)
-        TRY(bring(conninfo, &rows, progress, e));
+        TRY(bring(conninfo, &rows, merged, progress, e));
     for (size_t i = 0; i < rows.count; i++) {
         TRY(write_down(d, &rows.row[i], e));
         *left += !rows.row[i].in;

@@ -3,8 +3,11 @@
  * changed what was in their way need not restore everything once more.
  *
  * A row that goes in leaves the quarantine; one that does not is kept with its new error and a retry more.
+ * After a merge the row that it should have changed is there: it becomes the one left out (ON CONFLICT on the
+ * key, so nothing that refers to it is touched).
+ *
  * All in one transaction of the target; the catalogue follows its commit, so that a kill in between can only
- * make a row be tried again, which then is refused as it is there.
+ * make a row be tried again, which then is refused as it is there. A table without a key has it twice then.
  */
 #ifndef PGSTRAND_QUARANTINE_H
 #define PGSTRAND_QUARANTINE_H
@@ -12,7 +15,7 @@
 #include "agent/datadir.h"
 #include "agent/progress.h"
 
-MUST_CHECK status quarantine_retry(struct datadir *d, const uuid *workflow, const char *conninfo,
+MUST_CHECK status quarantine_retry(struct datadir *d, const uuid *workflow, const char *conninfo, bool merged,
                                    const struct progress *progress, uint64_t *left, err *e);
 
 #endif
