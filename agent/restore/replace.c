@@ -94,19 +94,12 @@ static status exchange(struct job *job, const struct emptied *t, struct pgconn *
     return loadtable_all(job, c, e);
 }
 
-/* No rollback takes setval back: behind everything that may refuse. */
-static status set_sequences(struct job *job, struct pgconn *c, err *e)
-{
-    TRY(setsequences_captured(job, c, e));
-    return setsequences_pass_columns(c, e);
-}
-
 static status as_replica(struct job *job, const struct emptied *t, struct orphans *o, struct pgconn *c,
                          err *e)
 {
     TRY(exchange(job, t, c, e));
     TRY(orphans_settle_standing(o, c, emptied_oids(t), e));
-    return set_sequences(job, c, e);
+    return setsequences_exchange(job, c, emptied_oids(t), e);
 }
 
 static status as_owner(struct job *job, const struct emptied *t, struct orphans *o, struct pgconn *c, err *e)
@@ -118,7 +111,8 @@ static status as_owner(struct job *job, const struct emptied *t, struct orphans 
     TRY(exchange(job, t, c, e));
     TRY(orphans_add_keys(o, c, buf_cstring(&keys), e));
     TRY(orphans_settle(o, c, e));
-    TRY(set_sequences(job, c, e)); /* it sees every row only as long as row security is off */
+    /* It sees every row only as long as row security is off. */
+    TRY(setsequences_exchange(job, c, emptied_oids(t), e));
     return triggers.len == 0 ? DONE : pgconn_exec(c, buf_cstring(&triggers), e);
 }
 

@@ -161,6 +161,15 @@ static status check_request(const struct restore_request *request, err *e)
     if (request->jobs > 1 && request->skip)
         return err_set(e, ERR_USAGE,
                        "several jobs cannot leave rows out: --on-error skip goes with --jobs 1");
+    if (request->business == NULL && !request->no_demo)
+        return DONE;
+    if (request->deleted == MERGE_TAKE)
+        return err_set(e, ERR_USAGE,
+                       "whose a row was that the source deleted cannot be told: --deleted delete does not go "
+                       "with --business or --no-demo");
+    if (request->files != NULL)
+        return err_set(e, ERR_USAGE,
+                       "whose a file is cannot be told: --files does not go with --business or --no-demo");
     return DONE;
 }
 

@@ -3,6 +3,7 @@
 #include "agent/proofs.h"
 #include "agent/restore/hooks.h"
 #include "agent/restore/load/newdb.h"
+#include "agent/restore/load/replayed.h"
 #include "agent/restore/restorejob.h"
 #include "agent/restore/restorereport.h"
 #include "agent/restore/restoring.h"
@@ -254,32 +255,6 @@ static void undo(void *context, struct workflow *w, const err *why)
     resume_paused(f, w, why->class == ERR_INTERRUPTED ? HOOKS_CANCELLED : HOOKS_FAILED);
 }
 
-/* ---- one into the same target ---- */
-
-static status supersede(struct datadir *d, const Pgstrand__RestoreJob *job, bool *same, uuid *id,
-                        const struct progress *progress, err *e)
-{
-    OWNED(workflow_list) struct workflow_list all = {0};
-    TRY(workflowrecord_list(d, &all, e));
-    for (size_t i = all.count; i-- > 0 && !*same;) {
-        const Pgstrand__WorkflowRecord *at = all.record[i];
-        char text[UUID_TEXT], line[UUID_TEXT + 64];
-        if (at->job->restore == NULL || !workflowrecord_is_open(at) ||
-            strcmp(at->job->restore->conninfo, job->conninfo) != 0 || workflowrecord_is_running(d, at))
-            continue;
-        *id = workflowrecord_id(at);
-        TRY(restorejob_equal(at->job->restore, job, same, e));
-        if (*same) {
-            (void)snprintf(line, sizeof line, "going on with workflow %s, which was interrupted",
-                           uuid_format(id, text));
-            progress->say(progress->context, line);
-            return DONE;
-        }
-        TRY(restoreflow_cancel(d, at, e));
-    }
-    return DONE;
-}
-
 /* ---- running ---- */
 
 static Pgstrand__WorkflowRecord__Type type_of(const struct restore_request *request)
@@ -328,6 +303,87 @@ static status make_spec(struct flow *f, const struct restoreflow *how, Pgstrand_
     return DONE;
 }
 
+/* `conninfo` NULL: the way to the target that the record has. */
+static status go_on(struct datadir *d, const Pgstrand__WorkflowRecord *record, const char *conninfo,
+                    const struct restoreflow *how, const struct progress *progress,
+                    struct restore_result *out, err *e)
+{
+    OWNED(restorejob) struct restorejob job = {0};
+    OWNED(text) char *name = NULL;
+    struct workflow_spec spec;
+    uuid id = workflowrecord_id(record);
+    *out = (struct restore_result){0};
+    TRY(restorejob_unpack(record->job->restore, &job, e));
+    if (conninfo != NULL)
+        job.request.conninfo = conninfo;
+    OWNED(flow) struct flow f;
+    begin(&f, d, &job.request, progress, out);
+    TRY(make_spec(&f, how, record->job, &name, &spec, e));
+    return workflow_run(d, &spec, &id, progress, NULL, e);
+}
+
+/* ---- others into the same target ---- */
+
+/* Are its rows in the target? */
+static status has_loaded(const Pgstrand__WorkflowRecord *record, const char *conninfo, bool *out, err *e)
+{
+    OWNED(pgconn) struct pgconn *c = NULL;
+    uuid id = workflowrecord_id(record);
+    *out = record->n_step > LOAD && record->step[LOAD]->state == PGSTRAND__WORKFLOW_RECORD__STATE__COMPLETED;
+    if (*out)
+        return DONE;
+    TRY(pgconn_open(conninfo, PGCONN_QUERY, &c, e));
+    return replayed_by(c, &id, out, e);
+}
+
+/* What is left to do behind the rows (a new machine's identity, hooks that go on with what was paused) is
+ * done. */
+static status complete(struct datadir *d, const Pgstrand__WorkflowRecord *record, const char *conninfo,
+                       const struct restoreflow *how, const struct progress *progress, err *e)
+{
+    OWNED(restore_result) struct restore_result result = {0};
+    uuid id = workflowrecord_id(record);
+    char text[UUID_TEXT], line[UUID_TEXT + 128];
+    (void)snprintf(line, sizeof line,
+                   "completing workflow %s, which was interrupted when its rows were there",
+                   uuid_format(&id, text));
+    progress->say(progress->context, line);
+    status done = go_on(d, record, conninfo, how, progress, &result, e);
+    explicit_bzero(result.recovery_secret, sizeof result.recovery_secret); /* kept until it is shown */
+    return done.ok ? DONE : err_wrap(e, "workflow %s", text);
+}
+
+/* Those that were interrupted must not come after this one. Nor is one of them this one, however much alike:
+ * what they were to bring was chosen when they began. */
+static status supersede(struct datadir *d, const Pgstrand__RestoreJob *job, const char *conninfo,
+                        const struct restoreflow *how, const struct progress *progress, err *e)
+{
+    OWNED(workflow_list) struct workflow_list all = {0};
+    TRY(workflowrecord_list(d, &all, e));
+    for (size_t i = all.count; i-- > 0;) {
+        const Pgstrand__WorkflowRecord *at = all.record[i];
+        char text[UUID_TEXT], line[UUID_TEXT + 128];
+        bool loaded = false;
+        if (at->job->restore == NULL || !workflowrecord_is_open(at) ||
+            strcmp(at->job->restore->conninfo, job->conninfo) != 0 || workflowrecord_is_running(d, at))
+            continue;
+        TRY(has_loaded(at, conninfo, &loaded, e));
+        if (loaded) {
+            TRY(complete(d, at, conninfo, how, progress, e));
+            continue;
+        }
+        TRY(restoreflow_cancel(d, at, e));
+        uuid id = workflowrecord_id(at);
+        (void)snprintf(line, sizeof line,
+                       "workflow %s, which was interrupted, is cancelled: this one begins anew",
+                       uuid_format(&id, text));
+        progress->say(progress->context, line);
+    }
+    return DONE;
+}
+
+/* ---- for callers ---- */
+
 status restoreflow_run(struct datadir *d, const struct restore_request *request,
                        const struct restoreflow *how, const struct progress *progress,
                        struct restore_result *out, uuid *made, err *e)
@@ -337,31 +393,20 @@ status restoreflow_run(struct datadir *d, const struct restore_request *request,
     OWNED(text) char *name = NULL;
     Pgstrand__WorkflowJob wrapped = PGSTRAND__WORKFLOW_JOB__INIT;
     struct workflow_spec spec;
-    bool same = false;
-    uuid id;
     *out = (struct restore_result){0};
     begin(&f, d, request, progress, out);
     TRY(restorejob_pack(request, &job, e));
-    TRY(supersede(d, job, &same, &id, progress, e));
+    TRY(supersede(d, job, request->conninfo, how, progress, e));
     wrapped.restore = job;
     TRY(make_spec(&f, how, &wrapped, &name, &spec, e));
-    return workflow_run(d, &spec, same ? &id : NULL, progress, made, e);
+    return workflow_run(d, &spec, NULL, progress, made, e);
 }
 
 status restoreflow_resume(struct datadir *d, const Pgstrand__WorkflowRecord *record,
                           const struct restoreflow *how, const struct progress *progress,
                           struct restore_result *out, err *e)
 {
-    OWNED(restorejob) struct restorejob job = {0};
-    OWNED(text) char *name = NULL;
-    struct workflow_spec spec;
-    uuid id = workflowrecord_id(record);
-    *out = (struct restore_result){0};
-    TRY(restorejob_unpack(record->job->restore, &job, e));
-    OWNED(flow) struct flow f;
-    begin(&f, d, &job.request, progress, out);
-    TRY(make_spec(&f, how, record->job, &name, &spec, e));
-    return workflow_run(d, &spec, &id, progress, NULL, e);
+    return go_on(d, record, NULL, how, progress, out, e);
 }
 
 status restoreflow_cancel(struct datadir *d, const Pgstrand__WorkflowRecord *record, err *e)

@@ -29,14 +29,15 @@ struct restoreflow {
 };
 
 /*
- * A new one, or the same one when it was interrupted and nobody has it. Another one into the same target that
- * was interrupted is cancelled: it must not come after this. `made` (may be NULL) gets its UUID.
+ * A new one, always: it brings what is the target state now. One into the same target that was interrupted
+ * and nobody has must not come after it: it is cancelled, or completed first when its rows are there already.
+ * `made` (may be NULL) gets its UUID.
  */
 MUST_CHECK status restoreflow_run(struct datadir *d, const struct restore_request *request,
                                   const struct restoreflow *how, const struct progress *progress,
                                   struct restore_result *out, uuid *made, err *e);
 
-/* Goes on with one that was interrupted, failed or was cancelled. */
+/* Goes on with one that was interrupted, failed or was cancelled, up to the seq that it had found. */
 MUST_CHECK status restoreflow_resume(struct datadir *d, const Pgstrand__WorkflowRecord *record,
                                      const struct restoreflow *how, const struct progress *progress,
                                      struct restore_result *out, err *e);

@@ -148,24 +148,3 @@ status restorejob_unpack(const Pgstrand__RestoreJob *j, struct restorejob *out, 
     r->no_analyze = j->no_analyze;
     return DONE;
 }
-
-static status pack_request(const Pgstrand__RestoreJob *job, struct buf *out, err *e)
-{
-    Pgstrand__RestoreJob j = *job;
-    j.has_seq = false;
-    j.has_chain_node = false;
-    j.has_chain_incarnation = false;
-    j.has_new_node = false;
-    j.reach = NULL;
-    return pbmem_pack(&j.base, out, e);
-}
-
-status restorejob_equal(const Pgstrand__RestoreJob *a, const Pgstrand__RestoreJob *b, bool *out, err *e)
-{
-    OWNED(buf) struct buf x = {0};
-    OWNED(buf) struct buf y = {0};
-    TRY(pack_request(a, &x, e));
-    TRY(pack_request(b, &y, e));
-    *out = bytes_equal(buf_view(&x), buf_view(&y));
-    return DONE;
-}

@@ -23,8 +23,4 @@ void restorejob_fini(struct restorejob *j);
 OWN_VALUE(restorejob, restorejob_fini);
 MUST_CHECK status restorejob_unpack(const Pgstrand__RestoreJob *job, struct restorejob *out, err *e);
 
-/* Are both the same, asked for twice? What the first try found does not count. */
-MUST_CHECK status restorejob_equal(const Pgstrand__RestoreJob *a, const Pgstrand__RestoreJob *b, bool *out,
-                                   err *e);
-
 #endif

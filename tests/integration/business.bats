@@ -176,6 +176,41 @@ ids() {
     [ "$(sql "$target" "SELECT string_agg(id, ',') FROM businesses")" = b ]
 }
 
+@test "business-filter: merges of one business after the other; what the source deleted of another one is not judged" {
+    database_new "$target"
+    bring() {
+        pgstrand restore --data "$DATA" --target "$(conninfo "$target")" --as other --orphans delete "$@"
+    }
+    there() {
+        [ "$(sql "$target" "SELECT string_agg(id::text, ',' ORDER BY id) FROM $1")" = "$2" ] || complain "$1: $(sql "$target" "SELECT array_agg(id) FROM $1")"
+    }
+    bring --business b --quiet
+    bring --mode merge --business b --quiet
+    bring --mode merge --business b 2>"$HARNESS/again" >/dev/null
+    grep -q 'already: nothing to do' "$HARNESS/again"
+    there businesses b
+    bring --mode merge --business a --quiet
+    there businesses a,b
+    bring --mode merge --no-demo --quiet
+    there loans 1,2,3
+    there businesses a,b
+    bring --mode merge --quiet
+    there businesses a,b,d
+    there items 1,2,3,4,5,6,7
+    sql shop "UPDATE items SET id = 103 WHERE id = 3; DELETE FROM items WHERE id = 5"
+    pgstrand wait --data "$DATA" --timeout 60 >/dev/null
+    bring --mode merge --business a 2>"$HARNESS/again" >/dev/null
+    refute grep -q 'the source deleted' "$HARNESS/again"
+    there items 1,2,3,4,5,6,7
+    bring --mode merge --business b --quiet
+    there items 1,2,4,5,6,7,103
+    expect_exit 2 'deleted delete does not go with --business' bring --quiet --mode merge --business a --deleted delete
+    expect_exit 2 'deleted delete does not go with --business' bring --quiet --mode merge --no-demo --deleted delete
+    expect_exit 2 'files does not go with --business' bring --quiet --mode merge --business a --files "$HARNESS/files"
+    bring --mode merge 2>"$HARNESS/again" >/dev/null
+    grep -q 'public.items: rows that the source deleted, still there: 1' "$HARNESS/again"
+}
+
 @test "business-filter: what cannot be told is refused" {
     expect_exit 10 'no business zzz in businesses' pgstrand export --data "$DATA" --business zzz --output "$HARNESS/no.json" --quiet
     expect_exit 10 'business d is a demo one' pgstrand export --data "$DATA" --business d --no-demo --output "$HARNESS/no.json" --quiet

@@ -191,6 +191,39 @@ teardown() {
     wait "$holder" || true
 }
 
+# ---- sequences ----
+
+sequences_are() {
+    target_has 'SELECT (SELECT last_value FROM tickets), (SELECT last_value FROM numbered_id_seq), (SELECT is_called FROM fresh)' "$1"
+}
+
+@test "sequences: a replace that fails leaves them as they were, --tables those of other tables" {
+    source_begin
+    sql "$source" "CREATE SEQUENCE tickets MAXVALUE 60 CYCLE; SELECT setval('tickets', 60); CREATE SEQUENCE fresh;
+        CREATE SEQUENCE words_seq OWNED BY words.word; SELECT setval('words_seq', 5)"
+    pgstrand seal --data "$src" --quiet
+    pgstrand restore --data "$src" --target "$(conninfo "$target")" --quiet
+    sequences_are '60|2|f'
+    sql "$target" "SELECT setval('tickets', 50), setval('numbered_id_seq', 90), nextval('fresh'), setval('words_seq', 9)"
+    cp "$src/pgstrand.conf" "$BATS_TEST_TMPDIR/hooks.conf"
+    sed -i 's/^same_sql =.*/same_sql = same.sql/' "$BATS_TEST_TMPDIR/hooks.conf"
+    echo 'SELECT 1 / (last_value - 60) FROM public.tickets' >"$BATS_TEST_TMPDIR/same.sql"
+    replace() {
+        pgstrand restore --data "$src" --target "$(conninfo "$target")" --mode replace --quiet "$@"
+    }
+    # Inside, the hook sees what comes.
+    expect_exit 11 'division by zero' replace --config "$BATS_TEST_TMPDIR/hooks.conf"
+    sequences_are '50|90|t'
+    target_has 'SELECT last_value FROM words_seq' 9
+    replace --tables numbered
+    sequences_are '50|2|t'
+    target_has 'SELECT last_value FROM words_seq' 9
+    replace
+    sequences_are '60|2|f'
+    target_has 'SELECT last_value FROM words_seq' 5
+    source_end
+}
+
 # ---- what the target must have ----
 
 @test "roles are mapped by --role, and those that are missing are named in one line" {

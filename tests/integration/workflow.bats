@@ -178,7 +178,7 @@ scratch_databases() {
     pgstrand drill --if-due --data "$DATA" 2>&1 | grep -q 'no drill is due'
     cp -a "$DATA" "$HARNESS/hurt"
     local file
-    file=$(find "$HARNESS/hurt/snapshots" -name '*.snap' | head -n 1)
+    file=$(find "$HARNESS/hurt/snapshots" -name '*-incremental-*.snap' | head -n 1)
     printf 'x' | dd of="$file" bs=1 seek=$(($(stat -c %s "$file") / 2)) conv=notrunc status=none
     expect_exit 12 . pgstrand drill --data "$HARNESS/hurt" --quiet
     [ "$(scratch_databases)" = 0 ]
@@ -319,4 +319,33 @@ after restored yes" ]
     target_has 'SELECT count(*) FROM goods' 300
     [ "$(pgstrand workflow show "$id" --data "$DATA" --json | jq .left_out)" = 0 ]
     [ -z "$(pgstrand log --failed --data "$DATA")" ]
+}
+
+@test "interruption: the same command typed again is a new restore, of what is the latest now" {
+    local first
+    agent_start "$DATA"
+    workflow_killed kill:6:catalog.mdb restore --data "$DATA" --target "$(conninfo "$target")"
+    first=$(workflow_open "$DATA")
+    [ "$(last '.steps[] | select(.name == "FOLD") | .status')" = COMPLETED ]
+    sql shop "UPDATE goods SET name = 'later' WHERE id = 1"
+    pgstrand wait --data "$DATA" --timeout 60 >/dev/null
+    restore >/dev/null 2>"$HARNESS/again"
+    grep -q "workflow $first, which was interrupted, is cancelled: this one begins anew" "$HARNESS/again"
+    target_has 'SELECT name FROM goods WHERE id = 1' later
+    [ "$(pgstrand workflow show "$first" --data "$DATA" --json | jq -r .status)" = CANCELLED ]
+    [ "$(last .status)" = COMPLETED ]
+    # Killed when its rows were there, and the record does not know it.
+    restoreflow_prepare replace
+    workflow_killed kill:7:catalog.mdb restore --data "$DATA" --target "$(conninfo "$target")" --mode replace
+    first=$(workflow_open "$DATA")
+    target_has 'SELECT count(*) FROM goods' 300
+    sql shop "UPDATE goods SET name = 'latest' WHERE id = 1"
+    pgstrand wait --data "$DATA" --timeout 60 >/dev/null
+    restore --mode replace >/dev/null 2>"$HARNESS/again"
+    grep -q "completing workflow $first" "$HARNESS/again"
+    target_has 'SELECT name FROM goods WHERE id = 1' latest
+    [ "$(pgstrand workflow show "$first" --data "$DATA" --json | jq -r .status)" = COMPLETED ]
+    [ "$(last .uuid)" != "$first" ]
+    [ -z "$(workflow_open "$DATA")" ]
+    agent_stop "$DATA"
 }

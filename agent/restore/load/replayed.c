@@ -54,6 +54,10 @@ static void scope_of(const struct job *job, struct buf *out)
         buf_printf(out, " tiers=%u", r->tiers);
     if (r->tables != NULL)
         buf_printf(out, " tables=%s", r->tables);
+    if (r->business != NULL)
+        buf_printf(out, " business=%s", r->business);
+    if (r->no_demo)
+        buf_text(out, " no-demo");
 }
 
 static bool is_whole(const struct job *job)

@@ -27,7 +27,8 @@ static status load(const struct job *job, Pgstrand__Sequences **out, err *e)
     return DONE;
 }
 
-status setsequences_captured(struct job *job, struct pgconn *c, err *e)
+/* `only`: a condition on sequence s. setval is strict: what is not there (replace) is passed over. */
+static status set_captured(struct job *job, struct pgconn *c, const char *only, err *e)
 {
     PB_OWNED(Pgstrand__Sequences) *sequences = NULL;
     TRY(load(job, &sequences, e));
@@ -38,10 +39,10 @@ status setsequences_captured(struct job *job, struct pgconn *c, err *e)
         if ((job->plan->tiers & TIER_BIT(s->tier)) == 0)
             continue;
         table_quote(&name, s->schema, s->name);
-        /* setval is strict: a sequence that is not there (replace) is passed over. */
-        buf_text(&sql, "SELECT pg_catalog.setval(pg_catalog.to_regclass(");
+        buf_printf(&sql, "SELECT pg_catalog.setval(s.oid, %lld, %s) FROM (SELECT pg_catalog.to_regclass(",
+                   (long long)s->last_value, s->is_called ? "true" : "false");
         pgconn_quote_literal(&sql, buf_cstring(&name));
-        buf_printf(&sql, "), %lld, %s)", (long long)s->last_value, s->is_called ? "true" : "false");
+        buf_printf(&sql, ") AS oid) s WHERE %s", only);
         TRY(buf_done(&sql, e));
         if (!pgconn_exec(c, buf_cstring(&sql), e).ok)
             return err_wrap(e, "sequence %s.%s", s->schema, s->name);
@@ -68,13 +69,15 @@ static const char users_query[] =
     " JOIN pg_catalog.pg_attribute a ON a.attrelid = t.oid AND a.attnum = u.att AND NOT a.attisdropped"
     " JOIN pg_catalog.pg_type y ON y.oid = a.atttypid"
     " WHERE s.relpersistence <> 't' AND sn.nspname <> 'pgstrand'"
-    "  AND (y.oid IN (20, 21, 23) OR y.typbasetype IN (20, 21, 23))"
-    " ORDER BY 1, 2, 3";
+    "  AND (y.oid IN (20, 21, 23) OR y.typbasetype IN (20, 21, 23)) AND ";
 
-status setsequences_pass_columns(struct pgconn *c, err *e)
+static status pass_columns(struct pgconn *c, const char *only, err *e)
 {
     OWNED(pgrows) struct pgrows *rows = NULL;
-    TRY(pgconn_query(c, users_query, 0, NULL, &rows, e));
+    OWNED(buf) struct buf query = {0};
+    buf_printf(&query, "%s%s ORDER BY 1, 2, 3", users_query, only);
+    TRY(buf_done(&query, e));
+    TRY(pgconn_query(c, buf_cstring(&query), 0, NULL, &rows, e));
     for (int i = 0; i < pgrows_count(rows); i++) {
         const char *sequence = pgrows_text(rows, i, 0);
         const char *aggregate = pgrows_bool(rows, i, 3) ? "max" : "min";
@@ -93,4 +96,66 @@ status setsequences_pass_columns(struct pgconn *c, err *e)
             return err_wrap(e, "sequence %s", sequence);
     }
     return DONE;
+}
+
+status setsequences_captured(struct job *job, struct pgconn *c, err *e)
+{
+    return set_captured(job, c, "true", e);
+}
+
+status setsequences_pass_columns(struct pgconn *c, err *e)
+{
+    return pass_columns(c, "true", e);
+}
+
+/* ---- where others are at work ---- */
+
+/* Sequences that a column of these tables, or of the tables they are partitions of, owns or calls. */
+static void put_used(struct buf *sql, const char *oids)
+{
+    buf_printf(sql,
+               "s.oid IN (WITH t AS (SELECT o FROM pg_catalog.unnest(ARRAY[%s]::oid[]) o UNION"
+               "  SELECT a::oid FROM pg_catalog.unnest(ARRAY[%s]::oid[]) o,"
+               "   pg_catalog.pg_partition_ancestors(o::regclass) a)"
+               " SELECT d.objid FROM pg_catalog.pg_depend d JOIN t ON t.o = d.refobjid"
+               "  WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.refobjsubid > 0"
+               "   AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.deptype IN ('a', 'i')"
+               " UNION SELECT d.refobjid FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_attrdef f"
+               "   ON f.oid = d.objid JOIN t ON t.o = f.adrelid"
+               "  WHERE d.classid = 'pg_catalog.pg_attrdef'::regclass"
+               "   AND d.refclassid = 'pg_catalog.pg_class'::regclass)",
+               oids, oids);
+}
+
+/* No rollback takes setval back. But ALTER SEQUENCE, also one that changes nothing, gives the sequence a new
+ * file that goes with a rollback, and with it whatever setval writes there later. Only its owner may. */
+static status give_new_files(struct pgconn *c, const char *only, err *e)
+{
+    OWNED(pgrows) struct pgrows *rows = NULL;
+    OWNED(buf) struct buf query = {0};
+    buf_printf(
+        &query,
+        "SELECT pg_catalog.format('ALTER SEQUENCE %%I.%%I INCREMENT BY %%s', n.nspname, s.relname,"
+        " q.seqincrement) FROM pg_catalog.pg_sequence q JOIN pg_catalog.pg_class s ON s.oid = q.seqrelid"
+        " JOIN pg_catalog.pg_namespace n ON n.oid = s.relnamespace WHERE s.relpersistence <> 't'"
+        " AND n.nspname <> 'pgstrand' AND pg_catalog.pg_has_role(s.relowner, 'USAGE') AND %s ORDER BY 1",
+        only);
+    TRY(buf_done(&query, e));
+    TRY(pgconn_query(c, buf_cstring(&query), 0, NULL, &rows, e));
+    for (int i = 0; i < pgrows_count(rows); i++)
+        TRY(pgconn_exec(c, pgrows_text(rows, i, 0), e));
+    return DONE;
+}
+
+status setsequences_exchange(struct job *job, struct pgconn *c, const char *oids, err *e)
+{
+    OWNED(buf) struct buf only = {0};
+    if (job->request->tables == NULL)
+        buf_text(&only, "true");
+    else
+        put_used(&only, oids);
+    TRY(buf_done(&only, e));
+    TRY(give_new_files(c, buf_cstring(&only), e));
+    TRY(set_captured(job, c, buf_cstring(&only), e));
+    return pass_columns(c, buf_cstring(&only), e);
 }

@@ -12,4 +12,9 @@ MUST_CHECK status setsequences_captured(struct job *job, struct pgconn *c, err *
 /* Moves every sequence past what the columns that use it hold. Quick once there are indexes. */
 MUST_CHECK status setsequences_pass_columns(struct pgconn *c, err *e);
 
+/* Both, in a database whose sequences are in use (replace): with --tables only those that the tables with
+ * these OIDs ("1,2") use, and taken back with the transaction, but for sequences that the role does not own.
+ */
+MUST_CHECK status setsequences_exchange(struct job *job, struct pgconn *c, const char *oids, err *e);
+
 #endif

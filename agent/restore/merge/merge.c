@@ -87,6 +87,7 @@ static status find_facts(struct merge *m, err *e)
     uuid incarnation;
     TRY(replayed_source(m->job, &m->source, &incarnation, e));
     m->facts.source = &m->source;
+    m->facts.filtered = m->job->plan->filter != NULL;
     m->facts.base_time = m->job->plan->chain->link[0].commit->header->last_time;
     TRY(find_own(m, e));
     TRY(replayed_read(m->job, m->c, &replayed, e));

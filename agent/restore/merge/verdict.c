@@ -183,7 +183,8 @@ static void put_changed(struct buf *sql, const struct stage *s, const struct ver
 }
 
 /* What the source deleted or moved since, and the target has. A row that was moved and then deleted is
- * deleted. */
+ * deleted. Of one business's rows: only those that moved and still are among what comes; whose the others
+ * were cannot be told. */
 static void put_gone_there(struct buf *sql, const struct stage *s, const struct verdict_facts *f)
 {
     buf_text(sql, " UNION ALL SELECT ");
@@ -198,11 +199,16 @@ static void put_gone_there(struct buf *sql, const struct stage *s, const struct 
     put_joins(sql, s, f, "t");
     buf_printf(sql, " WHERE (src.last_kind = 'D' OR (src.last_kind = 'M' AND (src.last_seq > %" PRIu64,
                f->replayed);
-    if (f->own_history || f->commit_times) { /* a row that the target made there since is newer */
+    if (!f->filtered &&
+        (f->own_history || f->commit_times)) { /* a row that the target made there since is newer */
         buf_text(sql, " OR NOT ");
         fate_lives(sql, s, "t");
     }
     buf_text(sql, ")))");
+    if (f->filtered) {
+        buf_text(sql, " AND src.last_kind = 'M' AND ");
+        fate_lives(sql, s, "t");
+    }
     buf_text(sql, " AND NOT EXISTS (SELECT FROM ");
     stage_name(sql, s);
     buf_text(sql, " s WHERE ");

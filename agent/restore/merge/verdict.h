@@ -25,6 +25,7 @@ struct verdict_facts {
     bool own_history;   /* its actions are loaded */
     bool own_chain;     /* chain and target are one node's: nothing was made twice */
     bool commit_times;  /* the server knows them */
+    bool filtered;      /* only rows of some businesses come: those of others are not judged */
     bool remembers;     /* pgstrand.conflict is there */
     uint64_t replayed;  /* the source's seq that was brought before, 0: none */
     pgtime base_time;   /* rows that no action is about are not younger */
