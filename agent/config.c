@@ -1,5 +1,6 @@
 #include "agent/config.h"
 
+#include <errno.h>
 #include <ini.h>
 #include <string.h>
 
@@ -127,17 +128,33 @@ static status set_one(struct parse *p, const char *section, const char *key, con
     }
 }
 
+/* Of the configuration, from the root: init keeps what it says in DATA, where another folder would be meant.
+ */
+static status folder_of(const char *path, char **out, err *e)
+{
+    const char *slash = strrchr(path, '/');
+    OWNED(text)
+    char *folder = slash == NULL   ? strdup(".")
+                   : slash == path ? strdup("/")
+                                   : strndup(path, (size_t)(slash - path));
+    if (folder == NULL)
+        return err_no_memory(e);
+    *out = realpath(folder, NULL);
+    return *out != NULL ? DONE : err_errno(e, errno, "cannot find %s", folder);
+}
+
 /* Files are looked for beside the configuration that names them. */
 static status finish_files(struct config *c, const char *path, err *e)
 {
-    const char *slash = path != NULL ? strrchr(path, '/') : NULL;
-    int folder = slash != NULL ? (int)(slash - path) : 0;
-    for (size_t i = 0; i < CONFIG_SETTINGS; i++) {
+    OWNED(text) char *folder = NULL;
+    for (size_t i = 0; path != NULL && i < CONFIG_SETTINGS; i++) {
         char **file = text_of(c, &config_settings[i]);
         char *whole = NULL;
-        if (config_settings[i].kind != SETTING_FILE || **file == '\0' || **file == '/' || slash == NULL)
+        if (config_settings[i].kind != SETTING_FILE || **file == '\0' || **file == '/')
             continue;
-        if (asprintf(&whole, "%.*s/%s", folder, path, *file) < 0)
+        if (folder == NULL)
+            TRY(folder_of(path, &folder, e));
+        if (asprintf(&whole, "%s/%s", folder, *file) < 0)
             return err_no_memory(e);
         free(*file);
         *file = whole;

@@ -190,6 +190,7 @@ status retention_own(struct datadir *d, const struct retention_rule *rule, bool 
     if (path == NULL)
         return err_no_memory(e);
     TRY(io_lock(path, true, &lock, e));
+    TRY(io_make_dir(d->chain, e)); /* before init has sealed */
     TRY(lineage_load(d, &chain, e));
     struct search s = {chain, chain->count, NULL};
     status looked = catalog_each(d->catalog, CATALOG_VAULT, look_at_vault, &s, e);

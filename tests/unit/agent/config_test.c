@@ -1,3 +1,5 @@
+#include <unistd.h>
+
 #include "agent/config.h"
 #include "tests/lib/scratch.h"
 
@@ -234,6 +236,27 @@ static void the_example_can_be_read(void **state)
     round_trip(&s, c);
 }
 
+/* init keeps what it says in the data directory, where a relative path would mean another place. */
+static void files_stand_beside_the_configuration(void **state)
+{
+    (void)state;
+    OWNED(scratch) struct scratch s = scratch_make();
+    OWNED(config) struct config *c = load(&s, "[hooks]\nbefore_sql = hooks/a.sql\nafter_sql = /b.sql\n");
+    OWNED(config) struct config *beside = NULL;
+    OWNED(text) char *folder = realpath(s.dir, NULL);
+    OWNED(text) char *home = getcwd(NULL, 0);
+    OWNED(text) char *wanted = NULL;
+    err e = ERR_INIT;
+    assert_true(asprintf(&wanted, "%s/hooks/a.sql", folder) > 0);
+    assert_string_equal(c->hooks_before_sql, wanted);
+    assert_string_equal(c->hooks_after_sql, "/b.sql");
+    assert_int_equal(chdir(s.dir), 0);
+    status loaded = config_load("conf", &beside, &e);
+    assert_int_equal(chdir(home), 0);
+    assert_done(loaded, &e);
+    assert_string_equal(beside->hooks_before_sql, wanted);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -246,6 +269,7 @@ int main(void)
         cmocka_unit_test(what_is_written_reads_back),
         cmocka_unit_test(a_connection_string_stays_on_its_line),
         cmocka_unit_test(the_example_can_be_read),
+        cmocka_unit_test(files_stand_beside_the_configuration),
     };
     return cmocka_run_group_tests_name("config", tests, NULL, NULL);
 }
