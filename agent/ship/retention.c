@@ -80,12 +80,39 @@ static size_t shipped_to(const struct chain *c, const Pgstrand__VaultRecord *v)
     return 0;
 }
 
+/* A stick that was formatted since has nothing any more. One that is away is believed. */
+static status still_there(const struct chain_link *link, const Pgstrand__VaultRecord *record, bool *there,
+                          err *e)
+{
+    const Pgstrand__SnapshotHeader *h = link->commit->header;
+    OWNED(vault) struct vault *v = NULL;
+    OWNED(text) char *dir = NULL;
+    OWNED(text) char *path = NULL;
+    uuid node, incarnation;
+    err away = ERR_INIT;
+    *there = true;
+    TRY(uuid_from_bytes(bytes_of(h->node.data, h->node.len), "node", &node, e));
+    TRY(uuid_from_bytes(bytes_of(h->incarnation.data, h->incarnation.len), "incarnation", &incarnation, e));
+    if (!vault_open(record->url, false, &v, &away).ok ||
+        !vault_local_dir(v, &node, &incarnation, &dir, &away).ok)
+        return DONE;
+    if (asprintf(&path, "%s/%s.commit", dir, link->name) < 0)
+        return err_no_memory(e);
+    *there = io_exists(path);
+    return DONE;
+}
+
 static status look_at_vault(void *context, struct bytes key, const ProtobufCMessage *message, err *e)
 {
     struct search *s = context;
     const Pgstrand__VaultRecord *v = (const Pgstrand__VaultRecord *)(const void *)message;
     size_t has = shipped_to(s->chain, v);
+    bool there = true;
     (void)key;
+    if (has > 0)
+        TRY(still_there(&s->chain->link[has - 1], v, &there, e));
+    if (!there)
+        has = 0;
     if (has >= s->shipped)
         return DONE;
     free(s->vault);

@@ -80,6 +80,12 @@ files() {
     grep -q 'vault usb does not have it yet: pgstrand ship usb' "$HARNESS/out"
     [ "$(files)" = 6 ]
     pgstrand ship --data "$DATA" usb >/dev/null
+    # formatted since
+    mv "$HARNESS/usb" "$HARNESS/usb.full" && mkdir "$HARNESS/usb"
+    pgstrand prune --data "$DATA" --fulls 1 | tee "$HARNESS/out"
+    grep -q 'vault usb does not have it yet' "$HARNESS/out"
+    rmdir "$HARNESS/usb" && mv "$HARNESS/usb.full" "$HARNESS/usb"
+    [ "$(files)" = 6 ]
 }
 
 @test "nothing goes while somebody reads, nor when what would be left is damaged" {
