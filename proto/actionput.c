@@ -37,7 +37,7 @@ void packroom_free(struct packroom *r)
 
 static struct bytes view(const struct actionpack *p, struct piece piece)
 {
-    return bytes_of(p->bytes.data + piece.at, piece.len);
+    return piece.len == 0 ? bytes_of("", 0) : bytes_of(p->bytes.data + piece.at, piece.len);
 }
 
 static void put_head(const struct actionpack *p, struct buf *out)
