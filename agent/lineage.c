@@ -36,7 +36,7 @@ static status look_at_relations(const struct chain_link *link, uint32_t *largest
 {
     OWNED(snapreader) struct snapreader *r = NULL;
     PB_OWNED(Pgstrand__Schema) *schema = NULL;
-    TRY(snapreader_open(link->dir, link->name, &r, e));
+    TRY(snapreader_open_known(link->dir, link->name, link->hash, &r, e));
     TRY(snapreader_schema(r, &schema, e));
     for (size_t i = 0; i < schema->n_relation; i++)
         if (schema->relation[i]->version > *largest)

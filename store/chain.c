@@ -92,6 +92,17 @@ static status spans(const struct chain *c, size_t at, err *e)
     return DONE;
 }
 
+/* The commit itself, read again: it must still be the one that was looked at. */
+static status is_signed(const struct chain_link *link, err *e)
+{
+    PB_OWNED(Pgstrand__SnapshotCommit) *commit = NULL;
+    uint8_t hash[SHA256_LEN];
+    TRY(snapcommit_load(link->dir, link->name, &commit, hash, e));
+    return memcmp(hash, link->hash, sizeof hash) == 0
+               ? DONE
+               : err_set(e, ERR_STORAGE, "%s: it changed while the chain was read", link->name);
+}
+
 static status follows(const struct chain_link *before, const struct chain_link *link, err *e)
 {
     const Pgstrand__SnapshotHeader *p = before->commit->header, *h = link->commit->header;
@@ -106,10 +117,22 @@ static status follows(const struct chain_link *before, const struct chain_link *
                        p->number + 1, link->name);
     if (!h->has_parent || !same(&h->parent, &p->snapshot))
         return err_set(e, ERR_STORAGE, "%s: its parent is not %s", link->name, before->name);
-    if (h->parent_hash.len != SHA256_LEN || memcmp(h->parent_hash.data, before->hash, SHA256_LEN) != 0)
+    if (h->parent_hash.len != SHA256_LEN || memcmp(h->parent_hash.data, before->hash, SHA256_LEN) != 0) {
+        TRY(is_signed(before, e)); /* if that is wrong, it is what is to be said */
         return err_set(e, ERR_STORAGE, "%s: it was made on another version of its parent %s", link->name,
                        before->name);
+    }
     return h->type == PGSTRAND__SNAPSHOT_TYPE__DIFFERENTIAL ? DONE : adjoins(before, link, e);
+}
+
+/* A signature covers the hash of the parent's commit, and so all links before: the last one of a key is
+ * enough, and a chain of thousands of links is read in milliseconds. */
+static status check_signatures(const struct chain *c, err *e)
+{
+    for (size_t i = 0; i < c->count; i++)
+        if (i + 1 == c->count || !same(&c->link[i].commit->device_key, &c->link[i + 1].commit->device_key))
+            TRY(is_signed(&c->link[i], e));
+    return DONE;
 }
 
 /* A FULL stands on nothing; the others on a FULL before them. */
@@ -130,16 +153,19 @@ static status has_base(const struct chain *c, size_t at, err *e)
                    c->link[at].name);
 }
 
+static status check_link(const struct chain *c, size_t i, err *e)
+{
+    TRY(same_origin(&c->link[0], &c->link[i], e));
+    TRY(i == 0 ? is_first(&c->link[0], e) : follows(&c->link[i - 1], &c->link[i], e));
+    TRY(has_base(c, i, e));
+    return c->link[i].commit->header->type == PGSTRAND__SNAPSHOT_TYPE__DIFFERENTIAL ? spans(c, i, e) : DONE;
+}
+
 static status check(const struct chain *c, err *e)
 {
-    for (size_t i = 0; i < c->count; i++) {
-        TRY(same_origin(&c->link[0], &c->link[i], e));
-        TRY(i == 0 ? is_first(&c->link[0], e) : follows(&c->link[i - 1], &c->link[i], e));
-        TRY(has_base(c, i, e));
-        if (c->link[i].commit->header->type == PGSTRAND__SNAPSHOT_TYPE__DIFFERENTIAL)
-            TRY(spans(c, i, e));
-    }
-    return DONE;
+    for (size_t i = 0; i < c->count; i++)
+        TRY(check_link(c, i, e));
+    return check_signatures(c, e);
 }
 
 /* ---- loading ---- */
@@ -152,7 +178,7 @@ static status load_link(struct chain *c, const char *dir, const char *name, err 
     c->link = more;
     struct chain_link *link = &c->link[c->count];
     *link = (struct chain_link){.dir = dir};
-    TRY(snapcommit_load(dir, name, &link->commit, link->hash, e));
+    TRY(snapcommit_load_unsigned(dir, name, &link->commit, link->hash, e));
     link->name = strdup(name);
     c->count++;
     return link->name == NULL ? err_no_memory(e) : snapprune_is_pruned(dir, name, &link->pruned, e);
@@ -308,6 +334,13 @@ status chain_load(const char *dir, struct chain **out, err *e)
     return DONE;
 }
 
+status chain_append(struct chain *c, const char *name, err *e)
+{
+    TRY(load_link(c, c->dir, name, e));
+    TRY(check_link(c, c->count - 1, e));
+    return is_signed(&c->link[c->count - 1], e);
+}
+
 status chain_succeed(struct chain *c, const char *dir, err *e)
 {
     char *next = strdup(dir);
@@ -347,6 +380,12 @@ const struct chain_link *chain_find(const struct chain *c, const char *uuid_or_n
 
 /* ---- tidying ---- */
 
+static bool is_marked(const struct io_names *all, const char *name)
+{
+    OWNED(text) char *mark = NULL;
+    return asprintf(&mark, "%s.pruned", name) >= 0 && snapnames_has(all, mark);
+}
+
 status chain_tidy(const char *dir, err *e)
 {
     OWNED(io_names) struct io_names all = {0};
@@ -357,11 +396,10 @@ status chain_tidy(const char *dir, err *e)
         struct snapnames_file file;
         if (!snapnames_parse(all.name[i], &file))
             continue;
-        bool pruned = false;
-        TRY(snapprune_is_pruned(dir, file.name, &pruned, e));
-        bool content = file.kind == SNAPNAMES_SNAP || file.kind == SNAPNAMES_DEVICE;
-        bool keep = !file.staged && (file.kind == SNAPNAMES_COMMIT ||
-                                     (snapnames_has(&committed, file.name) && !(pruned && content)));
+        const bool content = file.kind == SNAPNAMES_SNAP || file.kind == SNAPNAMES_DEVICE;
+        bool keep = !file.staged &&
+                    (file.kind == SNAPNAMES_COMMIT ||
+                     (snapnames_has(&committed, file.name) && !(content && is_marked(&all, file.name))));
         OWNED(text) char *path = keep ? NULL : io_join(dir, all.name[i]);
         if (!keep && path == NULL)
             return err_no_memory(e);

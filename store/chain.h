@@ -35,10 +35,15 @@ struct chain {
 };
 
 /* Loads every commit of the folder and of the incarnations it goes back to, and checks the chain; ERR_STORAGE
- * says which link is missing, forked or does not fit. Empty folder: count 0. */
+ * says which link is missing, forked or does not fit. Of signatures the last one is checked: it covers the
+ * hash of the commit before, and so on. Empty folder: count 0. */
 MUST_CHECK status chain_load(const char *dir, struct chain **out, err *e);
 void chain_free(struct chain *c);
 OWN_POINTER(chain, chain_free);
+
+/* The snapshot that was just published in its folder, checked as chain_load would. When it fails the chain is
+ * only to be freed. */
+MUST_CHECK status chain_append(struct chain *c, const char *name, err *e);
 
 /* The chain goes on in another folder, which holds nothing yet: the next link is number 0 of a new
  * incarnation. */

@@ -149,3 +149,33 @@ status rowlayout_rows(struct bytes columns, size_t limit, struct buf *out, err *
     out->len += len;
     return DONE;
 }
+
+/* Past so many values of a column; NULL: it has fewer. */
+static const uint8_t *pass(const uint8_t *at, const uint8_t *end, uint64_t values)
+{
+    for (; values > 0 && at != NULL; values--) {
+        at = memchr(at, '\n', (size_t)(end - at));
+        at = at == NULL ? NULL : at + 1;
+    }
+    return at;
+}
+
+status rowlayout_line(struct bytes columns, uint64_t row, struct buf *out, bool *found, err *e)
+{
+    struct columns c;
+    const uint8_t *from[ROWLAYOUT_COLUMNS_MAX];
+    struct reader r = reader_over(columns);
+    TRY(read_head(&r, &c, from, e));
+    *found = row < c.rows;
+    for (uint32_t i = 0; *found && i < c.count; i++) {
+        const uint8_t *end = from[i] + c.length[i];
+        const uint8_t *at = pass(from[i], end, row);
+        const uint8_t *stop = at == NULL ? NULL : memchr(at, '\n', (size_t)(end - at));
+        if (stop == NULL)
+            return malformed(e);
+        if (i > 0)
+            buf_u8(out, '\t');
+        buf_bytes(out, at, (size_t)(stop - at));
+    }
+    return buf_done(out, e);
+}

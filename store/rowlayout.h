@@ -24,4 +24,8 @@ bool rowlayout_columns(struct bytes lines, struct buf *out);
  */
 MUST_CHECK status rowlayout_rows(struct bytes columns, size_t limit, struct buf *out, err *e);
 
+/* Appends one row, from 0, as a line without its end; the others are passed over. *found false: there are
+ * fewer. */
+MUST_CHECK status rowlayout_line(struct bytes columns, uint64_t row, struct buf *out, bool *found, err *e);
+
 #endif

@@ -95,19 +95,36 @@ static status form(const Pgstrand__SnapshotCommit *c, err *e)
     return DONE;
 }
 
-status snapcommit_decode(struct bytes file, Pgstrand__SnapshotCommit **out, err *e)
+/* All but the signature. */
+static status decode(struct bytes file, Pgstrand__SnapshotCommit **out, err *e)
 {
     struct reader r = reader_over(file);
     struct bytes message = {0};
-    OWNED(buf) struct buf text = {0};
     PB_OWNED(Pgstrand__SnapshotCommit) *commit = NULL;
     if (file.len > SNAP_COMMIT_MAX)
         return err_set(e, ERR_STORAGE, "the commit record is longer than commit records can be");
     TRY(preamble(&r, &message, e));
     TRY(PB_UNPACK(commit, pgstrand__snapshot_commit__descriptor, message, "commit record", 0, e));
     TRY(form(commit, e));
-    TRY(signed_text(bytes_of(file.data, PREAMBLE_LEN + message.len), &text, e));
-    TRY(signing_verify(commit->device_key.data, buf_view(&text), r.at, e));
+    *out = commit;
+    commit = NULL;
+    return DONE;
+}
+
+/* Of a file that was decoded: the signature is what it ends with. */
+static status check_signature(struct bytes file, const Pgstrand__SnapshotCommit *commit, err *e)
+{
+    OWNED(buf) struct buf text = {0};
+    const size_t before = file.len - SIGNATURE_LEN;
+    TRY(signed_text(bytes_of(file.data, before), &text, e));
+    return signing_verify(commit->device_key.data, buf_view(&text), file.data + before, e);
+}
+
+status snapcommit_decode(struct bytes file, Pgstrand__SnapshotCommit **out, err *e)
+{
+    PB_OWNED(Pgstrand__SnapshotCommit) *commit = NULL;
+    TRY(decode(file, &commit, e));
+    TRY(check_signature(file, commit, e));
     *out = commit;
     commit = NULL;
     return DONE;
@@ -129,21 +146,34 @@ static status named(const Pgstrand__SnapshotCommit *commit, const char *name, er
     return strcmp(own, name) == 0 ? DONE : err_set(e, ERR_STORAGE, "the commit record is that of %s", own);
 }
 
-status snapcommit_load(const char *dir, const char *name, Pgstrand__SnapshotCommit **out,
-                       uint8_t hash[static SHA256_LEN], err *e)
+static status load(const char *dir, const char *name, bool check, Pgstrand__SnapshotCommit **out,
+                   uint8_t hash[static SHA256_LEN], err *e)
 {
-    OWNED(text) char *base = io_join(dir, name);
     OWNED(text) char *path = NULL;
-    if (base == NULL || asprintf(&path, "%s.commit", base) < 0)
+    if (asprintf(&path, "%s/%s.commit", dir, name) < 0)
         return err_no_memory(e);
     OWNED(memory) uint8_t *data = NULL;
     size_t len = 0;
     PB_OWNED(Pgstrand__SnapshotCommit) *commit = NULL;
     TRY(io_load(path, SNAP_COMMIT_MAX, &data, &len, e));
-    if (!snapcommit_decode(bytes_of(data, len), &commit, e).ok || !named(commit, name, e).ok)
+    const struct bytes file = bytes_of(data, len);
+    if (!(check ? snapcommit_decode(file, &commit, e) : decode(file, &commit, e)).ok ||
+        !named(commit, name, e).ok)
         return err_wrap(e, "%s", path);
-    TRY(snapcommit_hash(bytes_of(data, len), hash, e));
+    TRY(snapcommit_hash(file, hash, e));
     *out = commit;
     commit = NULL;
     return DONE;
+}
+
+status snapcommit_load(const char *dir, const char *name, Pgstrand__SnapshotCommit **out,
+                       uint8_t hash[static SHA256_LEN], err *e)
+{
+    return load(dir, name, true, out, hash, e);
+}
+
+status snapcommit_load_unsigned(const char *dir, const char *name, Pgstrand__SnapshotCommit **out,
+                                uint8_t hash[static SHA256_LEN], err *e)
+{
+    return load(dir, name, false, out, hash, e);
 }

@@ -4,12 +4,15 @@
 
 #include "proto/actionunpack.h"
 #include "proto/pbmem.h"
+#include "proto/wire.h"
 #include "store/framecoder.h"
 #include "store/merkle.h"
 #include "store/rowlayout.h"
 #include "store/snapframe.h"
 #include "store/snapindex.h"
 
+#define WIRE_BYTES 2
+#define FIELD_LINES 1 /* RowsFrame.lines */
 #define LIST_MEMORY ((size_t)1 << 20)
 #define INDEX_MEMORY (8 * SNAP_INDEX_MAX) /* an entry of about 70 bytes takes about 250 when unpacked */
 
@@ -306,19 +309,66 @@ static status restore_rows(struct snapfile *f, struct placed_frame *got, err *e)
     return DONE;
 }
 
+static status read_entry(struct snapfile *f, uint32_t section, const Pgstrand__FrameEntry *entry,
+                         struct placed_frame *got, err *e)
+{
+    TRY(read_frame(f, entry->offset, got, e));
+    return frame_is(got, section, entry) ? DONE
+                                         : err_set(e, ERR_STORAGE, "not the frame that the index tells of");
+}
+
+static status wrap(const struct snapfile *f, uint32_t section, const Pgstrand__FrameEntry *entry, err *e)
+{
+    return err_wrap(e, "%s: section %u, frame %u", io_path(f->file), section, entry->number);
+}
+
 status snapfile_frame(struct snapfile *f, uint32_t section, const Pgstrand__FrameEntry *entry,
                       struct bytes *raw, err *e)
 {
     struct placed_frame got;
     TRY(go_to_part(f, entry->part, e));
-    status result = read_frame(f, entry->offset, &got, e);
-    if (result.ok && !frame_is(&got, section, entry))
-        result = err_set(e, ERR_STORAGE, "not the frame that the index tells of");
+    status result = read_entry(f, section, entry, &got, e);
     if (result.ok && (entry->flags & FRAME_COLUMNS) != 0)
         result = restore_rows(f, &got, e);
     if (!result.ok)
-        return err_wrap(e, "%s: section %u, frame %u", io_path(f->file), section, entry->number);
+        return wrap(f, section, entry, e);
     *raw = got.raw;
+    return DONE;
+}
+
+/* The same of rows that lie as a message: RowsFrame.lines. */
+static bool line_of_message(struct bytes message, uint64_t number, struct bytes *line)
+{
+    struct reader r = reader_over(message);
+    struct wire_field field = {0};
+    while (wire_next(&r, &field)) {
+        if (field.number != FIELD_LINES || field.type != WIRE_BYTES)
+            continue;
+        const uint8_t *at = field.bytes.data, *end = at + field.bytes.len, *stop;
+        for (; at < end && (stop = memchr(at, '\n', (size_t)(end - at))) != NULL; at = stop + 1)
+            if (number-- == 0) {
+                *line = bytes_of(at, (size_t)(stop - at));
+                return true;
+            }
+    }
+    return false;
+}
+
+status snapfile_line(struct snapfile *f, uint32_t section, const Pgstrand__FrameEntry *entry, uint64_t number,
+                     struct bytes *line, bool *found, err *e)
+{
+    struct placed_frame got;
+    TRY(go_to_part(f, entry->part, e));
+    if (!read_entry(f, section, entry, &got, e).ok)
+        return wrap(f, section, entry, e);
+    if ((entry->flags & FRAME_COLUMNS) == 0) {
+        *found = line_of_message(got.raw, number, line);
+        return DONE;
+    }
+    buf_reset(&f->rows);
+    if (!rowlayout_line(got.raw, number, &f->rows, found, e).ok)
+        return wrap(f, section, entry, e);
+    *line = buf_view(&f->rows);
     return DONE;
 }
 

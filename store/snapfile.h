@@ -40,6 +40,11 @@ MUST_CHECK status snapfile_section(struct snapfile *f, Pgstrand__Tier tier, Pgst
 MUST_CHECK status snapfile_frame(struct snapfile *f, uint32_t section, const Pgstrand__FrameEntry *entry,
                                  struct bytes *raw, err *e);
 
+/* Of a frame that is a whole payload of rows one line, from 0, without its end; borrowed as well. *found
+ * false: it has fewer. */
+MUST_CHECK status snapfile_line(struct snapfile *f, uint32_t section, const Pgstrand__FrameEntry *entry,
+                                uint64_t number, struct bytes *line, bool *found, err *e);
+
 /* Reads a section and all its frames; adds to *frames. */
 MUST_CHECK status snapfile_check(struct snapfile *f, Pgstrand__Tier tier, Pgstrand__SectionKind kind,
                                  const uint8_t root[static SHA256_LEN], uint64_t *frames, err *e);

@@ -19,7 +19,6 @@ struct snapreader {
     struct snapfile *file;
     struct snapfile_section section;
     size_t next;       /* frame */
-    size_t stop;       /* frame behind the last one that is read */
     struct buf joined; /* a payload of several frames */
 };
 

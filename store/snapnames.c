@@ -64,10 +64,13 @@ status snapnames_committed(const char *dir, struct io_names *out, err *e)
     return DONE;
 }
 
+static int by_bytes(const void *a, const void *b)
+{
+    return strcmp(a, *(char *const *)b);
+}
+
 bool snapnames_has(const struct io_names *names, const char *name)
 {
-    for (size_t i = 0; i < names->count; i++)
-        if (strcmp(names->name[i], name) == 0)
-            return true;
-    return false;
+    return names->count > 0 &&
+           bsearch(name, names->name, names->count, sizeof *names->name, by_bytes) != NULL;
 }

@@ -25,6 +25,7 @@ bool snapnames_parse(const char *file, struct snapnames_file *out);
 /* The NAMEs in a folder that have a commit, in order. */
 MUST_CHECK status snapnames_committed(const char *dir, struct io_names *out, err *e);
 
+/* Of names in order, as snapnames_committed and io_list give them. */
 bool snapnames_has(const struct io_names *names, const char *name);
 
 #endif

@@ -41,7 +41,20 @@ static status open_device(struct snapreader *r, err *e)
                      &r->commit->device_header_hash, &r->device, e);
 }
 
-status snapreader_open(const char *dir, const char *name, struct snapreader **out, err *e)
+static status load_commit(struct snapreader *r, const uint8_t *known, err *e)
+{
+    if (known == NULL)
+        return snapcommit_load(r->dir, r->name, &r->commit, r->hash, e);
+    TRY(snapcommit_load_unsigned(r->dir, r->name, &r->commit, r->hash, e));
+    if (memcmp(r->hash, known, SHA256_LEN) != 0)
+        return err_set(e, ERR_STORAGE, "%s/%s.commit: it is not the one that the chain was checked with",
+                       r->dir, r->name);
+    return DONE;
+}
+
+/* `known`: the commit's hash; NULL: its signature is checked. */
+static status open_snapshot(const char *dir, const char *name, const uint8_t *known, struct snapreader **out,
+                            err *e)
 {
     OWNED(snapreader) struct snapreader *r = calloc(1, sizeof *r);
     if (r == NULL)
@@ -50,13 +63,24 @@ status snapreader_open(const char *dir, const char *name, struct snapreader **ou
     r->name = strdup(name);
     if (r->dir == NULL || r->name == NULL)
         return err_no_memory(e);
-    TRY(snapcommit_load(dir, name, &r->commit, r->hash, e));
+    TRY(load_commit(r, known, e));
     TRY(open_file(r, PGSTRAND__FILE_ROLE__SNAP, r->commit->snap_parts, &r->commit->snap_header_hash, &r->snap,
                   e));
     TRY(open_device(r, e));
     *out = r;
     r = NULL;
     return DONE;
+}
+
+status snapreader_open(const char *dir, const char *name, struct snapreader **out, err *e)
+{
+    return open_snapshot(dir, name, NULL, out, e);
+}
+
+status snapreader_open_known(const char *dir, const char *name, const uint8_t hash[static SHA256_LEN],
+                             struct snapreader **out, err *e)
+{
+    return open_snapshot(dir, name, hash, out, e);
 }
 
 void snapreader_close(struct snapreader *r)
@@ -100,6 +124,12 @@ static const Pgstrand__SectionRoot *find_root(const struct snapreader *r, enum t
         if ((int)r->commit->section[i]->tier == (int)tier && r->commit->section[i]->kind == kind)
             return r->commit->section[i];
     return NULL;
+}
+
+bool snapreader_has(const struct snapreader *r, enum tier tier, Pgstrand__SectionKind kind)
+{
+    const Pgstrand__SectionRoot *root = find_root(r, tier, kind);
+    return root != NULL && (root->file == PGSTRAND__FILE_ROLE__SNAP || r->device != NULL);
 }
 
 /* The section's index; *file stays NULL when there is no such section to read. */
@@ -162,18 +192,33 @@ status snapreader_next(struct snapreader *r, uint32_t table, struct snap_payload
     return *end ? DONE : read_payload(r->file, &r->section, &r->next, &r->joined, out, e);
 }
 
+status snapreader_line(struct snapreader *r, uint64_t number, uint32_t *table, struct bytes *line,
+                       bool *found, err *e)
+{
+    const Pgstrand__SectionIndex *index = r->section.index;
+    *found = false;
+    if (r->file == NULL || r->next >= index->n_frame)
+        return err_set(e, ERR_VALIDATION, "%s: no payload was chosen", r->name);
+    const Pgstrand__FrameEntry *entry = index->frame[r->next];
+    *table = entry->table;
+    if ((entry->flags & FRAME_LAST) == 0)
+        return DONE;
+    return snapfile_line(r->file, r->section.number, entry, number, line, found, e);
+}
+
 void snapreader_seek(struct snapreader *r, uint64_t seq)
 {
-    Pgstrand__FrameEntry *const *frame = r->section.index->frame;
+    const Pgstrand__SectionIndex *index = r->section.index;
+    Pgstrand__FrameEntry *const *frame = index->frame;
     bool begins = true;
-    for (size_t i = r->next; i < r->stop; i++) {
+    for (size_t i = r->next; i < index->n_frame; i++) {
         if (begins && frame[i]->last_seq >= seq) {
             r->next = i;
             return;
         }
         begins = (frame[i]->flags & FRAME_LAST) != 0;
     }
-    r->next = r->stop;
+    r->next = index->n_frame;
 }
 
 uint64_t snapreader_place(const struct snapreader *r)
@@ -189,7 +234,6 @@ status snapreader_go(struct snapreader *r, uint64_t place, err *e)
         return err_set(e, ERR_STORAGE, "%s: no payload begins at frame %llu", r->name,
                        (unsigned long long)place);
     r->next = (size_t)place;
-    r->stop = index->n_frame;
     return DONE;
 }
 

@@ -23,6 +23,10 @@ struct snapreader;
 
 /* `name` is NAME without suffix, in folder `dir`. */
 MUST_CHECK status snapreader_open(const char *dir, const char *name, struct snapreader **out, err *e);
+/* The same where the commit's hash is known from a chain that was checked: it stands for the signature. */
+MUST_CHECK status snapreader_open_known(const char *dir, const char *name,
+                                        const uint8_t hash[static SHA256_LEN], struct snapreader **out,
+                                        err *e);
 void snapreader_close(struct snapreader *r);
 OWN_POINTER(snapreader, snapreader_close);
 
@@ -30,6 +34,8 @@ const Pgstrand__SnapshotCommit *snapreader_commit(const struct snapreader *r);
 void snapreader_commit_hash(const struct snapreader *r, uint8_t out[static SHA256_LEN]);
 /* Is the device file there? */
 bool snapreader_has_device(const struct snapreader *r);
+/* Would snapreader_section find it? */
+bool snapreader_has(const struct snapreader *r, enum tier tier, Pgstrand__SectionKind kind);
 
 /* Positions on a section; *found false when the snapshot has none of that tier and kind, or the device file
  * is lawfully absent. */
@@ -50,6 +56,12 @@ struct snap_payload {
 MUST_CHECK status snapreader_next(struct snapreader *r, uint32_t table, struct snap_payload *out, bool *end,
                                   err *e);
 
+/* Of the payload of rows that comes next one line, from 0, without its end: the others are not put together.
+ * *found false: it has fewer, or its one row is larger than a frame (then snapreader_next reads it). *table:
+ * whose rows they are. */
+MUST_CHECK status snapreader_line(struct snapreader *r, uint64_t number, uint32_t *table, struct bytes *line,
+                                  bool *found, err *e);
+
 /* From now on snapreader_next begins with the first payload that may have `seq` or a later one; never one
  * that was read already. A section of actions must have been found. */
 void snapreader_seek(struct snapreader *r, uint64_t seq);
@@ -69,5 +81,9 @@ MUST_CHECK status snapreader_verify(struct snapreader *r, uint64_t *frames, err 
 /* Reads and checks a .commit alone: signature and form. Free with pbmem_free. */
 MUST_CHECK status snapcommit_load(const char *dir, const char *name, Pgstrand__SnapshotCommit **out,
                                   uint8_t hash[static SHA256_LEN], err *e);
+
+/* Its form alone, for whoever checks the hash against what a signed commit says of it. */
+MUST_CHECK status snapcommit_load_unsigned(const char *dir, const char *name, Pgstrand__SnapshotCommit **out,
+                                           uint8_t hash[static SHA256_LEN], err *e);
 
 #endif

@@ -3,6 +3,7 @@
 #include "agent/base/baseschema.h"
 #include "agent/base/tablemsg.h"
 #include "agent/lineage.h"
+#include "agent/seal/sealrecord.h"
 #include "agent/seal/versionbook.h"
 #include "agent/seal/versiondiff.h"
 #include "agent/tablebook.h"
@@ -39,7 +40,7 @@ static void take_over(struct newest *n, const Pgstrand__Schema *schema, uint64_t
 static status read_schema(const struct chain *c, size_t link, Pgstrand__Schema **out, err *e)
 {
     OWNED(snapreader) struct snapreader *r = NULL;
-    TRY(snapreader_open(c->link[link].dir, c->link[link].name, &r, e));
+    TRY(snapreader_open_known(c->link[link].dir, c->link[link].name, c->link[link].hash, &r, e));
     return snapreader_schema(r, out, e);
 }
 
@@ -69,9 +70,14 @@ static status find_full(const struct datadir *d, const struct chain *c, bool any
     return DONE;
 }
 
-/* The catalogue may have been made anew: then the links behind the FULL say. */
-static status find_sealed(const struct chain *c, size_t full, struct newest *out, err *e)
+/* The catalogue may have been made anew: then the links behind the FULL say. Its records tell that there is
+ * nothing to be found in them. */
+static status find_sealed(struct datadir *d, const struct chain *c, size_t full, struct newest *out, err *e)
 {
+    struct sealrecord_schema noted;
+    TRY(sealrecord_schema(d, &c->link[c->count - 1], &noted, e));
+    if (noted.known && noted.seq == 0)
+        return DONE;
     for (size_t i = c->count; i > full; i--) {
         PB_OWNED(Pgstrand__Schema) *schema = NULL;
         if (header_of(c, i - 1)->type != PGSTRAND__SNAPSHOT_TYPE__INCREMENTAL)
@@ -84,17 +90,15 @@ static status find_sealed(const struct chain *c, size_t full, struct newest *out
         out->schema = schema;
         schema = NULL;
         take_over(out, v->schema, versionbook_seq(v));
-        return DONE;
+        return noted.known ? DONE : sealrecord_note_schema(d, &c->link[c->count - 1], out->seq, e);
     }
-    return DONE;
+    return sealrecord_note_schema(d, &c->link[c->count - 1], 0, e);
 }
 
 /* `any`: also when the newest FULL is another incarnation's. */
-static status find_newest(struct datadir *d, bool any, struct newest *out, err *e)
+static status find_newest(struct datadir *d, const struct chain *c, bool any, struct newest *out, err *e)
 {
-    OWNED(chain) struct chain *c = NULL;
     size_t full = 0;
-    TRY(lineage_load(d, &c, e));
     TRY(find_full(d, c, any, out, &full, e));
     if (out->schema == NULL)
         return DONE;
@@ -104,7 +108,7 @@ static status find_newest(struct datadir *d, bool any, struct newest *out, err *
     if (v != NULL && versionbook_seq(v) > out->seq)
         take_over(out, v->schema, versionbook_seq(v));
     else if (v == NULL)
-        return find_sealed(c, full, out, e);
+        return find_sealed(d, c, full, out, e);
     return DONE;
 }
 
@@ -253,12 +257,20 @@ static status take(struct datadir *d, struct pgconn *c, const char *conninfo, co
 status schemaversion_take(struct datadir *d, const char *conninfo, int patience_ms,
                           enum schemaversion_outcome *out, err *e)
 {
+    OWNED(chain) struct chain *loaded = NULL;
+    TRY(datadir_load_identity(d, e)); /* an incarnation may have begun since it was opened */
+    TRY(lineage_load(d, &loaded, e));
+    return schemaversion_take_behind(d, loaded, conninfo, patience_ms, out, e);
+}
+
+status schemaversion_take_behind(struct datadir *d, const struct chain *chain, const char *conninfo,
+                                 int patience_ms, enum schemaversion_outcome *out, err *e)
+{
     OWNED(newest) struct newest n = {0};
     OWNED(pgconn) struct pgconn *c = NULL;
     struct schema_fingerprint now;
     *out = SCHEMAVERSION_IMPOSSIBLE;
-    TRY(datadir_load_identity(d, e)); /* an incarnation may have begun since it was opened */
-    TRY(find_newest(d, false, &n, e));
+    TRY(find_newest(d, chain, false, &n, e));
     if (n.schema == NULL || !n.at.counted)
         return DONE;
     TRY(pgconn_open(conninfo, PGCONN_QUERY, &c, e));
@@ -295,9 +307,11 @@ static struct bytes text_of(const char *text)
 status schemaversion_newest(struct datadir *d, struct schemaversion_kept *out, err *e)
 {
     OWNED(newest) struct newest n = {0};
+    OWNED(chain) struct chain *chain = NULL;
     *out = (struct schemaversion_kept){0};
     TRY(datadir_load_identity(d, e));
-    TRY(find_newest(d, true, &n, e));
+    TRY(lineage_load(d, &chain, e));
+    TRY(find_newest(d, chain, true, &n, e));
     const Pgstrand__Schema *s = n.of_version;
     if (s == NULL || !s->has_fingerprint || s->fingerprint.len != sizeof out->fingerprint)
         return DONE;

@@ -9,6 +9,7 @@
 
 #include "agent/datadir.h"
 #include "agent/pg/schema.h"
+#include "store/chain.h"
 
 enum schemaversion_outcome {
     SCHEMAVERSION_CURRENT,   /* the newest version is what the database has */
@@ -21,6 +22,10 @@ enum schemaversion_outcome {
 /* ERR_TIMEOUT: DDL goes on without a pause. `patience_ms`: how long to wait for the log. */
 MUST_CHECK status schemaversion_take(struct datadir *d, const char *conninfo, int patience_ms,
                                      enum schemaversion_outcome *out, err *e);
+/* The same where the identity and the chain were just loaded. */
+MUST_CHECK status schemaversion_take_behind(struct datadir *d, const struct chain *chain,
+                                            const char *conninfo, int patience_ms,
+                                            enum schemaversion_outcome *out, err *e);
 
 /* The newest schema that is kept: of a version, else of the chain, whichever incarnation it is of. */
 struct schemaversion_kept {

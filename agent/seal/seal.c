@@ -38,7 +38,7 @@ static void take_version(struct sealrun *run)
     if (run->conn == NULL || request->type == PGSTRAND__SNAPSHOT_TYPE__FULL || run->log == NULL)
         return;
     const char *conninfo = request->conninfo == NULL ? run->d->config->conninfo : request->conninfo;
-    if (schemaversion_take(run->d, conninfo, VERSION_PATIENCE_MS, &outcome, &why).ok)
+    if (schemaversion_take_behind(run->d, run->chain, conninfo, VERSION_PATIENCE_MS, &outcome, &why).ok)
         return;
     (void)snprintf(line, sizeof line, "the schema as it is now will come with a later snapshot: %s",
                    why.message);
@@ -91,9 +91,14 @@ status seal_snapshot(struct datadir *d, const struct seal_request *request, cons
     return sealincremental_run(&run, state.position.last_seq, out, e);
 }
 
-status seal_reconcile(struct datadir *d, err *e)
+status seal_reconcile(struct datadir *d, struct chain **chain, err *e)
 {
     const struct seal_request request = {.type = PGSTRAND__SNAPSHOT_TYPE__INCREMENTAL};
     OWNED(sealrun) struct sealrun run = {0};
-    return sealrun_begin(d, &request, &progress_silent, &run, e);
+    TRY(sealrun_begin(d, &request, &progress_silent, &run, e));
+    if (chain != NULL) {
+        *chain = run.chain;
+        run.chain = NULL;
+    }
+    return DONE;
 }

@@ -11,6 +11,7 @@
 #include "agent/pg/pgconn.h"
 #include "agent/pg/tables.h"
 #include "agent/progress.h"
+#include "store/chain.h"
 
 struct seal_request {
     Pgstrand__SnapshotType type;
@@ -51,7 +52,7 @@ MUST_CHECK status seal_first_full(struct datadir *d, struct pgconn *c, const cha
                                   const struct table_list *tables, struct seal_result *out, err *e);
 
 /* Commits on disk are the truth: removes leftovers and brings the catalogue's snapshot records up to them.
- * Takes the seal lock itself. */
-MUST_CHECK status seal_reconcile(struct datadir *d, err *e);
+ * Takes the seal lock itself. *chain is the chain as it is then (chain_free it); NULL: nobody wants it. */
+MUST_CHECK status seal_reconcile(struct datadir *d, struct chain **chain, err *e);
 
 #endif

@@ -43,8 +43,7 @@ static status validate_parent(void *context, struct workflow *w, err *e)
     struct flow *f = context;
     Pgstrand__SealJob *j = workflow_record(w)->job->seal;
     OWNED(chain) struct chain *chain = NULL;
-    TRY(seal_reconcile(f->d, e));
-    TRY(lineage_load(f->d, &chain, e));
+    TRY(seal_reconcile(f->d, &chain, e));
     if (j->has_behind || chain->count == 0)
         return DONE;
     const struct bytes last = id_of(&chain->link[chain->count - 1]);

@@ -90,6 +90,8 @@ static status make(struct sealrun *run, const struct seal_range *range, const st
     TRY(sealheader_fill(run->d, &request, run->chain, range, version, &header, e));
     TRY(sealrun_open(run, &header.message, &writer, e));
     TRY(unsealed_versions(run, range->last_seq, &versions, e));
+    if (versions.count > 0)
+        run->version_seq = versionbook_seq(versions.record[versions.count - 1]->version);
     TRY(write_sections(run, writer, range, &versions, rows, files, e));
     TRY(sealrun_publish(run, writer, out, e));
     return versionbook_sealed(run->d, &versions, e);

@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "agent/lineage.h"
+#include "agent/seal/sealrecord.h"
 
 #define CATCH_UP_SECONDS 120 /* how long a base waits for the log to reach its LSN */
 #define POLL_MS 20
@@ -23,72 +24,39 @@ void sealrun_fini(struct sealrun *run)
     *run = (struct sealrun){0};
 }
 
-/* What a listing shows of a link. */
-static status record_link(struct datadir *d, const struct chain_link *link, err *e)
+/* Links are recorded from the oldest on, so that those without a record are the last ones. */
+static status record_links(struct sealrun *run, err *e)
 {
-    Pgstrand__SnapshotRecord record = PGSTRAND__SNAPSHOT_RECORD__INIT;
-    const Pgstrand__SnapshotCommit *commit = link->commit;
-    PB_OWNED(Pgstrand__SnapshotRecord) *known = NULL;
-    uuid incarnation;
-    TRY(uuid_from_bytes(bytes_of(commit->header->incarnation.data, commit->header->incarnation.len),
-                        link->name, &incarnation, e));
-    struct catalog_key key = catalog_key_snapshot(&incarnation, commit->header->number);
-    TRY(catalog_get(d->catalog, CATALOG_SNAPSHOT, catalog_key_bytes(&key),
-                    (ProtobufCMessage **)(void *)&known, e));
-    if (known != NULL && known->complete && strcmp(known->file, link->name) == 0)
-        return DONE;
-    record.header = commit->header;
-    record.file = link->name;
-    record.size = commit->size;
-    record.commit_hash = (ProtobufCBinaryData){SHA256_LEN, (uint8_t *)(uintptr_t)link->hash};
-    record.complete = true;
-    for (size_t i = 0; i < commit->n_section; i++) {
-        record.rows += commit->section[i]->rows;
-        record.actions += commit->section[i]->actions;
+    size_t first = run->chain->count;
+    for (bool known = false; first > 0; first--) {
+        TRY(sealrecord_is_there(run->d, &run->chain->link[first - 1], &known, e));
+        if (known)
+            break;
     }
-    return catalog_put(d->catalog, CATALOG_SNAPSHOT, catalog_key_bytes(&key), &record.base, e);
+    for (size_t i = first; i < run->chain->count; i++)
+        TRY(sealrecord_put(run->d, &run->chain->link[i], (struct sealrecord_schema){0}, e));
+    return DONE;
 }
 
-/* Records whose snapshot is not on disk: reserved and never published. */
-struct stray {
-    const struct sealrun *run;
-    struct buf keys;
-    size_t key_len;
-};
-
-static status note_stray(void *context, struct bytes key, const ProtobufCMessage *message, err *e)
-{
-    struct stray *stray = context;
-    const Pgstrand__SnapshotRecord *record = (const Pgstrand__SnapshotRecord *)(const void *)message;
-    const struct chain *chain = stray->run->chain;
-    const uuid *own = &stray->run->d->identity.incarnation;
-    if (!bytes_equal(bytes_of(record->header->incarnation.data, record->header->incarnation.len),
-                     bytes_of(own->b, sizeof own->b)) ||
-        record->header->number < chain->count - chain->own)
-        return DONE;
-    stray->key_len = key.len;
-    buf_bytes(&stray->keys, key.data, key.len);
-    return buf_done(&stray->keys, e);
-}
-
+/* Records whose snapshot is not on disk: reserved and never published. Numbers have no gaps, and the number
+ * is reserved behind the chain's end, so they stand there one behind the other. */
 static status forget_strays(struct sealrun *run, err *e)
 {
-    struct stray stray = {.run = run};
-    status done = catalog_each(run->d->catalog, CATALOG_SNAPSHOT, note_stray, &stray, e);
-    for (size_t at = 0; done.ok && at < stray.keys.len; at += stray.key_len)
-        done = catalog_delete(run->d->catalog, CATALOG_SNAPSHOT,
-                              bytes_of(stray.keys.data + at, stray.key_len), e);
-    buf_fini(&stray.keys);
-    return done;
+    for (uint64_t number = run->chain->count - run->chain->own;; number++) {
+        PB_OWNED(Pgstrand__SnapshotRecord) *stray = NULL;
+        struct catalog_key key = catalog_key_snapshot(&run->d->identity.incarnation, number);
+        TRY(catalog_get(run->d->catalog, CATALOG_SNAPSHOT, catalog_key_bytes(&key),
+                        (ProtobufCMessage **)(void *)&stray, e));
+        if (stray == NULL)
+            return DONE;
+        TRY(catalog_delete(run->d->catalog, CATALOG_SNAPSHOT, catalog_key_bytes(&key), e));
+    }
 }
 
-status sealrun_reload(struct sealrun *run, err *e)
+static status load_chain(struct sealrun *run, err *e)
 {
-    chain_free(run->chain);
-    run->chain = NULL;
     TRY(lineage_load(run->d, &run->chain, e));
-    for (size_t i = 0; i < run->chain->count; i++)
-        TRY(record_link(run->d, &run->chain->link[i], e));
+    TRY(record_links(run, e));
     return forget_strays(run, e);
 }
 
@@ -105,7 +73,7 @@ status sealrun_begin(struct datadir *d, const struct seal_request *request, cons
     TRY(datadir_load_identity(d, e)); /* an incarnation begins under the same lock */
     TRY(io_make_dir(d->chain, e));
     TRY(chain_tidy(d->chain, e));
-    return sealrun_reload(out, e);
+    return load_chain(out, e);
 }
 
 /* The number is reserved before the first byte is written: a crash leaves a trace that the next sealing
@@ -128,6 +96,19 @@ status sealrun_open(struct sealrun *run, const Pgstrand__SnapshotHeader *header,
         return err_no_memory(e);
     TRY(reserve(run, header, name, e));
     return snapwriter_open(run->d->chain, header, run->d->config->seal_level, 0, out, e);
+}
+
+/* The link that was just published. */
+static status record_published(struct sealrun *run, err *e)
+{
+    const struct chain_link *link = &run->chain->link[run->chain->count - 1];
+    struct sealrecord_schema schema = {.known = true};
+    if (run->chain->count > 1 && link->commit->header->type != PGSTRAND__SNAPSHOT_TYPE__FULL)
+        TRY(sealrecord_schema(run->d, link - 1, &schema, e));
+    if (run->version_seq > 0)
+        schema = (struct sealrecord_schema){true, run->version_seq};
+    run->version_seq = 0;
+    return sealrecord_put(run->d, link, schema, e);
 }
 
 static void fill_result(const struct chain_link *link, struct seal_result *out)
@@ -156,7 +137,8 @@ status sealrun_publish(struct sealrun *run, struct snapwriter *writer, struct se
     TRY(snapwriter_publish(writer, &key, hash, &name, e));
     free(out->file);
     out->file = name;
-    TRY(sealrun_reload(run, e));
+    TRY(chain_append(run->chain, name, e));
+    TRY(record_published(run, e));
     fill_result(&run->chain->link[run->chain->count - 1], out);
     return DONE;
 }

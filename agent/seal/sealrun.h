@@ -18,6 +18,7 @@ struct sealrun {
     struct pgconn *conn;       /* NULL: offline */
     struct table_list *tables; /* NULL: offline */
     struct logreader *log;     /* NULL: there is none yet */
+    uint64_t version_seq;      /* of the newest version of the schema that the next snapshot has; 0: none */
 };
 void sealrun_fini(struct sealrun *run);
 OWN_VALUE(sealrun, sealrun_fini);
@@ -26,14 +27,11 @@ OWN_VALUE(sealrun, sealrun_fini);
 MUST_CHECK status sealrun_begin(struct datadir *d, const struct seal_request *request,
                                 const struct progress *progress, struct sealrun *out, err *e);
 
-/* Loads the chain again after a snapshot was published. */
-MUST_CHECK status sealrun_reload(struct sealrun *run, err *e);
-
 /* A writer for the next snapshot, after its number was reserved in the catalogue. */
 MUST_CHECK status sealrun_open(struct sealrun *run, const Pgstrand__SnapshotHeader *header,
                                struct snapwriter **out, err *e);
 
-/* Publishes, records in the catalogue and fills *out. */
+/* Publishes, adds to the chain, records in the catalogue and fills *out. */
 MUST_CHECK status sealrun_publish(struct sealrun *run, struct snapwriter *writer, struct seal_result *out,
                                   err *e);
 

@@ -177,7 +177,7 @@ status place_check_device_files(const struct place *p, err *e)
         OWNED(snapreader) struct snapreader *r = NULL;
         if (!link->commit->has_device_header_hash || link->pruned)
             continue;
-        TRY(snapreader_open(link->dir, link->name, &r, e));
+        TRY(snapreader_open_known(link->dir, link->name, link->hash, &r, e));
         if (!snapreader_has_device(r))
             return err_set(
                 e, ERR_VALIDATION,

@@ -150,7 +150,7 @@ struct reach {
 static status load_schema(const struct chain *chain, size_t link, Pgstrand__Schema **out, err *e)
 {
     OWNED(snapreader) struct snapreader *r = NULL;
-    TRY(snapreader_open(chain->link[link].dir, chain->link[link].name, &r, e));
+    TRY(snapreader_open_known(chain->link[link].dir, chain->link[link].name, chain->link[link].hash, &r, e));
     return snapreader_schema(r, out, e);
 }
 

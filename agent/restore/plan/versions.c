@@ -59,7 +59,7 @@ static status add_sealed(struct versions *v, const struct chain *chain, size_t l
 {
     OWNED(snapreader) struct snapreader *r = NULL;
     PB_OWNED(Pgstrand__Schema) *schema = NULL;
-    TRY(snapreader_open(chain->link[link].dir, chain->link[link].name, &r, e));
+    TRY(snapreader_open_known(chain->link[link].dir, chain->link[link].name, chain->link[link].hash, &r, e));
     TRY(snapreader_schema(r, &schema, e));
     TRY(add_bases(v, chain, link, schema, e));
     while (schema->n_version > 0) {

@@ -304,6 +304,49 @@ static void a_forged_signature(void **state)
     refused(s.dir, name);
 }
 
+/* Signatures are checked at the end of a chain only, but no link before it can be another than it was. */
+static void a_link_in_the_middle_is_changed(void **state)
+{
+    (void)state;
+    static const char *const why[] = {"signature", "cut short", "-000000000000000a-incremental"};
+    for (size_t wrong = 0; wrong < sizeof why / sizeof why[0]; wrong++) {
+        OWNED(scratch) struct scratch s = scratch_make();
+        OWNED(memory) uint8_t *data = NULL;
+        struct snapmake m;
+        size_t len = 0;
+        err e = ERR_INIT;
+        snapmake_init(&m);
+        add(&m, s.dir, FULL, 1, 0);
+        OWNED(text) char *name = snapmake_next(&m, s.dir, INCREMENTAL, 1, 10);
+        add(&m, s.dir, INCREMENTAL, 11, 20);
+        char path[400];
+        (void)snprintf(path, sizeof path, "%s/%s.commit", s.dir, name);
+        assert_done(io_load(path, 1 << 20, &data, &len, &e), &e);
+        data[wrong == 2 ? 40 : len - 20] ^= 4;
+        assert_done(io_store(path, bytes_of(data, wrong == 1 ? len - 1 : len), &e), &e);
+        refused(s.dir, why[wrong]);
+    }
+}
+
+static void a_link_is_appended(void **state)
+{
+    (void)state;
+    OWNED(scratch) struct scratch s = scratch_make();
+    OWNED(chain) struct chain *c = NULL;
+    struct snapmake m;
+    err e = ERR_INIT;
+    three(&m, s.dir);
+    assert_done(chain_load(s.dir, &c, &e), &e);
+    OWNED(text) char *name = snapmake_next(&m, s.dir, INCREMENTAL, 21, 30);
+    assert_done(chain_append(c, name, &e), &e);
+    assert_int_equal(c->count, 4);
+    assert_string_equal(c->link[3].name, name);
+    assert_memory_equal(c->link[3].hash, m.parent_hash, SHA256_LEN);
+    OWNED(text) char *far = snapmake_next(&m, s.dir, INCREMENTAL, 32, 40);
+    assert_fails(chain_append(c, far, &e), &e, ERR_STORAGE);
+    assert_mentions(&e, "adjoin");
+}
+
 static void tidy_keeps_what_is_committed(void **state)
 {
     (void)state;
@@ -350,6 +393,8 @@ int main(void)
         cmocka_unit_test(incarnations_in_a_circle),
         cmocka_unit_test(differentials_that_do_not_fit),
         cmocka_unit_test(a_forged_signature),
+        cmocka_unit_test(a_link_in_the_middle_is_changed),
+        cmocka_unit_test(a_link_is_appended),
         cmocka_unit_test(tidy_keeps_what_is_committed),
     };
     return cmocka_run_group_tests_name("chain", tests, NULL, NULL);

@@ -14,6 +14,20 @@ static void there_and_back(const char *lines)
     assert_true(back.len > 2 && back.data[0] == 0x0a);
     size_t prefix = back.len - strlen(lines);
     assert_memory_equal(back.data + prefix, lines, strlen(lines));
+    /* and each line by itself */
+    const char *at = lines;
+    for (uint64_t row = 0;; row++) {
+        OWNED(buf) struct buf line = {0};
+        bool found = false;
+        assert_done(rowlayout_line(buf_view(&columns), row, &line, &found, &e), &e);
+        assert_int_equal(found, *at != '\0');
+        if (!found)
+            break;
+        const size_t len = (size_t)(strchr(at, '\n') - at);
+        assert_int_equal(line.len, len);
+        assert_memory_equal(line.data, at, len);
+        at += len + 1;
+    }
 }
 
 static void lossless(void **state)
@@ -69,7 +83,9 @@ static void damaged(void **state)
         OWNED(memory) uint8_t *exact = malloc(len + 1);
         assert_non_null(exact);
         memcpy(exact, columns.data, len);
+        bool found = false;
         assert_fails(rowlayout_rows(bytes_of(exact, len), LIMIT, &back, &e), &e, ERR_STORAGE);
+        assert_fails(rowlayout_line(bytes_of(exact, len), 1, &back, &found, &e), &e, ERR_STORAGE);
     }
     for (size_t i = 0; i < 16; i++) { /* the head: every other value is wrong */
         columns.data[i] ^= 0x81;

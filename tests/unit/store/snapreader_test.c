@@ -91,6 +91,69 @@ static void a_table_can_be_read_alone(void **state)
     assert_int_equal(snapreader_commit(r)->section[0]->rows, 30);
 }
 
+/* Ten frames of ten seqs each. */
+static char *ten_frames(const char *dir, struct snapmake *m)
+{
+    OWNED(snapwriter) struct snapwriter *w = NULL;
+    OWNED(framecoder) struct framecoder *coder = NULL;
+    struct snapsection *actions = NULL;
+    uint8_t hash[SHA256_LEN];
+    char *name = NULL;
+    err e = ERR_INIT;
+    snapmake_init(m);
+    snapmake_begin(m, PGSTRAND__SNAPSHOT_TYPE__FULL, 1, 0);
+    assert_done(framecoder_new(3, &coder, &e), &e);
+    assert_done(snapwriter_open(dir, &m->header, 3, 0, &w, &e), &e);
+    assert_done(snapwriter_section(w, TIER_BUSINESS, PGSTRAND__SECTION_KIND__ACTIONS, &actions, &e), &e);
+    for (uint64_t first = 1; first < 100; first += 10)
+        assert_done(snapsection_frame(actions, coder, 0, first, first + 9, bytes_text("ten"), &e), &e);
+    assert_done(snapwriter_publish(w, &m->key, hash, &name, &e), &e);
+    memcpy(m->parent_hash, hash, sizeof hash);
+    return name;
+}
+
+static void seeking_reads_no_frame_before(void **state)
+{
+    (void)state;
+    OWNED(scratch) struct scratch s = scratch_make();
+    OWNED(snapreader) struct snapreader *r = NULL;
+    struct snapmake m;
+    static const struct {
+        uint64_t seq, first; /* 0: there is none */
+    } seeks[] = {{1, 1}, {35, 31}, {35, 41}, {80, 71}, {82, 81}, {101, 0}, {5, 0}};
+    bool found = false, end = false;
+    struct snap_payload p;
+    err e = ERR_INIT;
+    OWNED(text) char *name = ten_frames(s.dir, &m);
+    assert_done(snapreader_open(s.dir, name, &r, &e), &e);
+    assert_true(snapreader_has(r, TIER_BUSINESS, PGSTRAND__SECTION_KIND__ACTIONS));
+    assert_false(snapreader_has(r, TIER_AUDIT, PGSTRAND__SECTION_KIND__ACTIONS));
+    assert_done(snapreader_section(r, TIER_BUSINESS, PGSTRAND__SECTION_KIND__ACTIONS, &found, &e), &e);
+    for (size_t i = 0; i < sizeof seeks / sizeof seeks[0]; i++) {
+        snapreader_seek(r, seeks[i].seq);
+        assert_done(snapreader_next(r, 0, &p, &end, &e), &e);
+        assert_int_equal(end, seeks[i].first == 0);
+        if (!end)
+            assert_int_equal(p.first_seq, seeks[i].first);
+    }
+}
+
+static void a_known_commit_stands_for_its_signature(void **state)
+{
+    (void)state;
+    OWNED(scratch) struct scratch s = scratch_make();
+    OWNED(snapreader) struct snapreader *r = NULL;
+    struct snapmake m;
+    err e = ERR_INIT;
+    OWNED(text) char *name = ten_frames(s.dir, &m);
+    assert_done(snapreader_open_known(s.dir, name, m.parent_hash, &r, &e), &e);
+    snapreader_close(r);
+    r = NULL;
+    m.parent_hash[7] ^= 1;
+    assert_fails(snapreader_open_known(s.dir, name, m.parent_hash, &r, &e), &e, ERR_STORAGE);
+    assert_mentions(&e, "not the one");
+}
+
 /* Random bytes, so that nothing compresses: 20 MiB are six frames. */
 static void large_payload(struct buf *out)
 {
@@ -229,6 +292,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_kind_comes_back),
         cmocka_unit_test(a_table_can_be_read_alone),
+        cmocka_unit_test(seeking_reads_no_frame_before),
+        cmocka_unit_test(a_known_commit_stands_for_its_signature),
         cmocka_unit_test(a_large_payload_spans_frames_and_parts),
         cmocka_unit_test(absent_device_file_is_lawful_absent_snap_is_not),
         cmocka_unit_test(a_commit_under_another_name_is_refused),
