@@ -153,6 +153,10 @@ MUST_CHECK status logreader_seek(struct logreader *r, uint64_t from, err *e);
  * saves a hash for each action of a large transaction. */
 void logreader_without_ids(struct logreader *r);
 
+/* For whoever looks at single actions here and there: from now on one is read at a time, and of the log's
+ * pages only those are checked that it is found through, not all of a segment. */
+void logreader_sparse(struct logreader *r);
+
 struct log_entry {
     uint64_t seq;
     uuid id;                         /* the action's UUID */

@@ -62,9 +62,14 @@ struct bounds {
     struct bytes to;   /* not included */
 };
 
+/* Which of a page's children are walked: all; the one that a key is found through, and what a step to either
+ * side of it leads to; that one, a step back and all behind; the first; the last. */
+enum walk_extent { WALK_ALL, WALK_NEAR, WALK_FROM, WALK_FIRST, WALK_LAST };
+
 /* Runs over the pages of one database. */
 struct tree {
     struct check *c;
+    struct bytes key; /* of WALK_NEAR and WALK_FROM */
     struct lmdbmeta_record seen;
     status (*entry)(void *context, const struct node *node, err *e); /* NULL: entries are not wanted */
     void *context;
@@ -163,19 +168,62 @@ static bool in_order(const struct check *c, const struct bounds *all, struct byt
            (before.data == NULL || compare(c, before, key) < 0);
 }
 
-static status walk(struct tree *t, uint64_t number, unsigned depth, const struct bounds *all, err *e);
+/* A page that is being walked. */
+struct page {
+    const uint8_t *raw;
+    struct head head;
+    unsigned nodes;
+    unsigned depth; /* 1: a leaf */
+    struct bounds all;
+    enum walk_extent extent;
+};
 
-static status walk_child(struct tree *t, const uint8_t *raw, const struct head *h, unsigned i, unsigned depth,
-                         const struct bounds *all, const struct node *node, err *e)
+static status walk(struct tree *t, uint64_t number, unsigned depth, const struct bounds *all,
+                   enum walk_extent extent, err *e);
+
+static status walk_child(struct tree *t, const struct page *p, unsigned i, const struct node *node,
+                         enum walk_extent extent, err *e)
 {
-    struct bounds below = {i == 0 ? all->from : node->key, all->to};
+    struct bounds below = {i == 0 ? p->all.from : node->key, p->all.to};
     struct node next;
-    if (i + 1u < (h->lower - LMDBMETA_HEAD) / 2u) {
-        if (!read_node(t->c, raw, h, i + 1, &next))
-            return damaged(t->c->path, h->number, "holds an entry that does not fit", e);
+    if (i + 1u < p->nodes) {
+        if (!read_node(t->c, p->raw, &p->head, i + 1, &next))
+            return damaged(t->c->path, p->head.number, "holds an entry that does not fit", e);
         below.to = next.key;
     }
-    return walk(t, node->child, depth - 1, &below, e);
+    return walk(t, node->child, p->depth - 1, &below, extent, e);
+}
+
+/* The child that LMDB goes to for the key. The page's nodes were looked at. */
+static unsigned child_of_key(const struct tree *t, const struct page *p)
+{
+    unsigned low = 0, high = p->nodes; /* the first key counts as less than all */
+    while (high - low > 1) {
+        const unsigned middle = low + (high - low) / 2;
+        struct node node;
+        (void)read_node(t->c, p->raw, &p->head, middle, &node);
+        if (compare(t->c, node.key, t->key) <= 0)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* Of a branch all of whose nodes were looked at. */
+static status walk_some(struct tree *t, const struct page *p, err *e)
+{
+    const bool keyed = p->extent == WALK_NEAR || p->extent == WALK_FROM;
+    const enum walk_extent behind = p->extent == WALK_FROM ? WALK_ALL : WALK_FIRST;
+    const unsigned hit = keyed ? child_of_key(t, p) : p->extent == WALK_LAST ? p->nodes - 1 : 0;
+    const unsigned from = keyed && hit > 0 ? hit - 1 : hit;
+    const unsigned to = behind == WALK_ALL ? p->nodes - 1 : keyed && hit + 1 < p->nodes ? hit + 1 : hit;
+    for (unsigned i = from; i <= to; i++) {
+        struct node node;
+        (void)read_node(t->c, p->raw, &p->head, i, &node);
+        TRY(walk_child(t, p, i, &node, i < hit ? WALK_LAST : i > hit ? behind : p->extent, e));
+    }
+    return DONE;
 }
 
 static status look_at_entry(struct tree *t, uint64_t number, const struct node *node, err *e)
@@ -186,35 +234,47 @@ static status look_at_entry(struct tree *t, uint64_t number, const struct node *
     return t->entry == NULL ? DONE : t->entry(t->context, node, e);
 }
 
-static status walk(struct tree *t, uint64_t number, unsigned depth, const struct bounds *all, err *e)
+static status open_page(struct tree *t, uint64_t number, struct page *p, err *e)
 {
     struct check *c = t->c;
-    struct head h;
-    struct bytes before = {0};
+    struct head *h = &p->head;
     if (!use_page(c, number))
         return damaged(c->path, number, "is used twice, or lies beyond the file's end", e);
-    const uint8_t *raw = c->map + number * c->page;
-    memcpy(&h, raw, sizeof h);
-    if (h.number != number || h.flags != (depth > 1 ? BRANCH : LEAF) || h.lower < LMDBMETA_HEAD ||
-        h.lower > h.upper || h.upper > c->page || h.lower % 2 != 0)
+    p->raw = c->map + number * c->page;
+    memcpy(h, p->raw, sizeof *h);
+    if (h->number != number || h->flags != (p->depth > 1 ? BRANCH : LEAF) || h->lower < LMDBMETA_HEAD ||
+        h->lower > h->upper || h->upper > c->page || h->lower % 2 != 0)
         return damaged(c->path, number, "is not what it should be", e);
-    const unsigned count = (h.lower - LMDBMETA_HEAD) / 2u;
-    if (count == 0)
+    p->nodes = (h->lower - LMDBMETA_HEAD) / 2u;
+    if (p->nodes == 0)
         return damaged(c->path, number, "is empty", e);
-    depth > 1 ? t->seen.branch_pages++ : t->seen.leaf_pages++;
-    for (unsigned i = 0; i < count; i++) {
-        struct node node;
-        const bool unused = depth > 1 && i == 0;
-        if (!read_node(c, raw, &h, i, &node) || (!unused && !in_order(c, all, before, node.key)))
-            return damaged(c->path, number, "holds an entry that does not fit", e);
-        if (!unused)
-            before = node.key;
-        TRY(depth > 1 ? walk_child(t, raw, &h, i, depth, all, &node, e) : look_at_entry(t, number, &node, e));
-    }
+    p->depth > 1 ? t->seen.branch_pages++ : t->seen.leaf_pages++;
     return DONE;
 }
 
-static status walk_tree(struct tree *t, const struct lmdbmeta_record *r, err *e)
+static status walk(struct tree *t, uint64_t number, unsigned depth, const struct bounds *all,
+                   enum walk_extent extent, err *e)
+{
+    const struct check *c = t->c;
+    struct page p = {.depth = depth, .all = *all, .extent = extent};
+    struct bytes before = {0};
+    TRY(open_page(t, number, &p, e));
+    for (unsigned i = 0; i < p.nodes; i++) {
+        struct node node;
+        const bool unused = depth > 1 && i == 0;
+        if (!read_node(c, p.raw, &p.head, i, &node) || (!unused && !in_order(c, all, before, node.key)))
+            return damaged(c->path, number, "holds an entry that does not fit", e);
+        if (!unused)
+            before = node.key;
+        if (depth == 1)
+            TRY(look_at_entry(t, number, &node, e));
+        else if (extent == WALK_ALL)
+            TRY(walk_child(t, &p, i, &node, WALK_ALL, e));
+    }
+    return depth == 1 || extent == WALK_ALL ? DONE : walk_some(t, &p, e);
+}
+
+static status walk_tree(struct tree *t, const struct lmdbmeta_record *r, enum walk_extent extent, err *e)
 {
     const struct bounds all = {0};
     t->seen = (struct lmdbmeta_record){0};
@@ -224,7 +284,9 @@ static status walk_tree(struct tree *t, const struct lmdbmeta_record *r, err *e)
                    : err_set(e, ERR_STORAGE, "%s is damaged: it has lost a database", t->c->path);
     if (r->depth == 0 || r->depth > DEPTH_MAX)
         return damaged(t->c->path, r->root, "cannot be so deep", e);
-    TRY(walk(t, r->root, r->depth, &all, e));
+    TRY(walk(t, r->root, r->depth, &all, extent, e));
+    if (extent != WALK_ALL)
+        return DONE;
     if (t->seen.branch_pages != r->branch_pages || t->seen.leaf_pages != r->leaf_pages ||
         t->seen.overflow_pages != r->overflow_pages || t->seen.entries != r->entries)
         return err_set(e, ERR_STORAGE, "%s is damaged: a database has %llu entries of %llu", t->c->path,
@@ -236,14 +298,19 @@ static status walk_tree(struct tree *t, const struct lmdbmeta_record *r, err *e)
 
 struct wanted {
     struct check *c;
-    enum lmdbcheck_extent extent;
-    const char *database;
+    const struct lmdbcheck_what *what;
 };
+
+static bool is_about_one(const struct lmdbcheck_what *what)
+{
+    return what->extent == LMDBCHECK_ONE || what->extent == LMDBCHECK_NEAR || what->extent == LMDBCHECK_FROM;
+}
 
 static status look_at_database(void *context, const struct node *node, err *e)
 {
     const struct wanted *w = context;
-    struct tree below = {.c = w->c};
+    const struct lmdbcheck_what *what = w->what;
+    struct tree below = {.c = w->c, .key = what->key};
     struct lmdbmeta_record r;
     if (node->flags != SUB_DATABASE || node->value.len != sizeof r)
         return err_set(e, ERR_STORAGE, "%s is damaged: its list of databases holds something else",
@@ -252,11 +319,14 @@ static status look_at_database(void *context, const struct node *node, err *e)
     if (r.flags != 0 || r.pad != 0)
         return err_set(e, ERR_STORAGE, "%s is damaged: a database is of another kind than it was",
                        w->c->path);
-    const bool named = w->database != NULL && bytes_equal(node->key, bytes_text(w->database));
-    if ((w->extent == LMDBCHECK_ONE && !named) ||
-        (w->extent == LMDBCHECK_SMALL && r.leaf_pages > SMALL_PAGES))
+    const bool named = what->database != NULL && bytes_equal(node->key, bytes_text(what->database));
+    if ((is_about_one(what) && !named) || (what->extent == LMDBCHECK_SMALL && r.leaf_pages > SMALL_PAGES))
         return DONE;
-    return walk_tree(&below, &r, e);
+    return walk_tree(&below, &r,
+                     what->extent == LMDBCHECK_NEAR   ? WALK_NEAR
+                     : what->extent == LMDBCHECK_FROM ? WALK_FROM
+                                                      : WALK_ALL,
+                     e);
 }
 
 /* A list is a count, then page numbers, the largest first. */
@@ -277,18 +347,18 @@ static status look_at_free_pages(void *context, const struct node *node, err *e)
     return DONE;
 }
 
-static status walk_all(struct check *c, const struct lmdbmeta_page *m, enum lmdbcheck_extent extent,
-                       const char *database, err *e)
+static status walk_all(struct check *c, const struct lmdbmeta_page *m, const struct lmdbcheck_what *what,
+                       err *e)
 {
-    struct wanted wanted = {c, extent, database};
+    struct wanted wanted = {c, what};
     struct tree names = {.c = c, .entry = look_at_database, .context = &wanted};
     struct tree free_pages = {
-        .c = c, .entry = extent == LMDBCHECK_ALL ? look_at_free_pages : NULL, .context = c};
-    TRY(walk_tree(&names, &m->main, e));
-    if (extent == LMDBCHECK_ONE)
+        .c = c, .entry = what->extent == LMDBCHECK_ALL ? look_at_free_pages : NULL, .context = c};
+    TRY(walk_tree(&names, &m->main, WALK_ALL, e));
+    if (is_about_one(what))
         return DONE;
     c->integer_keys = true;
-    return walk_tree(&free_pages, &m->free, e);
+    return walk_tree(&free_pages, &m->free, WALK_ALL, e);
 }
 
 static status map_file(struct check *c, int fd, err *e)
@@ -302,8 +372,7 @@ static status map_file(struct check *c, int fd, err *e)
     return c->used != NULL ? DONE : err_no_memory(e);
 }
 
-status lmdbcheck_run(int fd, const char *path, uint64_t txn, enum lmdbcheck_extent extent,
-                     const char *database, err *e)
+status lmdbcheck_run(int fd, const char *path, uint64_t txn, const struct lmdbcheck_what *what, err *e)
 {
     OWNED(check) struct check c = {.path = path};
     struct lmdbmeta metas;
@@ -314,5 +383,5 @@ status lmdbcheck_run(int fd, const char *path, uint64_t txn, enum lmdbcheck_exte
     c.page = metas.page;
     c.pages = m->last_page + 1;
     TRY(map_file(&c, fd, e));
-    return walk_all(&c, m, extent, database, e);
+    return walk_all(&c, m, what, e);
 }

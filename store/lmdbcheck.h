@@ -20,17 +20,27 @@
 
 #include <stdint.h>
 
+#include "proto/base/bytes.h"
 #include "proto/base/err.h"
 
 enum lmdbcheck_extent {
     LMDBCHECK_SMALL, /* what a look at a few records touches: all but large databases, which are left out */
     LMDBCHECK_ONE,   /* one named database */
+    LMDBCHECK_NEAR,  /* of it what finding a key touches, and the entries beside it */
+    LMDBCHECK_FROM,  /* of it what finding a key touches, the entry before it, and all behind */
     LMDBCHECK_ALL    /* everything, and that no page is both free and in use */
 };
 
-/* The snapshot of transaction `txn`, which must be pinned by a read transaction. `database`: for
- * LMDBCHECK_ONE. Time: that of reading the pages once. */
-MUST_CHECK status lmdbcheck_run(int fd, const char *path, uint64_t txn, enum lmdbcheck_extent extent,
-                                const char *database, err *e);
+/* What is to be looked at. */
+struct lmdbcheck_what {
+    enum lmdbcheck_extent extent;
+    const char *database; /* LMDBCHECK_ONE, _NEAR and _FROM */
+    struct bytes key;     /* LMDBCHECK_NEAR and _FROM */
+};
+
+/* The snapshot of transaction `txn`, which must be pinned by a read transaction. Time: that of reading the
+ * pages once; LMDBCHECK_NEAR looks at some dozen. */
+MUST_CHECK status lmdbcheck_run(int fd, const char *path, uint64_t txn, const struct lmdbcheck_what *what,
+                                err *e);
 
 #endif

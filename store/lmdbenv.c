@@ -147,27 +147,12 @@ static status open_databases(struct lmdbenv *env, bool create, const char *const
     return result(code, "read", env, e);
 }
 
-/* Before LMDB reads anything: what is wrong there would end this process. */
-static status check_metas(const char *path, err *e)
-{
-    struct stat facts;
-    struct lmdbmeta metas;
-    const int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return errno == ENOENT ? DONE : err_errno(e, errno, "cannot open %s", path);
-    const bool empty = fstat(fd, &facts) == 0 && facts.st_size == 0; /* LMDB makes it */
-    const status checked = empty ? DONE : lmdbmeta_read(fd, path, &metas, e);
-    (void)close(fd); /* LMDB's locks are on its other file */
-    return checked;
-}
-
 /* Under a read transaction, so that no page that is looked at is used again meanwhile. */
-static status check_pages(const struct lmdbenv *env, MDB_txn *txn, enum lmdbcheck_extent extent,
-                          const char *database, err *e)
+static status check_pages(const struct lmdbenv *env, MDB_txn *txn, const struct lmdbcheck_what *what, err *e)
 {
     int fd = -1;
     (void)mdb_env_get_fd(env->env, &fd);
-    return lmdbcheck_run(fd, env->path, mdb_txn_id(txn), extent, database, e);
+    return lmdbcheck_run(fd, env->path, mdb_txn_id(txn), what, e);
 }
 
 static status check_small(const struct lmdbenv *env, err *e)
@@ -176,7 +161,8 @@ static status check_small(const struct lmdbenv *env, err *e)
     const int code = mdb_txn_begin(env->env, NULL, MDB_RDONLY, &txn);
     if (code != MDB_SUCCESS)
         return report(code, "read", env->path, e);
-    const status checked = check_pages(env, txn, LMDBCHECK_SMALL, NULL, e);
+    const struct lmdbcheck_what small = {.extent = LMDBCHECK_SMALL};
+    const status checked = check_pages(env, txn, &small, e);
     mdb_txn_abort(txn);
     return checked;
 }
@@ -199,7 +185,7 @@ static int open_file(struct lmdbenv *env, unsigned flags)
 
 static status set_up(struct lmdbenv *env, enum lmdbenv_mode mode, const char *const *names, err *e)
 {
-    TRY(check_metas(env->path, e));
+    TRY(lmdbmeta_check(env->path, e)); /* what is wrong there would end this process */
     int code = open_file(env, 0);
     if (mode == LMDBENV_READ && (code == EACCES || code == EROFS || code == EPERM)) {
         env->read_only = true;
@@ -431,10 +417,24 @@ status lmdbenv_check(struct lmdbenv *env, unsigned db, err *e)
     const unsigned bits = all ? ~0u : 1u << db;
     if ((atomic_load(&env->checked) & bits) == bits)
         return DONE;
+    const struct lmdbcheck_what what = {.extent = all ? LMDBCHECK_ALL : LMDBCHECK_ONE,
+                                        .database = all ? NULL : env->names[db]};
     TRY(lmdbenv_begin(env, LMDBENV_READING, 0, &t, e));
-    TRY(check_pages(env, t.txn, all ? LMDBCHECK_ALL : LMDBCHECK_ONE, all ? NULL : env->names[db], e));
+    TRY(check_pages(env, t.txn, &what, e));
     (void)atomic_fetch_or(&env->checked, bits);
     return DONE;
+}
+
+status lmdbenv_check_part(struct lmdbenv *env, unsigned db, enum lmdbenv_part part, struct bytes key, err *e)
+{
+    OWNED(lmdbtxn) struct lmdbtxn t = {0};
+    const struct lmdbcheck_what what = {.extent = part == LMDBENV_NEAR ? LMDBCHECK_NEAR : LMDBCHECK_FROM,
+                                        .database = env->names[db],
+                                        .key = key};
+    if ((atomic_load(&env->checked) & 1u << db) != 0)
+        return DONE;
+    TRY(lmdbenv_begin(env, LMDBENV_READING, 0, &t, e));
+    return check_pages(env, t.txn, &what, e);
 }
 
 /* ---- cursors ---- */

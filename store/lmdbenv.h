@@ -50,6 +50,12 @@ const char *lmdbenv_path(const struct lmdbenv *env);
 #define LMDBENV_ALL (~0u)
 MUST_CHECK status lmdbenv_check(struct lmdbenv *env, unsigned db, err *e);
 
+/* Only at those pages that lead to a key and to the one before it, and, LMDBENV_NEAR: to the one behind it,
+ * for whoever takes one step at most; LMDBENV_FROM: to all behind it. Each time anew. */
+enum lmdbenv_part { LMDBENV_NEAR, LMDBENV_FROM };
+MUST_CHECK status lmdbenv_check_part(struct lmdbenv *env, unsigned db, enum lmdbenv_part part,
+                                     struct bytes key, err *e);
+
 /* Is this failure of opening or checking damage to the file, not the disk's or the caller's? */
 bool lmdbenv_is_damage(const err *e);
 

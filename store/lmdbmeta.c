@@ -1,6 +1,7 @@
 #include "store/lmdbmeta.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -86,4 +87,17 @@ status lmdbmeta_read(int fd, const char *path, struct lmdbmeta *out, err *e)
         }
         (void)nanosleep(&pause, NULL);
     }
+}
+
+status lmdbmeta_check(const char *path, err *e)
+{
+    struct stat facts;
+    struct lmdbmeta metas;
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return errno == ENOENT ? DONE : err_errno(e, errno, "cannot open %s", path);
+    const bool empty = fstat(fd, &facts) == 0 && facts.st_size == 0; /* LMDB makes it */
+    const status checked = empty ? DONE : lmdbmeta_read(fd, path, &metas, e);
+    (void)close(fd); /* LMDB's locks are on its other file */
+    return checked;
 }

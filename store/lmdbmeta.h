@@ -45,4 +45,8 @@ struct lmdbmeta {
 /* Both pages, and that they fit together. Another process may be writing one: what is torn is read again. */
 MUST_CHECK status lmdbmeta_read(int fd, const char *path, struct lmdbmeta *out, err *e);
 
+/* The same of a file by name, before LMDB opens it. One that is not there, or empty, is fine: LMDB makes it.
+ */
+MUST_CHECK status lmdbmeta_check(const char *path, err *e);
+
 #endif

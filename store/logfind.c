@@ -6,7 +6,7 @@ static status copy_commit(struct logsegment *s, uint64_t seq, struct buf *keep, 
     OWNED(lmdbtxn) struct lmdbtxn t = {0};
     OWNED(lmdbcursor) struct lmdbcursor c = {0};
     struct commit_key key = logrecord_commit_key(seq, 0);
-    TRY(logsegment_check(s, LOG_COMMITS, e));
+    TRY(logsegment_check_part(s, LOG_COMMITS, LMDBENV_NEAR, bytes_of(key.b, sizeof key.b), e));
     TRY(lmdbenv_begin(s->env, LMDBENV_READING, 0, &t, e));
     TRY(lmdbenv_cursor(&t, LOG_COMMITS, &c, e));
     TRY(lmdbenv_seek(&c, bytes_of(key.b, sizeof key.b), found, e));

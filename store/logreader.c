@@ -52,7 +52,12 @@ struct logreader {
         uint64_t at; /* of the file's next action */
     } bulk;          /* the large transaction that next_seq is in */
     struct hasher *hasher;
+    struct {
+        uint64_t segment; /* its first seq; 0: none */
+        uint64_t from;    /* seq */
+    } checked;            /* pages that were looked at */
     bool without_ids;
+    bool sparse;
     struct commit commit; /* decoded: of the last action handed out, */
     size_t commit_index;  /* by its index; SIZE_MAX: none */
     struct relcache *relations;
@@ -78,6 +83,11 @@ status logreader_open(const char *dir, struct logreader **out, err *e)
 void logreader_without_ids(struct logreader *r)
 {
     r->without_ids = true;
+}
+
+void logreader_sparse(struct logreader *r)
+{
+    r->sparse = true;
 }
 
 static void leave_bulk(struct logreader *r)
@@ -196,9 +206,10 @@ static status add(struct logreader *r, const struct lmdbcursor *action, struct b
     return DONE;
 }
 
-static bool room_left(const struct batch *b)
+static bool room_left(const struct logreader *r)
 {
-    return b->actions < BATCH_ACTIONS && b->data.len < BATCH_BYTES;
+    const struct batch *b = r->batch;
+    return b->actions < (r->sparse ? 1 : BATCH_ACTIONS) && b->data.len < BATCH_BYTES;
 }
 
 /* Up to where a large transaction begins; `action` stands at next_seq, or else it is missing. */
@@ -209,7 +220,7 @@ static status copy_actions(struct logreader *r, struct lmdbtxn *t, struct lmdbcu
     struct batch *b = r->batch;
     uint64_t holds = 0;
     TRY(lmdbenv_cursor(t, LOG_COMMITS, &commit, e));
-    while (r->next_seq <= r->limit && room_left(b)) {
+    while (r->next_seq <= r->limit && room_left(r)) {
         uint64_t seq = 0;
         struct bytes value;
         if (found)
@@ -220,7 +231,8 @@ static status copy_actions(struct logreader *r, struct lmdbtxn *t, struct lmdbcu
         if (logbulk_is(value))
             break;
         TRY(add(r, action, value, &commit, &holds, e));
-        TRY(lmdbenv_move(action, LMDBENV_NEXT, &found, e));
+        if (room_left(r))
+            TRY(lmdbenv_move(action, LMDBENV_NEXT, &found, e));
     }
     return buf_done(&b->data, e);
 }
@@ -313,7 +325,7 @@ static status copy_bulk(struct logreader *r, struct lmdbtxn *t, const struct log
     if (r->bulk.at != r->next_seq && !bulkreader_seek(r->bulk.file, r->next_seq - r->bulk.first, e).ok)
         return bulk_failed(r, e);
     r->bulk.at = UINT64_MAX; /* until the batch is whole */
-    while (r->next_seq <= r->bulk.last && room_left(b) && b->huge.len == 0) {
+    while (r->next_seq <= r->bulk.last && room_left(r) && b->huge.len == 0) {
         const size_t start = b->data.len;
         bool full = false;
         if (!next_of_bulk(r, &versions, &full, e).ok)
@@ -349,12 +361,37 @@ static status copy_batch(struct logreader *r, struct lmdbtxn *t, const struct lo
     return in_bulk(r) ? copy_bulk(r, t, meta, e) : copy_actions(r, t, &action, found, e);
 }
 
+static status check_part(struct logreader *r, enum lmdbenv_part part, err *e)
+{
+    const uuid action = uuid_v8_floor(r->next_seq);
+    const struct commit_key commit = logrecord_commit_key(r->next_seq, 0);
+    TRY(logsegment_check_part(&r->segment, LOG_ACTIONS, part, bytes_of(action.b, sizeof action.b), e));
+    return logsegment_check_part(&r->segment, LOG_COMMITS, part, bytes_of(commit.b, sizeof commit.b), e);
+}
+
+/* From where one reads on; the walk over all of a large segment takes longer than reading its end. */
+static status check_segment(struct logreader *r, err *e)
+{
+    if (r->sparse)
+        return check_part(r, LMDBENV_NEAR, e);
+    if (r->segment.first_seq == r->checked.segment && r->next_seq >= r->checked.from)
+        return DONE;
+    if (r->next_seq <= r->segment.first_seq) {
+        TRY(logsegment_check(&r->segment, LOG_ACTIONS, e));
+        TRY(logsegment_check(&r->segment, LOG_COMMITS, e));
+    } else {
+        TRY(check_part(r, LMDBENV_FROM, e));
+    }
+    r->checked.segment = r->segment.first_seq;
+    r->checked.from = r->next_seq;
+    return DONE;
+}
+
 static status fill_from_segment(struct logreader *r, err *e)
 {
     OWNED(lmdbtxn) struct lmdbtxn t = {0};
     struct logmeta meta;
-    TRY(logsegment_check(&r->segment, LOG_ACTIONS, e));
-    TRY(logsegment_check(&r->segment, LOG_COMMITS, e));
+    TRY(check_segment(r, e));
     TRY(lmdbenv_begin(r->segment.env, LMDBENV_READING, 0, &t, e));
     TRY(logrecord_read_meta(&t, &meta, e));
     r->limit = meta.position.last_seq;

@@ -158,6 +158,12 @@ status logsegment_check(const struct logsegment *s, unsigned db, err *e)
     return lmdbenv_check(s->env, db, e).ok ? DONE : logrecord_advise(e);
 }
 
+status logsegment_check_part(const struct logsegment *s, unsigned db, enum lmdbenv_part part,
+                             struct bytes key, err *e)
+{
+    return lmdbenv_check_part(s->env, db, part, key, e).ok ? DONE : logrecord_advise(e);
+}
+
 status logsegment_read_relation(struct logsegment *s, uint32_t version, struct relation **out, err *e)
 {
     OWNED(lmdbtxn) struct lmdbtxn t = {0};

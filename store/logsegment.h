@@ -43,6 +43,9 @@ MUST_CHECK status logsegment_find(const char *dir, uint64_t seq, struct logsegme
                                   struct logsegment *out, err *e);
 /* Before a large database of it is read (LMDBENV_ALL: before it is written to): are its pages whole? */
 MUST_CHECK status logsegment_check(const struct logsegment *s, unsigned db, err *e);
+/* Only what finding this key reads, and what is around or behind it. */
+MUST_CHECK status logsegment_check_part(const struct logsegment *s, unsigned db, enum lmdbenv_part part,
+                                        struct bytes key, err *e);
 void logsegment_close(struct logsegment *s);
 OWN_VALUE(logsegment, logsegment_close);
 
