@@ -126,6 +126,7 @@ status committer_start(struct committer *c, err *e)
     const int code = pthread_create(&c->thread, NULL, run, c);
     if (code != 0)
         return err_errno(e, code, "cannot start a thread");
+    (void)pthread_setname_np(c->thread, "committer");
     c->started = true;
     return DONE;
 }

@@ -6,9 +6,11 @@
 #include "agent/history/entityindex.h"
 #include "agent/lineage.h"
 
-#define LEAST 5000      /* actions that are worth a run: a command reads as many in a few milliseconds */
-#define LOOK_MS 2000    /* between two looks */
-#define QUIET 2000      /* actions between them: capture has little to do */
+#define LEAST 5000   /* actions that are worth a run: a command reads as many in a few milliseconds */
+#define LOOK_MS 2000 /* between two looks */
+#define QUIET                                                                                    \
+    20000 /* actions between them: capture does not catch up, and an action costs it and us 2 us \
+           */
 #define RETRY_MS 300000 /* after a failure */
 
 /* While a run is made: capture may get something to do. */

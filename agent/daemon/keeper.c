@@ -131,6 +131,7 @@ status keeper_start(struct keeper *k, err *e)
     const int code = pthread_create(&k->thread, NULL, run, k);
     if (code != 0)
         return err_errno(e, code, "cannot start a thread");
+    (void)pthread_setname_np(k->thread, "keeper");
     k->started = true;
     return DONE;
 }

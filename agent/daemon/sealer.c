@@ -226,6 +226,7 @@ status sealer_start(struct sealer *s, err *e)
     const int code = pthread_create(&s->thread, NULL, run, s);
     if (code != 0)
         return err_errno(e, code, "cannot start a thread");
+    (void)pthread_setname_np(s->thread, "sealer"); /* for whoever looks what takes processor time */
     s->started = true;
     return DONE;
 }

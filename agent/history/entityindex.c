@@ -11,6 +11,10 @@
 #define TAIL_MAX 20000    /* actions that a command reads again each time rather than make a run of them */
 #define TELL_EVERY 100000 /* actions between two reports of progress */
 #define STOP_EVERY 4096   /* actions between two looks whether to give up */
+#define LEAST_RUN 2048    /* actions that are kept as a run when making one is interrupted */
+#define TIER_PAIRS 8192   /* of the smallest runs; each tier has FAN_OUT times the pairs of the one below */
+#define TIERS 12          /* the last one is open: 10^14 pairs */
+#define FAN_OUT 8         /* so many runs of a tier, or smaller, become one of the next */
 
 struct entityindex {
     struct indexruns runs;
@@ -25,6 +29,8 @@ struct pairs {
     struct source *source;
     struct pairsort *sort;
     struct buf scratch;
+    struct source_action next;
+    bool held;     /* `next` was read and not added: the memory for pairs is full */
     uint64_t last; /* seq, and its commit's LSN */
     lsn lsn;
 };
@@ -97,18 +103,22 @@ static status begin(struct pairs *p, const struct entityindex_place *place, uint
     return source_open(&options, &p->source, e);
 }
 
-/* Adds until the memory for pairs is full, or there are no more actions. */
+/* Adds until the memory for pairs is full, or there are no more actions. What has one seq (a TRUNCATE, once a
+ * tier) stays together: a run covers its last seq whole. */
 static status fill(struct pairs *p, uint64_t to, const struct progress *progress, bool *end, err *e)
 {
-    for (uint64_t n = 0; !pairsort_is_full(p->sort); n++) {
-        struct source_action a;
-        TRY(source_next(p->source, &a, end, e));
+    for (uint64_t n = 0;; n++) {
+        if (!p->held)
+            TRY(source_next(p->source, &p->next, end, e));
         if (*end)
             return DONE;
-        if (!add(p, &a, e).ok)
-            return err_wrap(e, "seq %" PRIu64, a.seq);
+        p->held = pairsort_is_full(p->sort) && p->next.seq > p->last;
+        if (p->held)
+            return DONE;
+        if (!add(p, &p->next, e).ok)
+            return err_wrap(e, "seq %" PRIu64, p->next.seq);
         if (n % TELL_EVERY == 0)
-            progress->step(progress->context, "index", a.seq, to);
+            progress->step(progress->context, "index", p->next.seq, to);
         if (n % STOP_EVERY == 0 && progress_stopped(progress))
             return err_set(e, ERR_INTERRUPTED, "making the index of rows was interrupted");
     }
@@ -117,34 +127,52 @@ static status fill(struct pairs *p, uint64_t to, const struct progress *progress
 
 /* ---- runs ---- */
 
-static status merge_last(struct indexruns *r, err *e)
+/* The last `count` runs as one. */
+static status merge_last(struct indexruns *r, size_t count, err *e)
 {
-    struct indexrun *a = &r->run[r->count - 2], *b = &r->run[r->count - 1];
-    struct hashrun_head head = *hashrun_head(b->run);
-    struct hashrun *const both[] = {a->run, b->run};
-    head.first = hashrun_head(a->run)->first;
+    struct hashrun *run[FAN_OUT * TIERS];
+    struct indexrun *from = &r->run[r->count - count];
+    struct hashrun_head head = *hashrun_head(r->run[r->count - 1].run);
+    head.first = hashrun_head(from->run)->first;
     char *path = indexruns_path(r, head.first, head.last);
     if (path == NULL)
         return err_no_memory(e);
     OWNED(text) char *mine = path;
-    TRY(pairsort_merge(both, 2, path, &head, e));
-    for (struct indexrun *old = a; old <= b; old++) {
+    for (size_t i = 0; i < count; i++)
+        run[i] = from[i].run;
+    TRY(pairsort_merge(run, count, path, &head, e));
+    for (struct indexrun *old = from; old < from + count; old++) {
         TRY(io_unlink(old->path, e));
         free(old->path);
         hashrun_close(old->run);
         *old = (struct indexrun){0};
     }
-    r->count -= 2;
+    r->count -= count;
     mine = NULL;
     return indexruns_append(r, path, e);
 }
 
-static uint64_t pairs_of(const struct indexruns *r, size_t from_end)
+static unsigned tier_of(const struct indexrun *run)
 {
-    return hashrun_head(r->run[r->count - from_end].run)->pairs;
+    const uint64_t pairs = hashrun_head(run->run)->pairs;
+    unsigned tier = 0;
+    for (uint64_t most = TIER_PAIRS; most < pairs && tier < TIERS - 1; most *= FAN_OUT)
+        tier++;
+    return tier;
 }
 
-static status write_run(struct pairs *p, struct indexruns *r, err *e)
+/* How many runs at the end are to become one: those of the last one's tier and below, when they are many. */
+static size_t mergeable(const struct indexruns *r)
+{
+    const unsigned tier = tier_of(&r->run[r->count - 1]);
+    size_t count = 1;
+    while (count < r->count && count < FAN_OUT * TIERS && tier_of(&r->run[r->count - 1 - count]) <= tier)
+        count++;
+    return count < FAN_OUT ? 0 : count;
+}
+
+/* `merge` false: whoever waits for it has no time for what can be done the next time. */
+static status write_run(struct pairs *p, struct indexruns *r, bool merge, err *e)
 {
     struct hashrun_head head = {
         .node = p->place->d->identity.node, .first = r->reach + 1, .last = p->last, .lsn = p->lsn};
@@ -156,8 +184,8 @@ static status write_run(struct pairs *p, struct indexruns *r, err *e)
     TRY(pairsort_write(p->sort, path, &head, e));
     mine = NULL;
     TRY(indexruns_append(r, path, e));
-    while (r->count > 1 && pairs_of(r, 2) < 2 * pairs_of(r, 1))
-        TRY(merge_last(r, e));
+    for (size_t count = mergeable(r); merge && count > 0; count = mergeable(r))
+        TRY(merge_last(r, count, e));
     return DONE;
 }
 
@@ -186,11 +214,16 @@ status entityindex_make(const struct entityindex_place *place, uint64_t least,
     TRY(indexruns_tidy(&r, e));
     TRY(begin(&p, place, r.reach + 1, &sort, e));
     while (!end) {
-        TRY(fill(&p, r.end, progress, &end, e));
+        const status filled = fill(&p, r.end, progress, &end, e);
+        /* Whoever interrupts it has it begin again soon: what was read already is not read then. */
+        if (!filled.ok && (e->class != ERR_INTERRUPTED || p.last < r.reach + LEAST_RUN))
+            return FAILED;
         if (p.last == r.reach)
             break;
         *made += p.last - r.reach;
-        TRY(write_run(&p, &r, e));
+        err why = ERR_INIT;
+        if (!write_run(&p, &r, filled.ok, filled.ok ? e : &why).ok || !filled.ok)
+            return FAILED;
     }
     return DONE;
 }

@@ -3,8 +3,9 @@
  *
  * Sorted runs in DATA/index (store/hashrun.h), each for a range of seqs; what comes behind the last run is in
  * memory. A run is made from the actions alone, so it does not matter whether they are sealed when it is made
- * or when it is used, nor how frames are laid out. Neighbours of about the same size are merged: there are as
- * many runs as doublings from the smallest to the largest.
+ * or when it is used, nor how frames are laid out. Runs stand in tiers, each eight times as large as the one
+ * below: eight neighbours of a tier are merged into one of the next, so that an action is written once a
+ * tier, and there are at most seven runs of each.
  *
  * Derived: what is damaged, or does not belong to this log and chain, is thrown away and made again. What is
  * killed while making one leaves a .part, or runs that others contain; the next one that makes any removes

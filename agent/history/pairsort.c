@@ -1,5 +1,8 @@
 #include "agent/history/pairsort.h"
 
+#define HASH_BYTES (HASHRUN_BITS / 8)
+#define WORTH_BYTES 2048 /* pairs; fewer are compared */
+
 void pairsort_fini(struct pairsort *s)
 {
     free(s->pair);
@@ -16,6 +19,7 @@ status pairsort_add(struct pairsort *s, uint64_t hash, uint64_t number, err *e)
         s->pair = grown;
         s->room = room;
     }
+    s->disordered = s->disordered || (s->count > 0 && number < s->pair[s->count - 1].number);
     s->pair[s->count++] = (struct pair){hash, number};
     return DONE;
 }
@@ -28,10 +32,41 @@ static int compare(const void *a, const void *b)
     return (x->number > y->number) - (x->number < y->number);
 }
 
+/* By hash, a byte at a time, the lowest first: pairs of one hash stay in the order in which they came, which
+ * is that of their numbers. A tenth of what comparing them costs. False: there is no memory for it. */
+static bool sort_by_bytes(struct pairsort *s)
+{
+    OWNED(memory) struct pair *room = malloc(s->count * sizeof *room);
+    size_t begin[HASH_BYTES][256] = {{0}};
+    struct pair *from = s->pair, *to = room;
+    if (room == NULL)
+        return false;
+    for (size_t i = 0; i < s->count; i++)
+        for (unsigned k = 0; k < HASH_BYTES; k++)
+            begin[k][from[i].hash >> 8 * k & 255]++;
+    for (unsigned k = 0; k < HASH_BYTES; k++) {
+        size_t at = 0;
+        for (unsigned digit = 0; digit < 256; digit++) {
+            const size_t here = begin[k][digit];
+            begin[k][digit] = at;
+            at += here;
+        }
+        for (size_t i = 0; i < s->count; i++)
+            to[begin[k][from[i].hash >> 8 * k & 255]++] = from[i];
+        struct pair *sorted = to;
+        to = from;
+        from = sorted;
+    }
+    if (from != s->pair)
+        memcpy(s->pair, from, s->count * sizeof *from);
+    return true;
+}
+
 void pairsort_sort(struct pairsort *s)
 {
-    if (s->count > 0)
-        qsort(s->pair, s->count, sizeof *s->pair, compare);
+    if (s->count == 0 || (s->count >= WORTH_BYTES && !s->disordered && sort_by_bytes(s)))
+        return;
+    qsort(s->pair, s->count, sizeof *s->pair, compare);
 }
 
 status pairsort_write(struct pairsort *s, const char *path, const struct hashrun_head *head, err *e)
@@ -43,6 +78,7 @@ status pairsort_write(struct pairsort *s, const char *path, const struct hashrun
         TRY(hashrun_put(w, s->pair[i].hash, s->pair[i].number, e));
     TRY(hashrun_publish(w, head, e));
     s->count = 0;
+    s->disordered = false;
     return DONE;
 }
 

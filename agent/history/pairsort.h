@@ -2,14 +2,14 @@
  * pairsort: (hash, number) pairs as they come, sorted and written as runs (store/hashrun.h): as many as fit
  * into its memory at a time, and runs merged into one.
  *
- * Ownership: {0} -> pairsort_fini. Memory: PAIRSORT_PAIRS pairs. Threads: one.
+ * Ownership: {0} -> pairsort_fini. Memory: twice PAIRSORT_PAIRS pairs. Threads: one.
  */
 #ifndef PGSTRAND_PAIRSORT_H
 #define PGSTRAND_PAIRSORT_H
 
 #include "store/hashrun.h"
 
-#define PAIRSORT_PAIRS ((size_t)1 << 20) /* 16 MiB */
+#define PAIRSORT_PAIRS ((size_t)1 << 20) /* 16 MiB, and as much again to sort them */
 
 struct pair {
     uint64_t hash;
@@ -20,6 +20,7 @@ struct pairsort {
     struct pair *pair;
     size_t count;
     size_t room;
+    bool disordered; /* numbers did not come in ascending order */
 };
 void pairsort_fini(struct pairsort *s);
 OWN_VALUE(pairsort, pairsort_fini);

@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
-# Does a change cost the same however many are in the log? The agent's processor time a change and the wall time a change of
-# catching up, while the log grows from 10^5 to 10^7 actions (--decades 8: to 10^8, which takes a quarter of an hour and 30 GB).
+# Does a change cost the same however many are in the log? Processor time of capturing a change and of indexing it, and the wall time
+# a change of catching up, while the log grows from 10^5 to 10^7 actions (--decades 8: to 10^8, which takes 30 GB and half an hour).
 #
 #   tests/bench/capture/curve.sh [--decades N] [--window N]
 #
 # At each power of ten the agent catches up on a backlog of the last N actions before it (default 90000 of 10^5; 300000 of the others),
 # in transactions of ten rows; what lies before comes in transactions of a thousand. Nothing is sealed or trimmed.
+#
+# The index of rows (agent/history) is made by the thread "sealer", which has nothing else to do here, for all actions since the power
+# before, merges of its runs included: when capture is done it is waited for. All other threads together are capture.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.bash"
 
@@ -34,6 +37,29 @@ caught_up() {
     pgstrand wait --data "$data" --timeout 3600 >/dev/null
 }
 
+# Processor time, in us (counted in ticks of 10 ms), of the agent's thread of this name; of all others with "but" before it.
+thread_us() {
+    local task name but=no sum=0
+    [ "$1" != but ] || {
+        but=yes
+        shift
+    }
+    for task in "/proc/$(agent_pid "$data")/task"/*; do
+        name=$(<"$task/comm")
+        if [ "$but" = yes ] && [ "$name" != "$1" ] || [ "$but" = no ] && [ "$name" = "$1" ]; then
+            sum=$((sum + $(awk '{ sub(/.*\) /, ""); print $12 + $13 }' "$task/stat")))
+        fi
+    done
+    echo $((sum * 1000000 / $(getconf CLK_TCK)))
+}
+
+# Has the index all but the last few thousand actions, which it leaves until there are more? The name of a run ends in its last seq.
+indexed() {
+    local last
+    last=$(find "$data/index" -name '????????????????-????????????????.run' -printf '%f\n' 2>/dev/null | sed 's/.*-//; s/[.]run$//' | sort | tail -n 1)
+    [ -n "$last" ] && [ $((16#$last + 5000)) -ge "$made" ]
+}
+
 bench_begin max_wal_size=16GB
 database_new curve
 sql curve 'CREATE TABLE bulk (id bigserial PRIMARY KEY, a int, b text, c timestamptz)'
@@ -47,9 +73,11 @@ END \$\$"
 capture_init curve
 data=$HARNESS/curve.fresh
 made=0
+before=0
 costs=()
-echo "| actions in the log | processor, us a change | wall, us a change | log, bytes a change |"
-echo "|--:|--:|--:|--:|"
+index_costs=()
+echo "| actions in the log | capture, us a change | index, us a change | wall, us a change | log, bytes a change | index, bytes a change |"
+echo "|--:|--:|--:|--:|--:|--:|"
 for ((d = 5; d <= decades; d++)); do
     total=$((10 ** d))
     last=$((d == 5 ? 90000 : window))
@@ -61,6 +89,7 @@ for ((d = 5; d <= decades; d++)); do
         sql curve 'TRUNCATE bulk'
     done
     caught_up
+    index=$(thread_us sealer)
     agent_stop "$data"
     produce "$last"
     sync
@@ -68,15 +97,24 @@ for ((d = 5; d <= decades; d++)); do
     agent_start --no-wait "$data"
     caught_up
     wall=$(seconds_since "$began")
-    cpu=$(cpu_of "$(agent_pid "$data")")
+    cpu=$(thread_us but sealer)
+    wait_for 3600 indexed
+    sleep 1 # it may still be merging
+    while now=$(thread_us sealer) && sleep 1 && [ "$(thread_us sealer)" -gt $((now + 20000)) ]; do :; done
+    index=$((index + $(thread_us sealer)))
     agent_stop "$data"
-    bytes=$(log_bytes "$data")
-    cost=$(awk -v s="$cpu" -v n="$last" 'BEGIN { printf "%.2f", s * 1e6 / n }')
-    printf '| 10^%d | %s | %s | %s |\n' "$d" "$cost" "$(awk -v s="$wall" -v n="$last" 'BEGIN { printf "%.2f", s * 1e6 / n }')" \
-        "$(awk -v b="$bytes" -v n="$made" 'BEGIN { printf "%.1f", b / n }')"
+    cost=$(awk -v s="$cpu" -v n="$last" 'BEGIN { printf "%.2f", s / n }')
+    index_cost=$(awk -v s="$index" -v n="$((made - before))" 'BEGIN { printf "%.2f", s / n }')
+    printf '| 10^%d | %s | %s | %s | %s | %s |\n' "$d" "$cost" "$index_cost" \
+        "$(awk -v s="$wall" -v n="$last" 'BEGIN { printf "%.2f", s * 1e6 / n }')" \
+        "$(awk -v b="$(log_bytes "$data")" -v n="$made" 'BEGIN { printf "%.1f", b / n }')" \
+        "$(find "$data/index" -name '*.run' -printf '%s\n' | awk -v n="$made" '{ sum += $1 } END { printf "%.1f", sum / n }')"
     costs+=("$cost")
+    index_costs+=("$index_cost")
+    before=$made
 done
 echo
 table_head "processor time a change" "10^$decades" "10^6"
-row "catching up on $window changes" "${costs[-1]}" "${costs[1]}" 1.15 us
+row "capturing it, catching up on $window" "${costs[-1]}" "${costs[1]}" 1.15 us
+row "indexing it" "${index_costs[-1]}" "${index_costs[1]}" 1.5 us
 exit "$bench_failed"
