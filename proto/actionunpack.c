@@ -16,7 +16,8 @@
 struct unpack_table {
     size_t column; /* its first one */
     uint32_t columns;
-    uint32_t rows; /* not read yet */
+    uint32_t rows;   /* not read yet */
+    uint32_t passed; /* rows not read, that the columns stand before */
 };
 
 struct unpack_shape {
@@ -33,6 +34,8 @@ struct columns {
     uint64_t commits;   /* not read yet */
     uint64_t of_commit; /* actions of the commit in hand not read yet */
     uint64_t content;   /* bytes not read yet */
+    bool partial;       /* some were passed over: what is left cannot be counted */
+    uint64_t others_passed;
     struct unpack_shape *shape;
     size_t shapes, shape_room;
     struct unpack_table *table;
@@ -53,6 +56,7 @@ struct actionunpack {
     struct columns c;
     struct commit commit;
     uint64_t index; /* of the action read last */
+    uint64_t from;  /* seq */
     struct buf commit_text[LAYOUT_TEXTS];
     struct buf old, new;
 };
@@ -206,6 +210,8 @@ static status read_head(struct reader *r, struct columns *c, size_t *others, err
     *others = limited(r, c->actions);
     c->content = limited(r, CONTENT_MAX);
     c->of_commit = 0;
+    c->partial = false;
+    c->others_passed = 0;
     if (!reader_ok(r))
         return damaged(e);
     return read_shapes(r, c, e);
@@ -305,6 +311,10 @@ static status next_row(struct actionunpack *u, uint32_t number, struct buf *into
     struct valuecolumn *column = &u->c.column[t->column];
     if (t->rows == 0)
         return damaged(e);
+    for (uint32_t i = 0; t->passed > 0 && i < t->columns; i++)
+        if (!valuecolumn_pass(&column[i], t->passed))
+            return damaged(e);
+    t->passed = 0;
     t->rows--;
     buf_reset(into);
     tuple_begin(into, (uint16_t)t->columns);
@@ -324,6 +334,9 @@ static status next_content(struct actionunpack *u, struct action *a, size_t *con
         return damaged(e);
     const struct unpack_shape *s = &u->c.shape[number];
     if (s->kind == 0) {
+        if (u->c.others_passed > 0 && !valuecolumn_pass(&u->c.others, u->c.others_passed))
+            return damaged(e);
+        u->c.others_passed = 0;
         TRY(next_text(&u->c.others, &u->new, &raw, e));
         *content = raw.len;
         return action_decode(raw, a, e);
@@ -335,10 +348,41 @@ static status next_content(struct actionunpack *u, struct action *a, size_t *con
     return DONE;
 }
 
+static status pass_row(struct columns *c, uint32_t number, err *e)
+{
+    if (number == 0)
+        return DONE;
+    struct unpack_table *t = &c->table[number - 1];
+    if (t->rows == 0)
+        return damaged(e);
+    t->rows--;
+    t->passed++;
+    return DONE;
+}
+
+/* Counts what an action has; the columns are moved on when one of their values is wanted. */
+static status pass_content(struct columns *c, err *e)
+{
+    const uint64_t number = (uint64_t)intcolumn_next(&c->shape_of);
+    if (number >= c->shapes)
+        return damaged(e);
+    const struct unpack_shape *s = &c->shape[number];
+    c->partial = true;
+    if (s->kind == 0) {
+        c->others_passed++;
+        return DONE;
+    }
+    TRY(pass_row(c, s->old_table, e));
+    return pass_row(c, s->new_table, e);
+}
+
 /* All of it was read. */
 static status check_end(const struct columns *c, err *e)
 {
-    bool done = c->commits == 0 && c->content == 0 && c->of_commit == 0 && valuecolumn_is_done(&c->others);
+    bool done = c->commits == 0 && c->of_commit == 0;
+    if (c->partial)
+        return done ? DONE : damaged(e);
+    done = done && c->content == 0 && valuecolumn_is_done(&c->others);
     for (unsigned i = 0; i < LAYOUT_TEXTS; i++)
         done = done && valuecolumn_is_done(&c->text[i]);
     for (size_t i = 0; i < c->column_count; i++)
@@ -346,10 +390,10 @@ static status check_end(const struct columns *c, err *e)
     return done ? DONE : damaged(e);
 }
 
-static status next_by_column(struct actionunpack *u, struct sealed_action *out, bool *end, err *e)
+/* The place of the next action: its commit, and its index there. */
+static status next_place(struct actionunpack *u, bool *end, err *e)
 {
     struct columns *c = &u->c;
-    size_t content = 0;
     *end = c->actions == 0;
     if (*end)
         return check_end(c, e);
@@ -357,17 +401,34 @@ static status next_by_column(struct actionunpack *u, struct sealed_action *out, 
     if (c->of_commit == 0)
         TRY(next_commit(u, e));
     c->of_commit--;
+    u->index += 1 + (uint64_t)intcolumn_next(&c->gap);
+    return u->index > u->commit.last_seq - u->commit.first_seq ? damaged(e) : DONE;
+}
+
+static status next_by_column(struct actionunpack *u, struct sealed_action *out, bool *end, err *e)
+{
+    struct columns *c = &u->c;
+    size_t content = 0;
+    TRY(next_place(u, end, e));
+    while (!*end && u->commit.first_seq + u->index < u->from) {
+        TRY(pass_content(c, e));
+        TRY(next_place(u, end, e));
+    }
+    if (*end)
+        return DONE;
     TRY(next_content(u, &out->action, &content, e));
     if (content > c->content)
         return damaged(e);
     c->content -= content;
-    u->index += 1 + (uint64_t)intcolumn_next(&c->gap);
-    if (u->index > u->commit.last_seq - u->commit.first_seq)
-        return damaged(e);
     out->action.index = u->index;
     out->seq = u->commit.first_seq + u->index;
     out->commit = u->commit;
     return DONE;
+}
+
+void actionunpack_from(struct actionunpack *u, uint64_t seq)
+{
+    u->from = seq;
 }
 
 status actionunpack_next(struct actionunpack *u, struct sealed_action *out, bool *end, err *e)

@@ -30,6 +30,10 @@ OWN_POINTER(actionunpack, actionunpack_free);
 MUST_CHECK status actionunpack_open(struct actionunpack *u, struct bytes payload,
                                     enum actionunpack_layout layout, err *e);
 
+/* Actions before this seq are not wanted: those by column are passed over without being taken apart. Others
+ * are handed out all the same. Until it is said otherwise; 0: all. */
+void actionunpack_from(struct actionunpack *u, uint64_t seq);
+
 /* *end: there are no more, and all bytes of the payload were read. */
 MUST_CHECK status actionunpack_next(struct actionunpack *u, struct sealed_action *out, bool *end, err *e);
 

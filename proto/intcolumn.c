@@ -134,3 +134,13 @@ void intcolumn_open(struct reader *r, size_t count, struct intcolumn *out)
     if (!reader_ok(r))
         *out = (struct intcolumn){0};
 }
+
+void intcolumn_pass(struct intcolumn *c, size_t count)
+{
+    if (!c->delta && count > 1) { /* each stands for itself */
+        c->next += count - 1;
+        count = 1;
+    }
+    for (size_t i = 0; i < count; i++)
+        (void)intcolumn_next(c);
+}

@@ -48,4 +48,7 @@ static inline int64_t intcolumn_next(struct intcolumn *c)
     return (int64_t)number;
 }
 
+/* Passes over so many; no more than there are. */
+void intcolumn_pass(struct intcolumn *c, size_t count);
+
 #endif

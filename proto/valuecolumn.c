@@ -385,6 +385,43 @@ bool valuecolumn_next(struct valuecolumn *c, struct buf *out)
     return kind == VALUE_NULL || kind == VALUE_UNCHANGED;
 }
 
+/* Over so many texts. Those of one length were counted when the column was opened. */
+static bool pass_texts(struct valuecolumn *c, size_t texts)
+{
+    struct bytes text;
+    switch ((enum form)c->form) {
+    case NUMBERS:
+    case TIMES:
+        intcolumn_pass(&c->ints, texts);
+        return true;
+    case UUIDS:
+        c->ints.next += texts;
+        return true;
+    case EVEN:
+        (void)reader_bytes(&c->rest, texts * c->width);
+        return reader_ok(&c->rest);
+    case TEXTS:
+    case BYTES:
+        for (size_t i = 0; i < texts; i++)
+            if (!next_text(c, &text))
+                return false;
+        return true;
+    default:
+        return true;
+    }
+}
+
+bool valuecolumn_pass(struct valuecolumn *c, size_t values)
+{
+    size_t texts = has_text(c->kind) ? values : 0;
+    if (values > c->values)
+        return false;
+    for (size_t i = 0; c->kinds != NULL && i < values; i++)
+        texts += has_text(*c->kinds++);
+    c->values -= values;
+    return pass_texts(c, texts);
+}
+
 bool valuecolumn_is_done(const struct valuecolumn *c)
 {
     return c->values == 0 && (c->form == UUIDS || c->rest.left == 0);

@@ -61,6 +61,9 @@ void valuecolumn_open(struct reader *r, size_t values, struct valuecolumn *out);
 /* Appends the next value as it stands in TupleData. False: there is none, or it is malformed. */
 MUST_CHECK bool valuecolumn_next(struct valuecolumn *c, struct buf *out);
 
+/* Passes over so many values. False: there are fewer, or one is malformed. */
+MUST_CHECK bool valuecolumn_pass(struct valuecolumn *c, size_t values);
+
 /* Have all its bytes been read? */
 bool valuecolumn_is_done(const struct valuecolumn *c);
 

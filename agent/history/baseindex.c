@@ -10,7 +10,10 @@
 #include "store/io.h"
 #include "store/snapreader.h"
 
-#define TIER_BITS 2 /* of a number: frame << 2 | tier - 1 */
+/* A number: the frame, 24 bits; the line in it, 34 bits; tier - 1, 2 bits. */
+#define TIER_BITS 2
+#define LINE_BITS 34
+#define LINE_MASK ((UINT64_C(1) << LINE_BITS) - 1)
 #define WIRE_BYTES 2
 #define FIELD_LINES 1 /* RowsFrame.lines */
 
@@ -84,11 +87,12 @@ static status write_part(struct maker *m, err *e)
     return hashrun_open(m->part_path[m->parts - 1], &m->part[m->parts - 1], e);
 }
 
+/* `number` is that of the first line. */
 static status add_lines(struct maker *m, const Pgstrand__Table *t, uint64_t number, struct bytes lines,
                         err *e)
 {
     const uint8_t *end = lines.data + lines.len;
-    for (const uint8_t *at = lines.data; at < end;) {
+    for (const uint8_t *at = lines.data; at < end; number += UINT64_C(1) << TIER_BITS) {
         const uint8_t *stop = memchr(at, '\n', (size_t)(end - at));
         uuid entity;
         if (stop == NULL)
@@ -122,7 +126,8 @@ static status add_tier(struct maker *m, enum tier tier, err *e)
         struct wire_field field = {0};
         while (t != NULL && plantable_is_keyed(t) && wire_next(&r, &field))
             if (field.number == FIELD_LINES && field.type == WIRE_BYTES)
-                TRY(add_lines(m, t, frame << TIER_BITS | (unsigned)(tier - TIER_BUSINESS), field.bytes, e));
+                TRY(add_lines(m, t, frame << (LINE_BITS + TIER_BITS) | (unsigned)(tier - TIER_BUSINESS),
+                              field.bytes, e));
     }
     return DONE;
 }
@@ -158,7 +163,7 @@ static status path_of(const struct datadir *d, const struct chain_link *full, ch
     const ProtobufCBinaryData *raw = &full->commit->header->snapshot;
     TRY(uuid_from_bytes(bytes_of(raw->data, raw->len), "snapshot", &id, e));
     *dir = io_join(d->root, "index");
-    if (*dir == NULL || asprintf(path, "%s/rows-%s.run", *dir, uuid_format(&id, text)) < 0)
+    if (*dir == NULL || asprintf(path, "%s/lines-%s.run", *dir, uuid_format(&id, text)) < 0)
         return err_no_memory(e);
     return DONE;
 }
@@ -212,7 +217,8 @@ void baseindex_close(struct baseindex *x)
     free(x);
 }
 
-status baseindex_find(struct baseindex *x, const uuid *entity, enum tier tier, struct seqlist *frames, err *e)
+status baseindex_find(struct baseindex *x, const uuid *entity, enum tier tier, struct seqlist *frames,
+                      struct seqlist *lines, err *e)
 {
     OWNED(seqlist) struct seqlist all = {0};
     err why = ERR_INIT;
@@ -221,8 +227,12 @@ status baseindex_find(struct baseindex *x, const uuid *entity, enum tier tier, s
         all.count = 0;
         TRY(hashrun_find(x->run, entitykey_hash(entity), &all, e));
     }
-    for (size_t i = 0; i < all.count; i++)
-        if ((all.seq[i] & 3) == (unsigned)(tier - TIER_BUSINESS))
-            TRY(seqlist_add(frames, all.seq[i] >> TIER_BITS, e));
+    for (size_t i = 0; i < all.count; i++) {
+        if ((all.seq[i] & 3) != (unsigned)(tier - TIER_BUSINESS))
+            continue;
+        TRY(seqlist_add(frames, all.seq[i] >> (LINE_BITS + TIER_BITS), e));
+        if (lines != NULL)
+            TRY(seqlist_add(lines, all.seq[i] >> TIER_BITS & LINE_MASK, e));
+    }
     return DONE;
 }

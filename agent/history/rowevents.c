@@ -308,44 +308,49 @@ static status append_base(struct history *h, struct rowhistory *r, const struct 
     return append(r, &event, e);
 }
 
-static status look_in(struct history *h, struct rowhistory *r, const struct chain_link *full,
-                      const Pgstrand__Table *t, struct bytes lines, const uuid *entity, bool *found, err *e)
+static const Pgstrand__Table *keyed_table(const Pgstrand__Schema *schema, uint32_t number)
 {
-    OWNED(buf) struct buf scratch = {0};
-    const uint8_t *end = lines.data + lines.len;
-    for (const uint8_t *at = lines.data; at < end && !*found;) {
-        const uint8_t *stop = memchr(at, '\n', (size_t)(end - at));
-        uuid id;
-        if (stop == NULL)
-            return err_set(e, ERR_STORAGE, "rows end in the middle of a line; run pgstrand verify");
-        const struct bytes line = bytes_of(at, (size_t)(stop - at));
-        TRY(entitykey_of_line(t, line, &h->d->identity.dataset, &scratch, &id, e));
-        *found = uuid_equal(&id, entity);
+    for (size_t i = 0; i < schema->n_table; i++)
+        if (schema->table[i]->number == number)
+            return plantable_is_keyed(schema->table[i]) ? schema->table[i] : NULL;
+    return NULL;
+}
+
+/* A row that is larger than a frame: its payload has no other. */
+static status large_line(struct snapreader *reader, struct bytes *line, bool *found, err *e)
+{
+    struct snap_payload payload;
+    struct wire_field field = {0};
+    bool end = false;
+    TRY(snapreader_next(reader, 0, &payload, &end, e));
+    struct reader in = reader_over(payload.payload);
+    while (!end && !*found && wire_next(&in, &field)) {
+        *found = field.number == FIELD_LINES && field.type == WIRE_BYTES && field.bytes.len > 0;
         if (*found)
-            TRY(append_base(h, r, full, t, line, entity, e));
-        at = stop + 1;
+            *line = bytes_of(field.bytes.data, field.bytes.len - 1);
     }
     return DONE;
 }
 
-static status look_in_frame(struct history *h, struct rowhistory *r, const struct chain_link *full,
-                            struct snapreader *reader, const Pgstrand__Schema *schema, const uuid *entity,
-                            bool *found, err *e)
+/* Is the line with this number the entity's? The reader stands at its frame. */
+static status look_at_line(struct history *h, struct rowhistory *r, const struct chain_link *full,
+                           struct snapreader *reader, const Pgstrand__Schema *schema, uint64_t number,
+                           const uuid *entity, bool *found, err *e)
 {
-    struct snap_payload payload;
-    bool end = false;
-    TRY(snapreader_next(reader, 0, &payload, &end, e));
-    for (size_t i = 0; !end && i < schema->n_table; i++) {
-        struct reader in = reader_over(payload.payload);
-        struct wire_field field = {0};
-        const Pgstrand__Table *t = schema->table[i];
-        if (t->number != payload.table || !plantable_is_keyed(t))
-            continue;
-        while (!*found && wire_next(&in, &field))
-            if (field.number == FIELD_LINES && field.type == WIRE_BYTES)
-                TRY(look_in(h, r, full, t, field.bytes, entity, found, e));
-    }
-    return DONE;
+    OWNED(buf) struct buf scratch = {0};
+    uint32_t table = 0;
+    struct bytes line;
+    bool there = false;
+    uuid id;
+    TRY(snapreader_line(reader, number, &table, &line, &there, e));
+    if (!there && number == 0)
+        TRY(large_line(reader, &line, &there, e));
+    const Pgstrand__Table *t = keyed_table(schema, table);
+    if (!there || t == NULL)
+        return DONE;
+    TRY(entitykey_of_line(t, line, &h->d->identity.dataset, &scratch, &id, e));
+    *found = uuid_equal(&id, entity);
+    return *found ? append_base(h, r, full, t, line, entity, e) : DONE;
 }
 
 status rowevents_add_base(struct history *h, struct rowhistory *r, const uuid *entity, err *e)
@@ -360,17 +365,18 @@ status rowevents_add_base(struct history *h, struct rowhistory *r, const uuid *e
     TRY(baseindex_open(h->d, full, h->progress, &index, e));
     for (enum tier tier = TIER_BUSINESS; tier <= TIER_DEVICE && !found; tier++) {
         OWNED(seqlist) struct seqlist frames = {0};
+        OWNED(seqlist) struct seqlist lines = {0};
         bool there = false;
-        TRY(baseindex_find(index, entity, tier, &frames, e));
+        TRY(baseindex_find(index, entity, tier, &frames, &lines, e));
         if (frames.count > 0 && reader == NULL) {
-            TRY(snapreader_open(full->dir, full->name, &reader, e));
+            TRY(snapreader_open_known(full->dir, full->name, full->hash, &reader, e));
             TRY(snapreader_schema(reader, &schema, e));
         }
         if (frames.count > 0)
             TRY(snapreader_section(reader, tier, PGSTRAND__SECTION_KIND__ROWS, &there, e));
         for (size_t i = 0; there && i < frames.count && !found; i++) {
             TRY(snapreader_go(reader, frames.seq[i], e));
-            TRY(look_in_frame(h, r, full, reader, schema, entity, &found, e));
+            TRY(look_at_line(h, r, full, reader, schema, lines.seq[i], entity, &found, e));
         }
     }
     return DONE;

@@ -170,7 +170,8 @@ static status find_frames(struct state *s, err *e)
         TRY(entitykey_table(t->message, &id, e));
         for (size_t i = 0; i < s->set.count; i++)
             if (uuid_equal(&s->set.table[s->set.row[i].table].id, &id))
-                TRY(baseindex_find(base, &s->set.row[i].entity, (enum tier)t->base->tier, &s->frames[k], e));
+                TRY(baseindex_find(base, &s->set.row[i].entity, (enum tier)t->base->tier, &s->frames[k], NULL,
+                                   e));
         seqlist_sort(&s->frames[k]);
         t->base_only = &s->frames[k];
     }

@@ -15,6 +15,7 @@ static status next_payload(struct sealedstream *s, err *e)
     if (s->ended)
         return DONE;
     s->frame_last = payload.last_seq;
+    actionunpack_from(s->unpack, 0);
     return actionunpack_open(s->unpack, payload.payload,
                              payload.by_column ? ACTIONUNPACK_COLUMNS : ACTIONUNPACK_MESSAGE, e);
 }
@@ -38,9 +39,10 @@ static status seek(struct sealedstream *s, uint64_t seq, err *e)
         snapreader_seek(s->reader, seq);
         TRY(next_payload(s, e));
     }
-    do
+    do {
+        actionunpack_from(s->unpack, seq);
         TRY(sealedstream_advance(s, e));
-    while (!s->ended && s->head.seq < seq);
+    } while (!s->ended && s->head.seq < seq);
     return DONE;
 }
 
@@ -49,15 +51,17 @@ status sealedstream_seek(struct sealedstream *s, uint64_t seq, err *e)
     return s->ended || s->head.seq >= seq ? DONE : seek(s, seq, e);
 }
 
-status sealedstream_open(const char *dir, const char *name, enum tier tier, uint64_t first,
-                         struct sealedstream **out, err *e)
+status sealedstream_open(struct snapreader *reader, enum tier tier, uint64_t first, struct sealedstream **out,
+                         err *e)
 {
+    OWNED(snapreader) struct snapreader *mine = reader;
     OWNED(sealedstream) struct sealedstream *s = calloc(1, sizeof *s);
     bool found = false;
     if (s == NULL)
         return err_no_memory(e);
     *out = NULL;
-    TRY(snapreader_open(dir, name, &s->reader, e));
+    s->reader = mine;
+    mine = NULL;
     TRY(snapreader_section(s->reader, tier, PGSTRAND__SECTION_KIND__ACTIONS, &found, e));
     if (!found)
         return DONE;

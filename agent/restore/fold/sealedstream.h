@@ -11,9 +11,9 @@
 
 struct sealedstream;
 
-/* It begins with the first action from seq `first` on. *out NULL: the snapshot has no actions of this tier,
- * or they are lawfully absent. */
-MUST_CHECK status sealedstream_open(const char *dir, const char *name, enum tier tier, uint64_t first,
+/* It begins with the first action from seq `first` on. Takes the reader over in any case. *out NULL: the
+ * snapshot has no actions of this tier, or they are lawfully absent. */
+MUST_CHECK status sealedstream_open(struct snapreader *reader, enum tier tier, uint64_t first,
                                     struct sealedstream **out, err *e);
 void sealedstream_close(struct sealedstream *s); /* NULL-safe */
 OWN_POINTER(sealedstream, sealedstream_close);

@@ -5,6 +5,9 @@
 #include "store/actionlog.h"
 
 #define TIERS (TIER_DEVICE + 1)
+#define SPARSE_MAX                                                                           \
+    256 /* actions that are looked up in the log one by one; for more, its segments are read \
+         */
 
 struct source {
     const struct chain *chain;
@@ -144,12 +147,18 @@ static status open_link(struct source *s, const struct chain_link *link, err *e)
 {
     OWNED(snapreader) struct snapreader *reader = NULL;
     PB_OWNED(Pgstrand__Schema) *schema = NULL;
-    TRY(snapreader_open(link->dir, link->name, &reader, e));
+    TRY(snapreader_open_known(link->dir, link->name, link->hash, &reader, e));
     TRY(snapreader_schema(reader, &schema, e));
     TRY(keep_relations(s, schema, e));
-    for (enum tier tier = TIER_BUSINESS; tier < TIERS; tier++)
-        if ((s->tiers & 1u << tier) != 0)
-            TRY(sealedstream_open(link->dir, link->name, tier, wanted(s), &s->stream[tier], e));
+    for (enum tier tier = TIER_BUSINESS; tier < TIERS; tier++) {
+        if (reader == NULL) /* a stream has the one before */
+            TRY(snapreader_open_known(link->dir, link->name, link->hash, &reader, e));
+        if ((s->tiers & 1u << tier) == 0 || !snapreader_has(reader, tier, PGSTRAND__SECTION_KIND__ACTIONS))
+            continue;
+        struct snapreader *given = reader;
+        reader = NULL;
+        TRY(sealedstream_open(given, tier, wanted(s), &s->stream[tier], e));
+    }
     return DONE;
 }
 
@@ -199,11 +208,21 @@ static status find_wanted(struct source *s, struct sealedstream **out, err *e)
     }
 }
 
+/* Past the one that was handed out: of those that are wanted, to the next, so that frames between are not
+ * read. */
+static status leave(struct source *s, err *e)
+{
+    struct sealedstream *stream = s->stream[s->given];
+    if (s->only == NULL)
+        return sealedstream_advance(stream, e);
+    return sealedstream_seek(stream, s->at + 1 < s->only->count ? s->only->seq[s->at + 1] : UINT64_MAX, e);
+}
+
 static status next_sealed(struct source *s, struct source_action *out, bool *end, err *e)
 {
     struct sealedstream *stream = NULL;
     if (s->given != TIER_NONE)
-        TRY(sealedstream_advance(s->stream[s->given], e));
+        TRY(leave(s, e));
     TRY(find_wanted(s, &stream, e));
     while (stream == NULL && s->next < s->chain->count && wanted(s) < s->log_next) {
         TRY(next_link(s, e));
@@ -228,6 +247,8 @@ static status open_log(struct source *s, err *e)
     struct log_state state;
     TRY(logreader_open(s->log_dir, &s->log, e));
     logreader_without_ids(s->log);
+    if (s->only != NULL && s->only->count <= SPARSE_MAX)
+        logreader_sparse(s->log);
     TRY(logreader_state(s->log, &state, e));
     if (state.position.last_seq < s->log_next) {
         s->log_dir = NULL; /* all of it is sealed */

@@ -205,6 +205,64 @@ static void the_same_bytes_every_time(void **state)
     assert_memory_equal(a.data, b.data, a.len);
 }
 
+/* From each of some seqs on, in leaps: what is handed out is what reading all of it hands out there. */
+static void leap(struct bytes frame, uint64_t from, uint64_t stride, struct buf *out)
+{
+    OWNED(actionunpack) struct actionunpack *u = NULL;
+    err e = ERR_INIT;
+    assert_done(actionunpack_new(&u, &e), &e);
+    assert_done(actionunpack_open(u, frame, ACTIONUNPACK_COLUMNS, &e), &e);
+    for (;;) {
+        struct sealed_action a;
+        bool end = false;
+        actionunpack_from(u, from);
+        assert_done(actionunpack_next(u, &a, &end, &e), &e);
+        if (end)
+            break;
+        assert_true(a.seq >= from);
+        note(out, &a.commit, a.seq, &a.action);
+        from = a.seq + stride;
+    }
+    assert_done(buf_done(out, &e), &e);
+}
+
+static void walk(struct bytes frame, uint64_t from, uint64_t stride, struct buf *out)
+{
+    OWNED(actionunpack) struct actionunpack *u = NULL;
+    err e = ERR_INIT;
+    bool end = false;
+    assert_done(actionunpack_new(&u, &e), &e);
+    assert_done(actionunpack_open(u, frame, ACTIONUNPACK_COLUMNS, &e), &e);
+    while (!end) {
+        struct sealed_action a;
+        assert_done(actionunpack_next(u, &a, &end, &e), &e);
+        if (end || a.seq < from)
+            continue;
+        note(out, &a.commit, a.seq, &a.action);
+        from = a.seq + stride;
+    }
+    assert_done(buf_done(out, &e), &e);
+}
+
+static void passing_over_leaves_the_rest_as_it_is(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 40; seed++) {
+        OWNED(history) struct history h;
+        begin(&h, seed, LIMIT);
+        many_kinds(&h, 60);
+        const struct bytes frame = take(&h);
+        for (uint64_t stride = 1; stride < 60; stride += 1 + stride / 2) {
+            OWNED(buf) struct buf wanted = {0};
+            OWNED(buf) struct buf got = {0};
+            walk(frame, 3 * stride, stride, &wanted);
+            leap(frame, 3 * stride, stride, &got);
+            assert_true(wanted.len > 0);
+            assert_true(bytes_equal(buf_view(&got), buf_view(&wanted)));
+        }
+    }
+}
+
 /* Rows that are not TupleData, and actions that are not what they seem, are kept as they are. */
 static void odd_actions(void **state)
 {
@@ -413,6 +471,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_kinds_come_back),
         cmocka_unit_test(the_same_bytes_every_time),
+        cmocka_unit_test(passing_over_leaves_the_rest_as_it_is),
         cmocka_unit_test(odd_actions),
         cmocka_unit_test(an_empty_pack),
         cmocka_unit_test(a_full_pack_keeps_the_limit),
