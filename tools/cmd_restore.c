@@ -30,6 +30,7 @@ struct restore_options {
     struct option_number jobs, retries;
     bool dry_run;
     bool no_analyze;
+    bool drop_old;
 };
 
 /* ---- the request ---- */
@@ -119,6 +120,7 @@ static status parse_request(const struct restore_options *o, struct restore_requ
         r->node = node;
     }
     r->jobs = o->jobs.given ? (int)o->jobs.value : 0;
+    r->drop_old = o->drop_old;
     if (o->jobs.given && (o->jobs.value < 1 || o->jobs.value > 64))
         return err_set(e, ERR_USAGE, "--jobs wants a number from 1 to 64");
     if (o->retries.given && o->retries.value > RETRIES_MOST)
@@ -288,6 +290,8 @@ status cmd_restore(struct cli *cli, err *e)
         {"jobs", OPTION_NUMBER, &o.jobs, "N",
          "1: one transaction; more: a new database, then names swap (default: 2 for a large base, if "
          "possible)"},
+        {"drop-old", OPTION_FLAG, &o.drop_old, NULL,
+         "with --jobs: the empty database that the new one replaces is not kept"},
         {"memory", OPTION_TEXT, &o.memory, "SIZE",
          "what changes may take before they go to disk (default: restore.memory, 128 MiB)"},
         {"retries", OPTION_NUMBER, &o.retries, "N",

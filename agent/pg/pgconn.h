@@ -57,10 +57,6 @@ MUST_CHECK status pgconn_with_database(const char *conninfo, const char *databas
 MUST_CHECK status pgconn_exec(struct pgconn *c, const char *sql, err *e);
 MUST_CHECK status pgconn_execf(struct pgconn *c, err *e, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* The same without waiting: the server works on it until pgconn_finish, which must come before anything else
- * on this connection. */
-MUST_CHECK status pgconn_start(struct pgconn *c, const char *sql, err *e);
-MUST_CHECK status pgconn_finish(struct pgconn *c, err *e);
 
 /* Rows of one statement with text parameters ($1...; NULL entries are NULL). */
 struct pgrows;

@@ -47,16 +47,6 @@ status pgconn_exec(struct pgconn *c, const char *sql, err *e)
     return check(c, result, e);
 }
 
-status pgconn_start(struct pgconn *c, const char *sql, err *e)
-{
-    return PQsendQuery(c->pg, sql) == 1 ? DONE : pglib_fail(c, NULL, e);
-}
-
-status pgconn_finish(struct pgconn *c, err *e)
-{
-    return pglib_finish(c, NULL, e);
-}
-
 status pgconn_execf(struct pgconn *c, err *e, const char *format, ...)
 {
     char *sql = NULL;

@@ -26,8 +26,11 @@ struct parallel {
     struct targetdb facts;
     struct pgconn *worker[WORKPOOL_MAX]; /* connections, used by one phase after the other */
     struct pieces pieces;
-    struct agenda agenda; /* rows, proofs and indexes */
+    struct agenda agenda;
+    bool keys_later; /* foreign keys need what comes after the agenda */
     struct orphans orphans;
+    pthread_mutex_t lock;                      /* over no_statistics */
+    err no_statistics;                         /* why a table has none; class NONE: all have */
     struct bytes *statement[SCHEMASQL_PHASES]; /* of post-data */
     size_t statements[SCHEMASQL_PHASES];
 };
@@ -46,6 +49,7 @@ static void parallel_fini(struct parallel *p)
     pieces_fini(&p->pieces);
     agenda_fini(&p->agenda);
     orphans_fini(&p->orphans);
+    (void)pthread_mutex_destroy(&p->lock);
     for (int phase = 0; phase < SCHEMASQL_PHASES; phase++)
         free(p->statement[phase]);
 }
@@ -76,12 +80,9 @@ static status list_statements(struct parallel *p, err *e)
     return DONE;
 }
 
-/* An index whose table is not found waits for all tables. */
-static size_t rank_of(const struct parallel *p, struct bytes statement, bool *locks)
+/* What concerns a table that is not found waits for all tables. */
+static size_t rank_of(const struct parallel *p, struct bytes name)
 {
-    struct bytes name;
-    if (!ddltext_index(statement, &name, locks))
-        return AGENDA_NO_TABLE;
     for (size_t rank = 0; rank < p->pieces.tables; rank++) {
         const Pgstrand__Table *t = p->job->plan->table[p->pieces.table[rank]].message;
         if (ddltext_names(name, t->schema, t->name))
@@ -90,18 +91,42 @@ static size_t rank_of(const struct parallel *p, struct bytes statement, bool *lo
     return AGENDA_NO_TABLE;
 }
 
+static status list_indexes(struct parallel *p, err *e)
+{
+    for (size_t i = 0; i < p->statements[SCHEMASQL_INDEX]; i++) {
+        struct bytes name;
+        bool locks = false;
+        bool known = ddltext_index(p->statement[SCHEMASQL_INDEX][i], &name, &locks);
+        TRY(agenda_add(&p->agenda, AGENDA_INDEX, known ? rank_of(p, name) : AGENDA_NO_TABLE, i, locks, e));
+    }
+    return DONE;
+}
+
+/* The key of a partitioned table is whole only when its partitions' indexes were attached. */
+static status list_keys(struct parallel *p, err *e)
+{
+    p->keys_later = p->statements[SCHEMASQL_ATTACH] > 0;
+    for (size_t i = 0; i < p->statements[SCHEMASQL_FOREIGN] && !p->keys_later; i++) {
+        struct ddltext_key key;
+        bool known = ddltext_foreign_key(p->statement[SCHEMASQL_FOREIGN][i], &key);
+        TRY(agenda_add_key(&p->agenda, known ? rank_of(p, key.table) : AGENDA_NO_TABLE,
+                           known ? rank_of(p, key.parent) : AGENDA_NO_TABLE, i, e));
+    }
+    return DONE;
+}
+
 static status list_work(struct parallel *p, err *e)
 {
     TRY(agenda_init(&p->agenda, p->pieces.tables, e));
-    for (size_t rank = 0; rank < p->pieces.tables; rank++)
+    for (size_t rank = 0; rank < p->pieces.tables; rank++) {
         TRY(agenda_add(&p->agenda, AGENDA_LOAD, rank, rank, false, e));
+        if (!p->job->request->no_analyze)
+            TRY(agenda_add(&p->agenda, AGENDA_STATISTICS, rank, rank, false, e));
+    }
     for (size_t i = 0; i < p->pieces.proofs; i++)
         TRY(agenda_add(&p->agenda, AGENDA_PROVE, p->pieces.prove[i].rank, i, false, e));
-    for (size_t i = 0; i < p->statements[SCHEMASQL_INDEX]; i++) {
-        bool locks = false;
-        size_t rank = rank_of(p, p->statement[SCHEMASQL_INDEX][i], &locks);
-        TRY(agenda_add(&p->agenda, AGENDA_STATEMENT, rank, i, locks, e));
-    }
+    TRY(list_indexes(p, e));
+    TRY(list_keys(p, e));
     agenda_ready(&p->agenda);
     return DONE;
 }
@@ -115,6 +140,7 @@ static status connect_worker(void *context, struct pgconn **out, err *e)
     TRY(targetdb_settings(*out, &p->facts, e));
     /* Nothing here counts before the names are swapped, and that commit makes all before it durable. */
     TRY(pgconn_exec(*out, "SET synchronous_commit = off", e));
+    TRY(analyze_settings(*out, e));
     if (p->pieces.tables > 0 && p->pieces.bytes[p->pieces.table[0]] >= PARALLEL_INDEX_FROM)
         return DONE;
     return pgconn_exec(*out, "SET max_parallel_maintenance_workers = 0", e);
@@ -149,15 +175,42 @@ static void ended(void *context, size_t number)
     agenda_ended(&p->agenda, number);
 }
 
+/* Rows without statistics are better than no rows. */
+static status make_statistics(struct parallel *p, struct pgconn *c, size_t rank, err *e)
+{
+    const size_t i = p->pieces.table[rank];
+    err why = ERR_INIT;
+    if (p->job->proof[i].expected.rows == 0 || analyze_table(c, p->job->plan->table[i].message, &why).ok)
+        return DONE;
+    if (!pgconn_alive(c) || why.class == ERR_INTERRUPTED) {
+        *e = why;
+        return FAILED;
+    }
+    (void)pthread_mutex_lock(&p->lock);
+    p->no_statistics = why;
+    (void)pthread_mutex_unlock(&p->lock);
+    return DONE;
+}
+
 static status work_task(void *context, struct pgconn *c, size_t number, err *e)
 {
     struct parallel *p = context;
     const struct agenda_item *item = &p->agenda.item[number];
-    if (item->kind == AGENDA_LOAD)
+    switch (item->kind) {
+    case AGENDA_LOAD:
         return pieces_load(&p->pieces, c, item->what, e);
-    if (item->kind == AGENDA_PROVE)
+    case AGENDA_PROVE:
         return pieces_prove(&p->pieces, c, item->what, e);
-    return run_statement(p, c, SCHEMASQL_INDEX, item->what, e);
+    case AGENDA_INDEX:
+        return run_statement(p, c, SCHEMASQL_INDEX, item->what, e);
+    case AGENDA_STATISTICS:
+        return make_statistics(p, c, item->what, e);
+    case AGENDA_KEY:
+        return run_statement(p, c, SCHEMASQL_FOREIGN, item->what, e);
+    case AGENDA_KINDS:
+        break;
+    }
+    return DONE;
 }
 
 static status key_task(void *context, struct pgconn *c, size_t number, err *e)
@@ -228,25 +281,28 @@ static status build(struct parallel *p, err *e)
     TRY(pgconn_exec(c, "COMMIT", e));
     TRY(do_work(p, e));
     TRY(run_in_order(p, c, SCHEMASQL_ATTACH, e));
-    TRY(add_keys(p, e));
+    if (p->keys_later)
+        TRY(add_keys(p, e));
     return end(p, c, e);
 }
 
-/* The new database is in its place. Statistics are made while the server, dropping the old one, waits for a
- * checkpoint to be written. */
+/* The new database is in its place. */
 static status tidy(struct job *job, struct newdb *db, err *e)
 {
     err why = ERR_INIT;
-    bool dropping = !db->keep_old && newdb_drop_old_start(db, &why).ok;
-    TRY(analyze_tables(job, e));
-    if (dropping && newdb_drop_old_finish(db, &why).ok)
+    if (!db->keep_old && newdb_drop_old(db, &why).ok)
         return DONE;
-    if (db->keep_old)
+    if (db->holds_more)
         return job_warn(
             job, e,
             "the database that was there holds more than tables (functions, extensions, privileges): "
             "it is kept as %s_pgstrand_old",
             db->target);
+    if (db->keep_old)
+        return job_warn(job, e,
+                        "the empty database that was there is kept as %s_pgstrand_old: drop it, or restore "
+                        "with --drop-old",
+                        db->target);
     return job_warn(job, e, "restored, but the empty database it replaced is still there: %s", why.message);
 }
 
@@ -255,11 +311,13 @@ status parallel_run(struct job *job, struct pgconn **c, err *e)
     OWNED(newdb) struct newdb db = {0};
     OWNED(parallel) struct parallel p = {.job = job, .db = &db};
     orphans_init(&p.orphans, job, &p.facts);
+    (void)pthread_mutex_init(&p.lock, NULL);
+    p.no_statistics = ERR_INIT;
     TRY(targetdb_read(*c, &p.facts, e));
     TRY(pieces_init(&p.pieces, job, *c, e));
     TRY(list_statements(&p, e));
     TRY(list_work(&p, e));
-    status done = newdb_make(*c, job->request->conninfo, &db, e);
+    status done = newdb_make(*c, job->request->conninfo, !job->request->drop_old, &db, e);
     if (done.ok)
         done = build(&p, e);
     parallel_close(&p);
@@ -273,5 +331,7 @@ status parallel_run(struct job *job, struct pgconn **c, err *e)
         newdb_drop(&db);
         return FAILED;
     }
+    if (p.no_statistics.class != ERR_NONE)
+        TRY(analyze_warn(job, &p.no_statistics, e));
     return tidy(job, &db, e);
 }

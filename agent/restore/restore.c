@@ -267,6 +267,7 @@ status restoring_load(struct restoring *r, err *e)
     if (r->request->jobs == 0) {
         TRY(choose_jobs(&r->job, r->conn, &r->request->jobs, e));
         r->jobs_chosen = true;
+        r->request->drop_old = true; /* who did not ask for a new database need not see the old one */
     }
     return load(&r->job, &r->conn, e);
 }

@@ -60,6 +60,7 @@ struct restore_request {
     const char *files;           /* where the chain's files go: a folder, or "configured"; NULL: nowhere */
     bool no_demo;                /* demo businesses stay behind */
     int jobs; /* 1: one transaction; more: a new database, then names are swapped; 0: what suits the target */
+    bool drop_old;   /* jobs > 1: the database whose place the new one takes goes, if it holds nothing */
     uint64_t memory; /* bytes before it spills; 0: the configuration's restore.memory */
     bool dry_run;
     /* dry_run: each row of the tables that match `diff` (a glob list, NULL: none) that would be "added",

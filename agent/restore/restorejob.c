@@ -5,7 +5,7 @@
 
 /* A new member of the request has to be kept, too: without it a restore that goes on after a kill would be
  * another one. Add it to RestoreJob (catalog.proto), to pack and unpack below, then correct this number. */
-_Static_assert(sizeof(struct restore_request) == 208,
+_Static_assert(sizeof(struct restore_request) == 216,
                "restorejob.c does not know every member of the request");
 
 static char *text(const char *borrowed) /* protobuf-c's strings are not const; they are only read */
@@ -49,6 +49,8 @@ static void put_choices(const struct restore_request *r, Pgstrand__RestoreJob *j
     j->has_no_demo = r->no_demo;
     j->no_demo = r->no_demo;
     j->jobs = (uint32_t)r->jobs;
+    j->has_drop_old = r->drop_old;
+    j->drop_old = r->drop_old;
     j->memory = r->memory;
     j->no_analyze = r->no_analyze;
 }
@@ -144,6 +146,7 @@ status restorejob_unpack(const Pgstrand__RestoreJob *j, struct restorejob *out, 
     r->no_demo = j->no_demo;
     r->files = j->files;
     r->jobs = (int)j->jobs;
+    r->drop_old = j->drop_old;
     r->memory = j->memory;
     r->no_analyze = j->no_analyze;
     return DONE;

@@ -71,7 +71,7 @@ no_parts() {
     database_new target
     for jobs in 1 2; do
         for pause in 0.2 0.5; do
-            interrupted "$pause" restore --target "$(conninfo target)" --jobs "$jobs"
+            interrupted "$pause" restore --target "$(conninfo target)" --jobs "$jobs" --drop-old
             [ "$(sql postgres "SELECT count(*) FROM pg_database WHERE datname LIKE '%pgstrand%'")" -eq 0 ]
             if [ -s "$HARNESS/err" ]; then
                 [ "$(sql target "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace")" -eq 0 ]

@@ -235,11 +235,33 @@ nth_seq() {
 }
 
 @test "several jobs give the same database" {
-    restore --jobs 3 --memory 16MiB --to-seq "$(nth_seq 8)"
+    restore --jobs 3 --drop-old --memory 16MiB --to-seq "$(nth_seq 8)"
     assert_state "$(nth_seq 8)" business audit device
     [ "$(sql postgres "SELECT count(*) FROM pg_database WHERE datname LIKE '%pgstrand\\_%'")" = 0 ]
     [ "$(sql "$target" "SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND convalidated")" = \
         "$(sql shop "SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND convalidated")" ]
+}
+
+@test "with several jobs the database that was there is kept until somebody drops it" {
+    local old=${target}_pgstrand_old before
+    before=$(oid_of "$target")
+    restore --jobs 2 --to-seq "$(nth_seq 2)" 2>"$BATS_TEST_TMPDIR/said"
+    grep -q "the empty database that was there is kept as $old: drop it, or restore with --drop-old" "$BATS_TEST_TMPDIR/said"
+    [ "$(oid_of "$old")" = "$before" ]
+    # the next one takes its place as long as nobody has put something there
+    database_drop "$target"
+    database_new "$target"
+    restore --jobs 2 --to-seq "$(nth_seq 2)"
+    [ "$(oid_of "$old")" != "$before" ]
+    sql "$old" 'CREATE TABLE mine (n int)'
+    before=$(oid_of "$old")
+    database_drop "$target"
+    database_new "$target"
+    expect_exit 15 "database $old already.*rename it" restore --jobs 2 --to-seq "$(nth_seq 2)"
+    [ "$(oid_of "$old")" = "$before" ]
+    [ "$(sql "$target" "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")" = 0 ]
+    [ -z "$(oid_of "${target}_pgstrand_new")" ]
+    database_drop "$old"
 }
 
 oid_of() {
@@ -433,7 +455,7 @@ oid_of() {
     wait "$pid" || true
     wait_for 20 no_backend
     if [ "$(sql "$target" "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")" = 0 ]; then
-        restore --jobs 2
+        restore --jobs 2 --drop-old
     fi
     [ "$(sql postgres "SELECT count(*) FROM pg_database WHERE datname LIKE '%pgstrand\\_%'")" = 0 ]
     pos_assert_same "$(conninfo shop)" "$(conninfo "$target")" business audit device
@@ -449,7 +471,7 @@ no_backend() {
     sql "${target}_pgstrand_new" 'CREATE TABLE mine (n int)'
     expect_exit 15 "database ${target}_pgstrand_new already.*rename it" restore --jobs 2 --to-seq "$(nth_seq 2)"
     sql "${target}_pgstrand_new" 'DROP TABLE mine'
-    restore --jobs 2 --to-seq "$(nth_seq 2)"
+    restore --jobs 2 --drop-old --to-seq "$(nth_seq 2)"
     [ "$(sql postgres "SELECT count(*) FROM pg_database WHERE datname LIKE '%pgstrand\\_%'")" = 0 ]
 }
 
@@ -500,7 +522,7 @@ small_end() {
             (SELECT string_agg(setrole::text || setconfig::text, ' ' ORDER BY setrole) FROM pg_db_role_setting WHERE setdatabase = d.oid)
         FROM pg_database d WHERE datname = '$target'"
     sql postgres "$facts" >"$BATS_TEST_TMPDIR/before"
-    restore --jobs 2 --to-seq "$(nth_seq 2)"
+    restore --jobs 2 --drop-old --to-seq "$(nth_seq 2)"
     diff "$BATS_TEST_TMPDIR/before" <(sql postgres "$facts")
     database_drop "$target"
     sql postgres "DROP ROLE app"

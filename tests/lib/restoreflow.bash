@@ -61,7 +61,7 @@ killed_fresh() {
 }
 
 killed_parallel() {
-    extra='--jobs 2' killed_restore fresh "$@"
+    extra='--jobs 2 --drop-old' killed_restore fresh "$@"
 }
 
 killed_replace() {

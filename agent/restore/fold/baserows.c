@@ -8,28 +8,44 @@
 #define FIELD_LINES 1 /* RowsFrame.lines */
 
 struct baserows {
+    struct idlereaders *idle; /* where the reader came from, and goes back to */
+    size_t link;
+    enum tier tier;
     struct snapreader *reader; /* NULL: the base has no rows of this tier */
     uint32_t table;
     const struct seqlist *only; /* frames; NULL: all of the table's */
     size_t at;
 };
 
+/* At the first of the section's frames. */
+static status take_reader(struct baserows *b, const struct chain_link *link, err *e)
+{
+    bool found = false;
+    TRY(idlereaders_take(b->idle, b->link, b->tier, &b->reader, e));
+    if (b->reader != NULL)
+        return DONE;
+    OWNED(snapreader) struct snapreader *opened = NULL;
+    TRY(snapreader_open(link->dir, link->name, &opened, e));
+    TRY(snapreader_section(opened, b->tier, PGSTRAND__SECTION_KIND__ROWS, &found, e));
+    if (!found || snapreader_index(opened)->n_frame == 0)
+        return DONE;
+    b->reader = opened;
+    opened = NULL;
+    return DONE;
+}
+
 status baserows_open(const struct plan *p, const struct plan_table *t, struct baserows **out, err *e)
 {
     OWNED(baserows) struct baserows *b = calloc(1, sizeof *b);
-    bool found = false;
     if (b == NULL)
         return err_no_memory(e);
     if (t->base != NULL) {
-        b->table = t->base->number;
-        b->only = t->base_only;
-        TRY(snapreader_open(p->chain->link[t->base_link].dir, p->chain->link[t->base_link].name, &b->reader,
-                            e));
-        TRY(snapreader_section(b->reader, (enum tier)t->base->tier, PGSTRAND__SECTION_KIND__ROWS, &found, e));
-    }
-    if (!found) {
-        snapreader_close(b->reader);
-        b->reader = NULL;
+        *b = (struct baserows){.idle = p->idle,
+                               .link = t->base_link,
+                               .tier = (enum tier)t->base->tier,
+                               .table = t->base->number,
+                               .only = t->base_only};
+        TRY(take_reader(b, &p->chain->link[t->base_link], e));
     }
     *out = b;
     b = NULL;
@@ -83,7 +99,8 @@ void baserows_close(struct baserows *b)
 {
     if (b == NULL)
         return;
-    snapreader_close(b->reader);
+    if (b->reader != NULL)
+        idlereaders_give(b->idle, b->link, b->tier, b->reader);
     free(b);
 }
 

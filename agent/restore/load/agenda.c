@@ -15,18 +15,33 @@ void agenda_fini(struct agenda *a)
     *a = (struct agenda){0};
 }
 
-status agenda_add(struct agenda *a, enum agenda_kind kind, size_t table, size_t what, bool alone, err *e)
+static struct agenda_table *table_of(const struct agenda *a, size_t rank)
+{
+    return rank == AGENDA_NO_TABLE ? NULL : &a->table[rank];
+}
+
+static status add(struct agenda *a, struct agenda_item item, err *e)
 {
     struct agenda_item *grown = realloc(a->item, (a->count + 1) * sizeof *grown);
     if (grown == NULL)
         return err_no_memory(e);
     a->item = grown;
-    a->item[a->count++] = (struct agenda_item){kind, table, what, alone, false};
-    if (table != AGENDA_NO_TABLE) {
-        a->table[table].loads += kind == AGENDA_LOAD;
-        a->table[table].proofs += kind == AGENDA_PROVE;
-    }
+    a->item[a->count++] = item;
+    a->left[item.kind]++;
+    struct agenda_table *t = table_of(a, item.table);
+    if (t != NULL)
+        t->left[item.kind]++;
     return DONE;
+}
+
+status agenda_add(struct agenda *a, enum agenda_kind kind, size_t table, size_t what, bool alone, err *e)
+{
+    return add(a, (struct agenda_item){kind, table, table, what, alone, false}, e);
+}
+
+status agenda_add_key(struct agenda *a, size_t table, size_t parent, size_t what, err *e)
+{
+    return add(a, (struct agenda_item){AGENDA_KEY, table, parent, what, true, false}, e);
 }
 
 /* By table, then by kind, then as they were added. */
@@ -44,37 +59,60 @@ void agenda_ready(struct agenda *a)
 {
     if (a->count > 0)
         qsort(a->item, a->count, sizeof *a->item, in_order);
-    a->unproven = 0;
-    for (size_t t = 0; t < a->tables; t++)
-        a->unproven += a->table[t].loads + a->table[t].proofs > 0;
+}
+
+static bool ended_before(const unsigned left[static AGENDA_KINDS], enum agenda_kind kind)
+{
+    for (int before = AGENDA_LOAD; before < (int)kind; before++)
+        if (left[before] > 0)
+            return false;
+    return true;
+}
+
+/* Do the table's other items let it? Statistics are worth waiting for only before a foreign key locks the
+ * table, so a key comes after them. */
+static bool table_lets(const struct agenda *a, const struct agenda_item *item, size_t rank)
+{
+    if (rank == AGENDA_NO_TABLE)
+        return ended_before(a->left, item->kind);
+    const struct agenda_table *t = &a->table[rank];
+    return ended_before(t->left, item->kind) && !t->locked && (!item->alone || t->running == 0);
 }
 
 static bool may_start(const struct agenda *a, const struct agenda_item *item)
 {
-    if (item->started)
-        return false;
-    if (item->table == AGENDA_NO_TABLE)
-        return a->unproven == 0;
-    const struct agenda_table *t = &a->table[item->table];
-    switch (item->kind) {
-    case AGENDA_LOAD:
-        return true;
-    case AGENDA_PROVE:
-        return t->loads == 0;
-    case AGENDA_STATEMENT:
-        break;
-    }
-    return t->loads == 0 && t->proofs == 0 && !t->locked && (!item->alone || t->running == 0);
+    return !item->started && table_lets(a, item, item->table) &&
+           (item->parent == item->table || table_lets(a, item, item->parent));
+}
+
+static void mark(struct agenda *a, const struct agenda_item *item, size_t rank, bool running)
+{
+    struct agenda_table *t = table_of(a, rank);
+    if (t == NULL)
+        return;
+    t->running += running ? 1u : -1u;
+    if (item->alone)
+        t->locked = running;
+}
+
+static void mark_tables(struct agenda *a, const struct agenda_item *item, bool running)
+{
+    mark(a, item, item->table, running);
+    if (item->parent != item->table)
+        mark(a, item, item->parent, running);
 }
 
 bool agenda_take(struct agenda *a, size_t *number)
 {
     size_t chosen = a->count;
-    for (size_t i = 0; i < a->count; i++) {
+    while (a->first < a->count && a->item[a->first].started)
+        a->first++;
+    for (size_t i = a->first; i < a->count; i++) {
         const struct agenda_item *item = &a->item[i];
         if (!may_start(a, item))
             continue;
-        bool free_table = item->table == AGENDA_NO_TABLE || a->table[item->table].running == 0;
+        const struct agenda_table *t = table_of(a, item->table);
+        bool free_table = t == NULL || t->running == 0;
         if (chosen == a->count || free_table)
             chosen = i;
         if (free_table)
@@ -82,12 +120,8 @@ bool agenda_take(struct agenda *a, size_t *number)
     }
     if (chosen == a->count)
         return false;
-    struct agenda_item *item = &a->item[chosen];
-    item->started = true;
-    if (item->table != AGENDA_NO_TABLE) {
-        a->table[item->table].running++;
-        a->table[item->table].locked = item->alone;
-    }
+    a->item[chosen].started = true;
+    mark_tables(a, &a->item[chosen], true);
     *number = chosen;
     return true;
 }
@@ -95,15 +129,9 @@ bool agenda_take(struct agenda *a, size_t *number)
 void agenda_ended(struct agenda *a, size_t number)
 {
     const struct agenda_item *item = &a->item[number];
-    if (item->table == AGENDA_NO_TABLE)
-        return;
-    struct agenda_table *t = &a->table[item->table];
-    t->running--;
-    if (item->alone)
-        t->locked = false;
-    if (item->kind == AGENDA_STATEMENT)
-        return;
-    t->loads -= item->kind == AGENDA_LOAD;
-    t->proofs -= item->kind == AGENDA_PROVE;
-    a->unproven -= t->loads + t->proofs == 0;
+    struct agenda_table *t = table_of(a, item->table);
+    mark_tables(a, item, false);
+    a->left[item->kind]--;
+    if (t != NULL)
+        t->left[item->kind]--;
 }

@@ -1,14 +1,18 @@
 #include "agent/restore/load/newdb.h"
 
+#include <time.h>
+
 #include "agent/restore/load/targetdb.h"
 #include "proto/base/buf.h"
 
 #define NEW_SUFFIX "_pgstrand_new"
 #define LOCK_CLASS "1885827940" /* "pgsd": of our locks among others */
 #define MARK "pgstrand: a restore in progress"
+#define REPLACED "pgstrand: replaced by a restore; it may be dropped"
 #define CANCELED "57014"
 #define DUPLICATE_DATABASE "42P04"
 #define DROP_TRIES 10
+#define SESSION_TRIES 50  /* 2 ms apart */
 #define NAME_MAX_BYTES 63 /* NAMEDATALEN - 1 */
 
 void newdb_fini(struct newdb *n)
@@ -124,7 +128,8 @@ static void drop_subscriptions(const struct newdb *n, const char *name)
         (void)pgconn_exec(c, sql, &ignored).ok;
 }
 
-/* What a killed restore left behind goes away; anything else of that name stays, and is in the way. */
+/* What a killed restore left behind goes away, and what an earlier one replaced, if it is still empty;
+ * anything else of that name stays, and is in the way. */
 static status clear_leftover(struct newdb *n, const char *name, err *e)
 {
     OWNED(pgrows) struct pgrows *rows = NULL;
@@ -137,7 +142,8 @@ static status clear_leftover(struct newdb *n, const char *name, err *e)
     if (pgrows_count(rows) == 0)
         return DONE;
     bool marked = strcmp(pgrows_text(rows, 0, 0), MARK) == 0;
-    if (!marked && (strcmp(name, n->name) != 0 || !is_empty(n, name)))
+    bool may_go = strcmp(pgrows_text(rows, 0, 0), REPLACED) == 0 || strcmp(name, n->name) == 0;
+    if (!marked && (!may_go || !is_empty(n, name)))
         return err_set(e, ERR_REFUSED,
                        "there is a database %s already, which the restore would use: rename it", name);
     if (marked)
@@ -293,9 +299,26 @@ static status lock_name(struct newdb *n, bool *ours, err *e)
     return DONE;
 }
 
-status newdb_make(struct pgconn *target, const char *conninfo, struct newdb *out, err *e)
+static void old_name(const struct newdb *n, struct buf *out)
 {
-    return newdb_make_named(target, conninfo, NULL, out, e);
+    buf_printf(out, "%s_pgstrand_old", n->target);
+}
+
+/* Before the work, rather than when all of it is done. */
+static status clear_old(struct newdb *n, err *e)
+{
+    OWNED(buf) struct buf old = {0};
+    old_name(n, &old);
+    TRY(buf_done(&old, e));
+    return clear_leftover(n, buf_cstring(&old), e);
+}
+
+status newdb_make(struct pgconn *target, const char *conninfo, bool keep_old, struct newdb *out, err *e)
+{
+    TRY(holds_more(target, &out->holds_more, e));
+    out->keep_old = keep_old || out->holds_more;
+    TRY(newdb_make_named(target, conninfo, NULL, out, e));
+    return clear_old(out, e);
 }
 
 status newdb_make_named(struct pgconn *target, const char *conninfo, const char *name, struct newdb *out,
@@ -308,7 +331,6 @@ status newdb_make_named(struct pgconn *target, const char *conninfo, const char 
     if (!ours)
         return err_set(e, ERR_REFUSED, "another restore builds database %s: wait until it has ended",
                        out->name);
-    TRY(holds_more(target, &out->keep_old, e));
     TRY(clear_leftover(out, out->name, e));
     TRY(read_facts(target, &facts, e));
     TRY(keep_facts(out, facts, e));
@@ -322,25 +344,39 @@ status newdb_connect(const struct newdb *n, struct pgconn **out, err *e)
     return pgconn_open_database(n->conninfo, n->name, out, e);
 }
 
-static void old_name(const struct newdb *n, struct buf *out)
+/* Sessions that were closed end when their processes do. RENAME looks for such ones, and when it finds one
+ * looks again a tenth of a second later (CountOtherDBBackends, procarray.c): we are quicker to ask. */
+static status wait_for_sessions(struct newdb *n, err *e)
 {
-    buf_printf(out, "%s_pgstrand_old", n->target);
+    const struct timespec pause = {0, 2000000};
+    for (int tries = 0; tries < SESSION_TRIES; tries++) {
+        OWNED(pgrows) struct pgrows *rows = NULL;
+        const char *params[] = {n->name, n->target};
+        TRY(pgconn_query(n->admin,
+                         "SELECT EXISTS (SELECT FROM pg_catalog.pg_stat_activity WHERE datname IN ($1, $2))",
+                         2, params, &rows, e));
+        if (!pgrows_bool(rows, 0, 0))
+            return DONE;
+        (void)nanosleep(&pause, NULL);
+    }
+    return DONE; /* RENAME waits for some seconds, and says who is in the way */
 }
 
 status newdb_swap(struct newdb *n, err *e)
 {
     OWNED(buf) struct buf sql = {0};
     OWNED(buf) struct buf old = {0};
+    TRY(clear_old(n, e)); /* another restore's, made meanwhile */
+    TRY(wait_for_sessions(n, e));
     old_name(n, &old);
-    TRY(clear_leftover(n, buf_cstring(&old), e));
     buf_text(&sql, "BEGIN; ALTER DATABASE ");
     pgconn_quote_name(&sql, n->target);
     buf_text(&sql, " RENAME TO ");
     pgconn_quote_name(&sql, buf_cstring(&old));
-    if (!n->keep_old) {
+    if (!n->holds_more) {
         buf_text(&sql, "; COMMENT ON DATABASE ");
         pgconn_quote_name(&sql, buf_cstring(&old));
-        buf_text(&sql, " IS '" MARK "'");
+        buf_text(&sql, n->keep_old ? " IS '" REPLACED "'" : " IS '" MARK "'");
     }
     buf_text(&sql, "; ALTER DATABASE ");
     pgconn_quote_name(&sql, n->name);
@@ -363,7 +399,7 @@ status newdb_swap(struct newdb *n, err *e)
     return err_wrap(e, "giving %s the name %s", n->name, n->target);
 }
 
-status newdb_drop_old_start(struct newdb *n, err *e)
+status newdb_drop_old(struct newdb *n, err *e)
 {
     OWNED(buf) struct buf sql = {0};
     OWNED(buf) struct buf old = {0};
@@ -371,12 +407,7 @@ status newdb_drop_old_start(struct newdb *n, err *e)
     buf_text(&sql, "DROP DATABASE ");
     pgconn_quote_name(&sql, buf_cstring(&old));
     TRY(buf_done(&sql, e));
-    return pgconn_start(n->admin, buf_cstring(&sql), e);
-}
-
-status newdb_drop_old_finish(struct newdb *n, err *e)
-{
-    return pgconn_finish(n->admin, e);
+    return pgconn_exec(n->admin, buf_cstring(&sql), e);
 }
 
 /* What interrupts a restore cancels every connection's statement, and may meet the one that cleans up. */

@@ -14,7 +14,8 @@ struct newdb {
     char *target;
     char *name;           /* of the new one */
     bool made;            /* by us: it may be dropped */
-    bool keep_old;        /* the target holds more than tables would tell: it is not dropped */
+    bool holds_more;      /* the target, than tables would tell */
+    bool keep_old;        /* asked for, or for that reason: the target is not dropped */
     char *comment;        /* the target's, NULL: none */
     int connections;      /* the target's limit, -1: none */
     struct pgconn *admin; /* to another database of the server */
@@ -32,9 +33,11 @@ MUST_CHECK status newdb_check(struct pgconn *target, err *e);
 MUST_CHECK status newdb_suits(struct pgconn *target, const char *conninfo, bool *suits, err *e);
 
 /* Makes it from template0, with all that the target is as a database: encoding, locale, owner, tablespace,
- * privileges, settings; its comment and its connection limit come with the swap. */
-/* ERR_REFUSED while another restore has it. */
-MUST_CHECK status newdb_make(struct pgconn *target, const char *conninfo, struct newdb *out, err *e);
+ * privileges, settings; its comment and its connection limit come with the swap. `keep_old`: what was the
+ * target stays as <target>_pgstrand_old, until somebody drops it or, still empty, the next restore does.
+ * ERR_REFUSED while another restore has it, or another database has one of the two names. */
+MUST_CHECK status newdb_make(struct pgconn *target, const char *conninfo, bool keep_old, struct newdb *out,
+                             err *e);
 /* The same under a name of its own: it is not meant to be swapped in. */
 MUST_CHECK status newdb_make_named(struct pgconn *model, const char *conninfo, const char *name,
                                    struct newdb *out, err *e);
@@ -42,9 +45,8 @@ MUST_CHECK status newdb_connect(const struct newdb *n, struct pgconn **out, err 
 /* The new one takes the target's name, and the target another one. Nobody may be connected to either. */
 MUST_CHECK status newdb_swap(struct newdb *n, err *e);
 /* After the swap, unless keep_old: drops what was the target, which was empty. The server checkpoints first,
- * which may take as long as writing all that was restored: start, do something else, finish. */
-MUST_CHECK status newdb_drop_old_start(struct newdb *n, err *e);
-MUST_CHECK status newdb_drop_old_finish(struct newdb *n, err *e);
+ * which may take as long as writing all that was restored. */
+MUST_CHECK status newdb_drop_old(struct newdb *n, err *e);
 /* After a failure: drops the new one. */
 void newdb_drop(struct newdb *n);
 

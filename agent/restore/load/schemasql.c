@@ -144,14 +144,33 @@ status schemasql_subscriptions(struct job *job, struct pgconn *c, err *e)
     return DONE;
 }
 
+bool schemasql_owns_already(struct bytes s, const char *owner)
+{
+    static const char *const made[] = {"ALTER TABLE ", "ALTER SEQUENCE ", "ALTER VIEW ",
+                                       "ALTER TYPE ",  "ALTER FUNCTION ", "ALTER DOMAIN "};
+    static const char word[] = " OWNER TO ";
+    const size_t len = strlen(owner), end = len + strlen(word) + 1;
+    bool known = false;
+    for (size_t i = 0; i < sizeof made / sizeof made[0]; i++)
+        known |= begins(s, made[i]);
+    if (!known || s.len <= end)
+        return false;
+    const uint8_t *at = s.data + (s.len - end);
+    return memcmp(at, word, strlen(word)) == 0 && memcmp(at + strlen(word), owner, len) == 0 &&
+           at[end - 1] == ';';
+}
+
 status schemasql_run(struct job *job, struct pgconn *c, const char *text, const char *what, err *e)
 {
     struct reader rest = reader_over(bytes_text(text == NULL ? "" : text));
     const size_t all = rest.left;
     struct bytes statement;
+    OWNED(text) char *owner = NULL;
+    TRY(pgconn_value(c, "SELECT pg_catalog.quote_ident(current_user)", &owner, e));
     while (sqlsplit_next(&rest, &statement)) {
         job->progress->step(job->progress->context, what, all - rest.left, all);
-        TRY(schemasql_statement(c, statement, e));
+        if (!schemasql_owns_already(statement, owner))
+            TRY(schemasql_statement(c, statement, e));
     }
     return DONE;
 }

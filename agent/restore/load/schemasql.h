@@ -19,7 +19,12 @@ enum schemasql_phase {
 };
 enum schemasql_phase schemasql_phase_of(struct bytes statement);
 
+/* Does it only give what the statements before it made to `owner` (quoted where needed), who made it? A third
+ * of a schema's statements do. */
+bool schemasql_owns_already(struct bytes statement, const char *owner);
+
 MUST_CHECK status schemasql_statement(struct pgconn *c, struct bytes statement, err *e);
+/* All of a text that makes what was not there. */
 MUST_CHECK status schemasql_run(struct job *job, struct pgconn *c, const char *text, const char *what,
                                 err *e);
 

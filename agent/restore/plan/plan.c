@@ -22,6 +22,9 @@ void plan_free(struct plan *p)
     }
     rowfilter_free(p->filter);
     free(p->table);
+    if (p->idle != NULL)
+        idlereaders_fini(p->idle);
+    free(p->idle);
     lsnspans_fini(&p->spans);
     pbmem_free((ProtobufCMessage *)p->base_schema);
     versions_fini(&p->versions);
@@ -349,8 +352,9 @@ status plan_make(const struct plan_options *options, struct plan **out, err *e)
 {
     OWNED(plan) struct plan *p = calloc(1, sizeof *p);
     struct end end;
-    if (p == NULL)
+    if (p == NULL || (p->idle = calloc(1, sizeof *p->idle)) == NULL)
         return err_no_memory(e);
+    idlereaders_init(p->idle);
     p->chain = options->chain;
     p->log = options->log;
     p->tiers = options->tiers;

@@ -10,6 +10,7 @@
 #ifndef PGSTRAND_PLAN_H
 #define PGSTRAND_PLAN_H
 
+#include "agent/restore/plan/idlereaders.h"
 #include "agent/restore/plan/lsnspan.h"
 #include "agent/restore/plan/versions.h"
 #include "agent/restore/restore.h"
@@ -45,8 +46,9 @@ struct plan_table {
 
 struct plan {
     const struct chain *chain;
-    size_t base;     /* number of the FULL */
-    size_t shortcut; /* number of the DIFFERENTIAL that is read for the links between; 0: none */
+    struct idlereaders *idle; /* of its links; the plan's own */
+    size_t base;              /* number of the FULL */
+    size_t shortcut;          /* number of the DIFFERENTIAL that is read for the links between; 0: none */
     Pgstrand__Schema *base_schema;
     struct versions versions;   /* of the schema behind the base */
     Pgstrand__Schema *schema;   /* in force at the target; borrowed from one of the two */

@@ -2,7 +2,13 @@
 
 #include "tests/lib/check.h"
 
-enum { LOAD = AGENDA_LOAD, PROVE = AGENDA_PROVE, STATEMENT = AGENDA_STATEMENT };
+enum {
+    LOAD = AGENDA_LOAD,
+    PROVE = AGENDA_PROVE,
+    INDEX = AGENDA_INDEX,
+    STATISTICS = AGENDA_STATISTICS,
+    KEY = AGENDA_KEY
+};
 
 /* Two tables: 0 has two proofs, a key and two indexes, 1 a key; one statement concerns no table. */
 static struct agenda two_tables(void)
@@ -10,11 +16,11 @@ static struct agenda two_tables(void)
     struct agenda a;
     err e = ERR_INIT;
     assert_done(agenda_init(&a, 2, &e), &e);
-    assert_done(agenda_add(&a, AGENDA_STATEMENT, AGENDA_NO_TABLE, 9, false, &e), &e);
-    assert_done(agenda_add(&a, AGENDA_STATEMENT, 1, 4, true, &e), &e);
-    assert_done(agenda_add(&a, AGENDA_STATEMENT, 0, 1, true, &e), &e);
-    assert_done(agenda_add(&a, AGENDA_STATEMENT, 0, 2, false, &e), &e);
-    assert_done(agenda_add(&a, AGENDA_STATEMENT, 0, 3, false, &e), &e);
+    assert_done(agenda_add(&a, AGENDA_INDEX, AGENDA_NO_TABLE, 9, false, &e), &e);
+    assert_done(agenda_add(&a, AGENDA_INDEX, 1, 4, true, &e), &e);
+    assert_done(agenda_add(&a, AGENDA_INDEX, 0, 1, true, &e), &e);
+    assert_done(agenda_add(&a, AGENDA_INDEX, 0, 2, false, &e), &e);
+    assert_done(agenda_add(&a, AGENDA_INDEX, 0, 3, false, &e), &e);
     assert_done(agenda_add(&a, AGENDA_PROVE, 0, 0, false, &e), &e);
     assert_done(agenda_add(&a, AGENDA_PROVE, 0, 1, false, &e), &e);
     assert_done(agenda_add(&a, AGENDA_LOAD, 0, 0, false, &e), &e);
@@ -47,12 +53,12 @@ static void test_one_connection_goes_table_by_table(void **state)
     agenda_ended(&a, takes(&a, LOAD, 0, 0));
     agenda_ended(&a, takes(&a, PROVE, 0, 0));
     agenda_ended(&a, takes(&a, PROVE, 0, 1));
-    agenda_ended(&a, takes(&a, STATEMENT, 0, 1));
-    agenda_ended(&a, takes(&a, STATEMENT, 0, 2));
-    agenda_ended(&a, takes(&a, STATEMENT, 0, 3));
+    agenda_ended(&a, takes(&a, INDEX, 0, 1));
+    agenda_ended(&a, takes(&a, INDEX, 0, 2));
+    agenda_ended(&a, takes(&a, INDEX, 0, 3));
     agenda_ended(&a, takes(&a, LOAD, 1, 1));
-    agenda_ended(&a, takes(&a, STATEMENT, 1, 4));
-    agenda_ended(&a, takes(&a, STATEMENT, AGENDA_NO_TABLE, 9));
+    agenda_ended(&a, takes(&a, INDEX, 1, 4));
+    agenda_ended(&a, takes(&a, INDEX, AGENDA_NO_TABLE, 9));
     takes_none(&a);
     agenda_fini(&a);
 }
@@ -65,7 +71,7 @@ static void test_another_table_comes_before_a_busy_one(void **state)
     size_t small = takes(&a, LOAD, 1, 1);
     takes_none(&a);
     agenda_ended(&a, small);
-    agenda_ended(&a, takes(&a, STATEMENT, 1, 4));
+    agenda_ended(&a, takes(&a, INDEX, 1, 4));
     takes_none(&a); /* what concerns no table waits for all */
     agenda_ended(&a, large);
     size_t first = takes(&a, PROVE, 0, 0);
@@ -74,12 +80,12 @@ static void test_another_table_comes_before_a_busy_one(void **state)
     agenda_ended(&a, first);
     takes_none(&a);
     agenda_ended(&a, second);
-    size_t key = takes(&a, STATEMENT, 0, 1);
-    agenda_ended(&a, takes(&a, STATEMENT, AGENDA_NO_TABLE, 9));
+    size_t key = takes(&a, INDEX, 0, 1);
+    agenda_ended(&a, takes(&a, INDEX, AGENDA_NO_TABLE, 9));
     takes_none(&a); /* the key locks the table */
     agenda_ended(&a, key);
-    size_t index = takes(&a, STATEMENT, 0, 2);
-    agenda_ended(&a, takes(&a, STATEMENT, 0, 3)); /* indexes of one table together */
+    size_t index = takes(&a, INDEX, 0, 2);
+    agenda_ended(&a, takes(&a, INDEX, 0, 3)); /* indexes of one table together */
     agenda_ended(&a, index);
     takes_none(&a);
     agenda_fini(&a);
@@ -92,13 +98,46 @@ static void test_a_lock_waits(void **state)
     err e = ERR_INIT;
     (void)state;
     assert_done(agenda_init(&a, 1, &e), &e);
-    assert_done(agenda_add(&a, AGENDA_STATEMENT, 0, 0, false, &e), &e);
-    assert_done(agenda_add(&a, AGENDA_STATEMENT, 0, 1, true, &e), &e);
+    assert_done(agenda_add(&a, AGENDA_INDEX, 0, 0, false, &e), &e);
+    assert_done(agenda_add(&a, AGENDA_INDEX, 0, 1, true, &e), &e);
     agenda_ready(&a);
-    size_t index = takes(&a, STATEMENT, 0, 0);
+    size_t index = takes(&a, INDEX, 0, 0);
     takes_none(&a);
     agenda_ended(&a, index);
-    agenda_ended(&a, takes(&a, STATEMENT, 0, 1));
+    agenda_ended(&a, takes(&a, INDEX, 0, 1));
+    agenda_fini(&a);
+}
+
+/* A foreign key waits for the indexes of both tables, and keeps others out of both. */
+static void test_a_key_waits_for_two_tables(void **state)
+{
+    struct agenda a;
+    err e = ERR_INIT;
+    (void)state;
+    assert_done(agenda_init(&a, 3, &e), &e);
+    for (size_t table = 0; table < 3; table++)
+        assert_done(agenda_add(&a, AGENDA_LOAD, table, table, false, &e), &e);
+    assert_done(agenda_add_key(&a, 1, 2, 0, &e), &e);
+    assert_done(agenda_add_key(&a, 2, 2, 1, &e), &e);
+    assert_done(agenda_add_key(&a, 0, AGENDA_NO_TABLE, 2, &e), &e);
+    assert_done(agenda_add(&a, AGENDA_STATISTICS, 2, 2, false, &e), &e);
+    assert_done(agenda_add(&a, AGENDA_INDEX, 2, 0, true, &e), &e);
+    agenda_ready(&a);
+    size_t large = takes(&a, LOAD, 0, 0);
+    agenda_ended(&a, takes(&a, LOAD, 1, 1));
+    agenda_ended(&a, takes(&a, LOAD, 2, 2));
+    agenda_ended(&a, takes(&a, INDEX, 2, 0));
+    size_t statistics = takes(&a, STATISTICS, 2, 2);
+    takes_none(&a); /* the key of 1 into 2 would lock it */
+    agenda_ended(&a, statistics);
+    size_t key = takes(&a, KEY, 1, 0);
+    takes_none(&a); /* 2 is locked, too */
+    agenda_ended(&a, key);
+    agenda_ended(&a, takes(&a, KEY, 2, 1));
+    takes_none(&a); /* a key into no known table waits for all */
+    agenda_ended(&a, large);
+    agenda_ended(&a, takes(&a, KEY, 0, 2));
+    takes_none(&a);
     agenda_fini(&a);
 }
 
@@ -119,6 +158,7 @@ int main(void)
         cmocka_unit_test(test_one_connection_goes_table_by_table),
         cmocka_unit_test(test_another_table_comes_before_a_busy_one),
         cmocka_unit_test(test_a_lock_waits),
+        cmocka_unit_test(test_a_key_waits_for_two_tables),
         cmocka_unit_test(test_nothing_to_do),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -51,11 +51,29 @@ static void what_pg_dump_writes(void **state)
                      SCHEMASQL_SUBSCRIPTION);
 }
 
+static bool owns(const char *statement, const char *owner)
+{
+    return schemasql_owns_already(bytes_text(statement), owner);
+}
+
+static void what_is_made_belongs_to_who_made_it(void **state)
+{
+    (void)state;
+    assert_true(owns("ALTER TABLE public.t OWNER TO kim;", "kim"));
+    assert_true(owns("ALTER FUNCTION public.f(a integer) OWNER TO \"Kim\";", "\"Kim\""));
+    assert_false(owns("ALTER TABLE public.t OWNER TO kimberly;", "kim"));
+    assert_false(owns("ALTER TABLE public.t OWNER TO kim;", "im"));
+    assert_false(owns("ALTER SCHEMA public OWNER TO kim;", "kim")); /* template0's */
+    assert_false(owns("ALTER TABLE public.t ADD CONSTRAINT a CHECK ((x <> ' OWNER TO kim'));", "kim"));
+    assert_false(owns("ALTER TABLE ;", "kim"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(commands_that_stand_alone),
         cmocka_unit_test(what_pg_dump_writes),
+        cmocka_unit_test(what_is_made_belongs_to_who_made_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
