@@ -6,6 +6,7 @@
 
 #include "agent/machine.h"
 #include "proto/base/pgtime.h"
+#include "store/handover.h"
 #include "store/io.h"
 #include "store/vault.h"
 
@@ -145,6 +146,7 @@ static status identity_from(const Pgstrand__IdentityRecord *record, struct ident
     TRY(copy_text(record->publication, "publication name", sizeof id.publication, id.publication, e));
     id.timeline = record->timeline;
     id.publication_oid = record->publication_oid;
+    id.taken_over = record->has_handover;
     *out = id;
     return DONE;
 }
@@ -205,7 +207,7 @@ status datadir_device_key(const struct datadir *d, struct signing_key *out, err 
     return result;
 }
 
-static status ensure_device_key(const struct datadir *d, struct signing_key *out, err *e)
+status datadir_ensure_key(const struct datadir *d, struct signing_key *out, err *e)
 {
     OWNED(text) char *path = key_path(d);
     if (path == NULL)
@@ -275,6 +277,27 @@ status datadir_recovery_shown(const struct datadir *d, err *e)
     return path != NULL ? io_unlink(path, e) : err_no_memory(e);
 }
 
+/* `text` NULL or "": the host's. */
+static status name_device(const char *text, char out[static 128], err *e)
+{
+    TRY(copy_text(text, "device name", 128, out, e));
+    if (out[0] == '\0' && gethostname(out, 127) != 0)
+        return err_errno(e, errno, "cannot read the host's name");
+    out[127] = '\0';
+    return DONE;
+}
+
+static status make_keys(const struct datadir *d, const struct new_ids *ids, struct signing_key *device,
+                        struct signing_key *recovery, uint8_t certificate[static SIGNATURE_LEN], err *e)
+{
+    TRY(datadir_ensure_key(d, device, e));
+    TRY(signing_key_new(recovery, e));
+    TRY(handover_certify(recovery, bytes_of(ids->node.b, sizeof ids->node.b),
+                         bytes_of(ids->device.b, sizeof ids->device.b),
+                         bytes_of(device->public, SIGNING_KEY_LEN), certificate, e));
+    return keep_recovery(d, recovery, e);
+}
+
 status datadir_new_identity(struct datadir *d, const uuid *dataset, const uuid *node, const char *device_name,
                             uint8_t recovery_secret[static SIGNING_KEY_LEN], err *e)
 {
@@ -282,16 +305,13 @@ status datadir_new_identity(struct datadir *d, const uuid *dataset, const uuid *
     struct signing_key device, recovery;
     char host[128] = "";
     char object[64];
+    uint8_t certificate[SIGNATURE_LEN];
     Pgstrand__IdentityRecord record = PGSTRAND__IDENTITY_RECORD__INIT;
     struct machine here;
 
-    TRY(copy_text(device_name, "device name", sizeof host, host, e));
-    if (host[0] == '\0' && gethostname(host, sizeof host - 1) != 0)
-        return err_errno(e, errno, "cannot read the host's name");
+    TRY(name_device(device_name, host, e));
     TRY(make_ids(dataset, node, &ids, e));
-    TRY(ensure_device_key(d, &device, e));
-    TRY(signing_key_new(&recovery, e));
-    TRY(keep_recovery(d, &recovery, e));
+    TRY(make_keys(d, &ids, &device, &recovery, certificate, e));
 
     datadir_object_name(&ids.node, object);
     record.dataset = field(ids.dataset.b, sizeof ids.dataset.b);
@@ -301,6 +321,8 @@ status datadir_new_identity(struct datadir *d, const uuid *dataset, const uuid *
     record.device_name = host;
     record.device_public_key = field(device.public, SIGNING_KEY_LEN);
     record.recovery_public_key = field(recovery.public, SIGNING_KEY_LEN);
+    record.has_device_certificate = true;
+    record.device_certificate = field(certificate, sizeof certificate);
     record.slot = object;
     record.publication = object;
     machine_read(d->root, &here);
@@ -313,6 +335,44 @@ status datadir_new_identity(struct datadir *d, const uuid *dataset, const uuid *
     explicit_bzero(&recovery, sizeof recovery);
     explicit_bzero(&device, sizeof device);
     return stored;
+}
+
+static ProtobufCBinaryData borrowed(const void *data, size_t len)
+{
+    return field((void *)(uintptr_t)data, len);
+}
+
+status datadir_take_over(struct datadir *d, const struct datadir_handover *from, err *e)
+{
+    const Pgstrand__Handover *h = from->handover;
+    Pgstrand__IdentityRecord record = PGSTRAND__IDENTITY_RECORD__INIT;
+    char host[128] = "";
+    char object[64];
+    struct machine here;
+    uuid node;
+
+    TRY(name_device(from->device_name, host, e));
+    TRY(uuid_from_bytes(view(h->node), "node", &node, e));
+    datadir_object_name(&node, object);
+    machine_read(d->root, &here);
+    record.dataset = h->dataset;
+    record.device = h->device;
+    record.node = h->node;
+    record.incarnation = borrowed(from->incarnation->b, sizeof from->incarnation->b);
+    record.device_name = host;
+    record.device_public_key = h->device_key;
+    record.recovery_public_key = borrowed(from->recovery_key, SIGNING_KEY_LEN);
+    record.has_device_certificate = true;
+    record.device_certificate = h->certificate;
+    record.has_handover = record.has_handover_signature = true;
+    record.handover = borrowed(from->message.data, from->message.len);
+    record.handover_signature = borrowed(from->signature, SIGNATURE_LEN);
+    record.slot = record.publication = object;
+    record.machine = here.id;
+    record.place = here.place;
+    record.has_created = true;
+    record.created = pgtime_now();
+    return datadir_set_identity(d, &record, e);
 }
 
 void datadir_object_name(const uuid *node, char out[static 64])

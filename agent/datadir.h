@@ -39,6 +39,7 @@ struct identity {
     char slot[64];
     char publication[64];
     uint32_t publication_oid; /* 0: not looked at yet */
+    bool taken_over;          /* the node was another machine's before */
 };
 
 struct datadir {
@@ -83,6 +84,21 @@ MUST_CHECK status datadir_load_identity(struct datadir *d, err *e);
 MUST_CHECK status datadir_new_identity(struct datadir *d, const uuid *dataset, const uuid *node,
                                        const char *device_name,
                                        uint8_t recovery_secret[static SIGNING_KEY_LEN], err *e);
+
+/* The identity of a machine that takes a node over: the hand-over's node, device and dataset, the chain's
+ * last incarnation, and the recovery key, which stays the owner's. No database is bound yet. */
+struct datadir_handover {
+    const Pgstrand__Handover *handover;
+    struct bytes message; /* as it was signed */
+    const uint8_t *signature;
+    const uint8_t *recovery_key;
+    const uuid *incarnation;
+    const char *device_name;
+};
+MUST_CHECK status datadir_take_over(struct datadir *d, const struct datadir_handover *from, err *e);
+
+/* Makes device.key when it is missing. */
+MUST_CHECK status datadir_ensure_key(const struct datadir *d, struct signing_key *out, err *e);
 
 /* The recovery key that was made and not shown yet; *found false: there is none. */
 MUST_CHECK status datadir_recovery_unshown(const struct datadir *d,

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "proto/pbmem.h"
+#include "store/chainorigin.h"
 #include "store/io.h"
 #include "store/snapnames.h"
 #include "store/snapprune.h"
@@ -35,20 +36,6 @@ static bool same(const ProtobufCBinaryData *a, const ProtobufCBinaryData *b)
 bool chain_same_incarnation(const struct chain_link *a, const struct chain_link *b)
 {
     return same(&a->commit->header->incarnation, &b->commit->header->incarnation);
-}
-
-/* What all links of a chain have in common. */
-static status same_origin(const struct chain_link *first, const struct chain_link *link, err *e)
-{
-    const Pgstrand__SnapshotHeader *a = first->commit->header, *b = link->commit->header;
-    const char *what = !same(&a->node, &b->node)                                      ? "node"
-                       : !same(&a->dataset, &b->dataset)                              ? "dataset"
-                       : !same(&a->device, &b->device)                                ? "device"
-                       : !same(&first->commit->device_key, &link->commit->device_key) ? "device key"
-                                                                                      : NULL;
-    if (what != NULL)
-        return err_set(e, ERR_STORAGE, "%s: another %s than the rest of the chain", link->name, what);
-    return DONE;
 }
 
 static status is_first(const struct chain_link *link, err *e)
@@ -155,7 +142,7 @@ static status has_base(const struct chain *c, size_t at, err *e)
 
 static status check_link(const struct chain *c, size_t i, err *e)
 {
-    TRY(same_origin(&c->link[0], &c->link[i], e));
+    TRY(chainorigin_check(c, i, e));
     TRY(i == 0 ? is_first(&c->link[0], e) : follows(&c->link[i - 1], &c->link[i], e));
     TRY(has_base(c, i, e));
     return c->link[i].commit->header->type == PGSTRAND__SNAPSHOT_TYPE__DIFFERENTIAL ? spans(c, i, e) : DONE;
@@ -361,6 +348,14 @@ size_t chain_first_kept(const struct chain *c)
     while (first > 0 && !c->link[first - 1].pruned)
         first--;
     return first;
+}
+
+const uint8_t *chain_recovery_key(const struct chain *c)
+{
+    for (size_t i = c->count; i > 0; i--)
+        if (c->link[i - 1].commit->has_recovery_key)
+            return c->link[i - 1].commit->recovery_key.data;
+    return NULL;
 }
 
 const struct chain_link *chain_find(const struct chain *c, const char *uuid_or_name)

@@ -2,7 +2,7 @@
  * chain: the snapshots of one (node, incarnation) in a folder, and those of the incarnations before it,
  * checked as a chain: numbers without gaps from 0 in each incarnation, each child naming its parent by UUID
  * and by the hash of the parent's commit, seq ranges adjoining (a DIFFERENTIAL's is all there is since the
- * newest FULL), one dataset, one device key, no fork.
+ * newest FULL), one dataset, one device key until a hand-over (chainorigin.h), no fork.
  *
  * The first snapshot of a node's first incarnation has no parent. That of a later one names the last one of
  * the incarnation before, which lies in a folder beside; so the links of the whole lineage stand in a row,
@@ -54,6 +54,9 @@ bool chain_same_incarnation(const struct chain_link *a, const struct chain_link 
 
 /* The first link from which on none is pruned: a FULL; the number of links when the last one is. */
 size_t chain_first_kept(const struct chain *c);
+
+/* The public half of the owner's recovery key, SIGNING_KEY_LEN bytes, borrowed; NULL: no link has it. */
+const uint8_t *chain_recovery_key(const struct chain *c);
 
 /* By UUID or by name given at sealing; NULL when there is none. */
 const struct chain_link *chain_find(const struct chain *c, const char *uuid_or_name);

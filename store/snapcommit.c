@@ -12,6 +12,7 @@
 
 #include "proto/base/reader.h"
 #include "proto/pbmem.h"
+#include "store/handover.h"
 #include "store/io.h"
 #include "store/snaplayout.h"
 #include "store/snapreader.h"
@@ -82,6 +83,17 @@ static bool sections_valid(const Pgstrand__SnapshotCommit *c)
     return true;
 }
 
+/* Whether they are signed, and by whom, is the chain's to look at (chainorigin.h). */
+static bool owner_valid(const Pgstrand__SnapshotCommit *c)
+{
+    return c->has_recovery_key == c->has_device_certificate &&
+           (!c->has_recovery_key ||
+            (c->recovery_key.len == SIGNING_KEY_LEN && c->device_certificate.len == SIGNATURE_LEN)) &&
+           c->has_handover == c->has_handover_signature &&
+           (!c->has_handover ||
+            (c->handover.len <= HANDOVER_MAX && c->handover_signature.len == SIGNATURE_LEN));
+}
+
 static status form(const Pgstrand__SnapshotCommit *c, err *e)
 {
     TRY(snaplayout_header_check(c->header, e));
@@ -90,7 +102,7 @@ static status form(const Pgstrand__SnapshotCommit *c, err *e)
     bool parts = c->snap_parts >= 1 && c->snap_parts <= SNAP_PARTS_MAX && c->device_parts <= SNAP_PARTS_MAX &&
                  c->has_device_header_hash == (c->device_parts > 0);
     if (!hashes || !parts || !sections_valid(c) || c->header->role != PGSTRAND__FILE_ROLE__SNAP ||
-        c->device_key.len != SIGNING_KEY_LEN)
+        c->device_key.len != SIGNING_KEY_LEN || !owner_valid(c))
         return err_set(e, ERR_STORAGE, "the commit record is malformed");
     return DONE;
 }

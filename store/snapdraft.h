@@ -66,6 +66,8 @@ struct snapwriter {
     struct snapparts file[2]; /* .snap and .device */
     struct snapsection *section[SNAP_SECTIONS_MAX];
     uint32_t sections;
+    bool owned;              /* the owner is known */
+    struct snap_owner owner; /* owns the hand-over's bytes */
 };
 
 /* The file that holds a role's sections; begun at the first use. */

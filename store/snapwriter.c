@@ -78,6 +78,7 @@ void snapwriter_close(struct snapwriter *w)
     for (uint32_t i = 0; i < w->sections; i++)
         snapsection_free(w->section[i]);
     pbmem_free((ProtobufCMessage *)w->header);
+    free((uint8_t *)(uintptr_t)w->owner.handover.data);
     free(w->dir);
     free(w->name);
     free(w->base);
@@ -253,6 +254,34 @@ static void fill_root(Pgstrand__SectionRoot *root, struct snapsection *s)
     root->raw = s->raw;
 }
 
+static void fill_owner(struct snapwriter *w, Pgstrand__SnapshotCommit *out)
+{
+    struct snap_owner *o = &w->owner;
+    out->has_recovery_key = out->has_device_certificate = w->owned;
+    out->recovery_key = (ProtobufCBinaryData){sizeof o->recovery_key, o->recovery_key};
+    out->device_certificate = (ProtobufCBinaryData){sizeof o->certificate, o->certificate};
+    out->has_handover = out->has_handover_signature = o->handover.len > 0;
+    out->handover = (ProtobufCBinaryData){o->handover.len, (uint8_t *)(uintptr_t)o->handover.data};
+    out->handover_signature = (ProtobufCBinaryData){sizeof o->handover_signature, o->handover_signature};
+}
+
+status snapwriter_owner(struct snapwriter *w, const struct snap_owner *owner, err *e)
+{
+    uint8_t *copy = NULL;
+    TRY(snapdraft_writable(w, e));
+    if (owner->handover.len > 0) {
+        copy = malloc(owner->handover.len);
+        if (copy == NULL)
+            return err_no_memory(e);
+        memcpy(copy, owner->handover.data, owner->handover.len);
+    }
+    free((uint8_t *)(uintptr_t)w->owner.handover.data);
+    w->owner = *owner;
+    w->owner.handover.data = copy;
+    w->owned = true;
+    return DONE;
+}
+
 static status encode_commit(struct snapwriter *w, const struct signing_key *key, struct buf *out, err *e)
 {
     Pgstrand__SnapshotCommit commit = PGSTRAND__SNAPSHOT_COMMIT__INIT;
@@ -269,6 +298,7 @@ static status encode_commit(struct snapwriter *w, const struct signing_key *key,
     commit.snap_parts = snap->count;
     commit.device_parts = device->count;
     commit.section = at;
+    fill_owner(w, &commit);
     for (uint32_t i = 0; i < w->sections; i++) {
         struct snapsection *s = w->section[i];
         if (file_of(w, snaplayout_role(s->tier))->base == NULL)

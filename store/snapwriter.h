@@ -73,6 +73,16 @@ MUST_CHECK status snapsection_digest(struct snapsection *s, uint32_t table, cons
                                      err *e);
 void snapsection_count_actions(struct snapsection *s, uint64_t actions);
 
+/* What the commit tells of the node's owner (handover.h): the recovery key with the device's certificate; in
+ * the first commit of a machine that took the node over the hand-over, too. Copied. Not called: nothing. */
+struct snap_owner {
+    uint8_t recovery_key[SIGNING_KEY_LEN];
+    uint8_t certificate[SIGNATURE_LEN];
+    struct bytes handover; /* len 0: none */
+    uint8_t handover_signature[SIGNATURE_LEN];
+};
+MUST_CHECK status snapwriter_owner(struct snapwriter *w, const struct snap_owner *owner, err *e);
+
 /* Publishes. On success *commit_hash is the SHA-256 of the .commit file and *name the NAME (malloc'ed, the
  * caller frees). */
 MUST_CHECK status snapwriter_publish(struct snapwriter *w, const struct signing_key *key,

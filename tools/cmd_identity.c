@@ -21,6 +21,7 @@ static status print_identity(const struct cli *cli, const struct datadir *d, con
     jsonout_set(&o, "incarnation", jsonout_uuid(&d->identity.incarnation));
     jsonout_set(&o, "dataset", jsonout_uuid(&d->identity.dataset));
     jsonout_set(&o, "device_key", has_key ? jsonout_hex(bytes_of(key.public, SIGNING_KEY_LEN)) : json_null());
+    jsonout_set(&o, "taken_over", json_boolean(d->identity.taken_over));
     jsonout_set(&o, "database", jsonout_text(d->identity.database[0] != '\0' ? d->identity.database : NULL));
     jsonout_set(&o, "slot", jsonout_text(d->identity.slot));
     jsonout_set(&o, "publication", jsonout_text(d->identity.publication));
@@ -135,6 +136,8 @@ static status take_over(struct datadir *d, const uuid *node, err *e)
     record.slot = object;
     record.publication = object;
     record.has_previous_incarnation = 0;
+    record.has_device_certificate = 0; /* of the node before */
+    record.has_handover = record.has_handover_signature = 0;
     record.system_identifier = NULL;
     record.has_timeline = 0;
     return datadir_set_identity(d, &record, e);

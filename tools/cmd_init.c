@@ -106,6 +106,7 @@ static status print_done_json(const struct datadir *d, const struct preflight *p
     jsonout_set(&o, "snapshot", jsonout_uuid(&r->snapshot));
     jsonout_set(&o, "rows", jsonout_count(r->rows));
     jsonout_set(&o, "already_complete", json_boolean(r->already_complete));
+    jsonout_set(&o, "continued", json_boolean(r->continued));
     jsonout_set(&o, "recovery_key",
                 shown->made_identity ? jsonout_text(recoverykey_format(shown->recovery_secret, key))
                                      : json_null());
@@ -121,6 +122,8 @@ static status print_done(const struct cli *cli, const struct datadir *d, const s
         return print_done_json(d, p, r, shown, e);
     if (r->already_complete)
         (void)printf("\nthis database is captured already, as node %s\n", uuid_format(&d->identity.node, id));
+    else if (r->continued)
+        (void)printf("\nthe chain of node %s goes on on this machine\n", uuid_format(&d->identity.node, id));
     else
         (void)printf("\nbase sealed: %s rows in snapshot %s\n", output_count(r->rows, rows),
                      uuid_format(&r->snapshot, id));

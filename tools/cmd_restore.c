@@ -7,6 +7,7 @@
 #include "agent/restore/load/rolemap.h"
 #include "agent/restore/plan/place.h"
 #include "agent/restore/restoreflow.h"
+#include "agent/restore/takeover.h"
 #include "store/io.h"
 #include "tools/chains.h"
 #include "tools/options.h"
@@ -23,6 +24,7 @@ struct restore_options {
     struct target_options to;
     const char *from, *node, *mode, *as, *tiers, *tables, *on_error, *orphans, *memory;
     const char *newer, *conflicts, *deleted, *diff;
+    const char *recovery_key;
     const char *business, *files;
     bool no_demo;
     bool again;
@@ -119,6 +121,8 @@ static status parse_request(const struct restore_options *o, struct restore_requ
         TRY(usage("--node", uuid_parse(o->node, node, e), e));
         r->node = node;
     }
+    if (o->recovery_key != NULL && (r->as != RESTORE_AS_SAME || o->from == NULL))
+        return err_set(e, ERR_USAGE, "--recovery-key goes with --as same and --from VAULT");
     r->jobs = o->jobs.given ? (int)o->jobs.value : 0;
     r->drop_old = o->drop_old;
     if (o->jobs.given && (o->jobs.value < 1 || o->jobs.value > 64))
@@ -177,13 +181,39 @@ static status parse_roles(const struct option_texts *given, struct roles *out, s
 
 /* ---- whose rows these are ---- */
 
-/* Before anything happens: rows of another device are about to become this one's. */
-static status say_whose(const struct cli *cli, struct datadir *d, const struct restore_request *r, err *e)
+struct whose {
+    const char *key_file; /* --recovery-key; NULL: not given */
+    bool key_given;
+    uint8_t secret[SIGNING_KEY_LEN];
+};
+
+/* The recovery key of a node that is taken over; none from a chain without one, or when there is nobody to
+ * ask. */
+static status find_key(const struct place *place, const char *file, struct whose *out, err *e)
+{
+    char question[160], node[UUID_TEXT];
+    if (file != NULL) {
+        out->key_given = true;
+        return recoverykey_load(file, out->secret, e);
+    }
+    if (chain_recovery_key(place->chain) == NULL)
+        return DONE;
+    (void)snprintf(question, sizeof question,
+                   "node %s is taken over; its recovery key:", uuid_format(&place->node, node));
+    return recoverykey_ask(question, out->secret, &out->key_given, e);
+}
+
+/* Before anything happens: rows of another device are about to become this one's, or this machine that
+ * device. */
+static status say_whose(const struct cli *cli, struct datadir *d, const struct restore_request *r,
+                        struct whose *out, err *e)
 {
     OWNED(place) struct place place = {0};
     char node[UUID_TEXT];
 
     TRY(place_find(d, r, &place, e));
+    if (takeover_is_asked(d, r))
+        TRY(find_key(&place, out->key_file, out, e));
     if (place.same_device)
         return DONE;
     const char *name = place.chain->link[0].commit->header->device_name;
@@ -204,8 +234,8 @@ static double seconds_now(void)
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-static status run(struct cli *cli, struct datadir *d, struct restore_request *r,
-                  const struct restoreflow *how, err *e)
+static status run(struct cli *cli, struct datadir *d, struct restore_request *r, struct restoreflow *how,
+                  struct whose *whose, err *e)
 {
     OWNED(restore_result) struct restore_result result = {0};
     OWNED(restoreview) struct restoreview view = {.json = cli->json};
@@ -213,7 +243,8 @@ static status run(struct cli *cli, struct datadir *d, struct restore_request *r,
 
     r->diff_row = restoreview_row;
     r->diff_context = &view;
-    TRY(say_whose(cli, d, r, e));
+    TRY(say_whose(cli, d, r, whose, e));
+    how->recovery = whose->key_given ? whose->secret : NULL;
     if (r->dry_run)
         TRY(restore_run(d, r, &cli->progress, &result, e));
     else
@@ -263,9 +294,12 @@ static status restore_with(struct cli *cli, const struct restore_options *o, str
         TRY(chains_vault_url(d, o->from, &url, e));
     request->from = url;
     uint32_t retries = (uint32_t)o->retries.value;
-    const struct restoreflow how = {
+    struct restoreflow how = {
         .stop = WORKFLOW_CANCELS, .alone = true, .retries = o->retries.given ? &retries : NULL};
-    return run(cli, d, request, &how, e);
+    struct whose whose = {.key_file = o->recovery_key};
+    const status done = run(cli, d, request, &how, &whose, e);
+    explicit_bzero(&whose, sizeof whose);
+    return done;
 }
 
 status cmd_restore(struct cli *cli, err *e)
@@ -278,6 +312,8 @@ status cmd_restore(struct cli *cli, err *e)
         {"node", OPTION_TEXT, &o.node, "NODE", "which node, when the vault holds several"},
         {"mode", OPTION_TEXT, &o.mode, "MODE", "fresh (default: an empty database), replace or merge"},
         {"as", OPTION_TEXT, &o.as, "WHO", "same, other or auto (default): as which device"},
+        {"recovery-key", OPTION_TEXT, &o.recovery_key, "FILE",
+         "with --as same on a new machine: the node's recovery key (-: standard input; default: asked for)"},
         {"tiers", OPTION_TEXT, &o.tiers, "LIST", "only these tiers (default: by device)"},
         {"tables", OPTION_TEXT, &o.tables, "PATTERN", "only these tables: names or globs"},
         {"business", OPTION_TEXT, &o.business, "ID",

@@ -143,6 +143,7 @@ status restoreview_json(const struct restoreview *v, const struct restore_result
     jsonout_set(&o, "seq", jsonout_count(r->seq));
     jsonout_set(&o, "rounded", json_boolean(r->rounded));
     jsonout_set(&o, "same_device", json_boolean(r->same_device));
+    jsonout_set(&o, "taken_over", json_boolean(r->taken_over));
     jsonout_set(&o, "dry_run", json_boolean(request->dry_run));
     jsonout_set(&o, "already_there", json_boolean(r->before));
     jsonout_set(&o, "rows", jsonout_count(r->rows));

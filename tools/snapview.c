@@ -99,6 +99,11 @@ json_t *snapview_json(const Pgstrand__SnapshotCommit *commit, const pgtime *veri
     jsonout_set(&o, "verified", verified != NULL ? jsonout_time(*verified) : json_null());
     add_origin(&o, h);
     jsonout_set(&o, "device_key", jsonout_hex(bytes_of(commit->device_key.data, commit->device_key.len)));
+    jsonout_set(&o, "recovery_key",
+                commit->has_recovery_key
+                    ? jsonout_hex(bytes_of(commit->recovery_key.data, commit->recovery_key.len))
+                    : json_null());
+    jsonout_set(&o, "taken_over", json_boolean(commit->has_handover));
     jsonout_set(&o, "sections", sections_json(commit));
     return o;
 }

@@ -142,6 +142,7 @@ void restoring_fini(struct restoring *r)
     free(r->proof);
     fold_free(r->fold);
     plan_free(r->plan);
+    takeover_fini(&r->takeover);
     place_fini(&r->place);
     r->conn = NULL;
     r->proof = NULL;
@@ -187,12 +188,24 @@ static status choose_node(struct restoring *r, err *e)
     return DONE;
 }
 
+/* Before anything is looked at that takes time: who may not take a node over is told at once. */
+static status take_over(struct restoring *r, err *e)
+{
+    TRY(takeover_check(r->d, r->request, &r->place, e));
+    if (!takeover_is_asked(r->d, r->request))
+        return DONE;
+    if (r->handover.len > 0)
+        return takeover_resume(r->d, &r->place, r->handover, r->handover_signature, &r->takeover, e);
+    return takeover_sign(r->d, &r->place, r->recovery, &r->takeover, e);
+}
+
 status restoring_plan(struct restoring *r, err *e)
 {
     unsigned tiers = 0;
     TRY(check_request(r->request, e));
     TRY(place_find(r->d, r->request, &r->place, e));
     TRY(check_dataset(r->d, &r->place, e));
+    TRY(take_over(r, e));
     TRY(choose_tiers(&r->place, r->request, &tiers, e));
     const struct plan_options options = {r->place.chain, r->place.log,       &r->request->target,
                                          tiers,          r->request->tables, &r->place.unsealed};
@@ -317,6 +330,8 @@ status restoring_record(struct restoring *r, err *e)
     TRY(bring_files(r, e));
     if (!r->place.same_device && !r->d->has_identity)
         TRY(inherit_identity(&r->job, &r->place, e));
+    if (r->takeover.handover != NULL)
+        TRY(takeover_adopt(&r->job, &r->place, &r->takeover, r->conn, e));
     return restorereport_tables(&r->job, e);
 }
 

@@ -126,7 +126,8 @@ struct restore_result {
     uint64_t seq;  /* what the target was rounded down to */
     bool rounded;
     bool same_device;
-    bool before; /* merge: the target has it already: nothing was done */
+    bool taken_over; /* this machine is the chain's node from now on */
+    bool before;     /* merge: the target has it already: nothing was done */
     uint64_t rows;
     uint64_t actions;
     struct restored_link *link; /* the FULL, a DIFFERENTIAL when there is one, INCREMENTALs */
@@ -146,7 +147,8 @@ void restore_result_fini(struct restore_result *r);
 OWN_VALUE(restore_result, restore_result_fini);
 
 /* `d` may lack an identity (a new machine): then everything is "other device", and it is given one (same
- * dataset, new device and node). A failed restore leaves the target as it was. */
+ * dataset, new device and node); or, as RESTORE_AS_SAME, it takes the node over (takeover.h). A failed
+ * restore leaves the target as it was. */
 MUST_CHECK status restore_run(struct datadir *d, const struct restore_request *request,
                               const struct progress *progress, struct restore_result *out, err *e);
 

@@ -51,16 +51,21 @@ static void reset(void *context)
 
 /* ---- the steps ---- */
 
-static status set_bytes(const uuid *id, protobuf_c_boolean *has, ProtobufCBinaryData *out, err *e)
+static status set_bytes(struct bytes from, protobuf_c_boolean *has, ProtobufCBinaryData *out, err *e)
 {
-    uint8_t *copy = malloc(sizeof id->b);
+    uint8_t *copy = malloc(from.len);
     if (copy == NULL)
         return err_no_memory(e);
-    memcpy(copy, id->b, sizeof id->b);
+    memcpy(copy, from.data, from.len);
     free(out->data);
-    *out = (ProtobufCBinaryData){sizeof id->b, copy};
+    *out = (ProtobufCBinaryData){from.len, copy};
     *has = true;
     return DONE;
+}
+
+static struct bytes id_bytes(const uuid *id)
+{
+    return bytes_of(id->b, sizeof id->b);
 }
 
 /* Where an earlier try would have stopped. */
@@ -78,6 +83,25 @@ static status take_pin(struct flow *f, const Pgstrand__RestoreJob *j, err *e)
     f->request.incarnation = &f->incarnation;
     return uuid_from_bytes(bytes_of(j->chain_incarnation.data, j->chain_incarnation.len), "incarnation",
                            &f->incarnation, e);
+}
+
+/* The secret is kept nowhere: who goes on after a kill goes by what was signed with it. */
+static void take_handover(struct flow *f, const Pgstrand__RestoreJob *j)
+{
+    if (!j->has_handover || !j->has_handover_signature)
+        return;
+    f->r.handover = bytes_of(j->handover.data, j->handover.len);
+    f->r.handover_signature = bytes_of(j->handover_signature.data, j->handover_signature.len);
+}
+
+static status keep_handover(struct flow *f, Pgstrand__RestoreJob *j, err *e)
+{
+    const struct takeover *t = &f->r.takeover;
+    if (t->handover == NULL || j->has_handover)
+        return DONE;
+    TRY(set_bytes(buf_view(&t->message), &j->has_handover, &j->handover, e));
+    return set_bytes(bytes_of(t->signature, sizeof t->signature), &j->has_handover_signature,
+                     &j->handover_signature, e);
 }
 
 /* Another process may have another environment: what leads to the target is written down whole. */
@@ -103,9 +127,11 @@ static status validate(void *context, struct workflow *w, err *e)
     if (j->has_new_node)
         TRY(uuid_from_bytes(bytes_of(j->new_node.data, j->new_node.len), "the new node", &f->r.new_node, e));
     TRY(take_pin(f, j, e));
+    take_handover(f, j);
     TRY(restoring_plan(&f->r, e));
+    TRY(keep_handover(f, j, e));
     if (!uuid_is_nil(&f->r.new_node))
-        TRY(set_bytes(&f->r.new_node, &j->has_new_node, &j->new_node, e));
+        TRY(set_bytes(id_bytes(&f->r.new_node), &j->has_new_node, &j->new_node, e));
     TRY(hooks_facts(f->d, f->r.request, &f->r.place, NULL, &f->workflow, &f->facts, e));
     f->r.job.facts = &f->facts;
     TRY(restoring_connect(&f->r, e));
@@ -130,8 +156,8 @@ static status pin(struct flow *f, Pgstrand__RestoreJob *j, err *e)
     uuid incarnation;
     TRY(uuid_from_bytes(bytes_of(h->incarnation.data, h->incarnation.len), "incarnation", &incarnation, e));
     if (j->from != NULL) {
-        TRY(set_bytes(&f->r.place.node, &j->has_chain_node, &j->chain_node, e));
-        TRY(set_bytes(&incarnation, &j->has_chain_incarnation, &j->chain_incarnation, e));
+        TRY(set_bytes(id_bytes(&f->r.place.node), &j->has_chain_node, &j->chain_node, e));
+        TRY(set_bytes(id_bytes(&incarnation), &j->has_chain_incarnation, &j->chain_incarnation, e));
     }
     j->has_seq = true;
     j->seq = f->r.out->seq;
@@ -395,6 +421,7 @@ status restoreflow_run(struct datadir *d, const struct restore_request *request,
     struct workflow_spec spec;
     *out = (struct restore_result){0};
     begin(&f, d, request, progress, out);
+    f.r.recovery = how->recovery;
     TRY(restorejob_pack(request, &job, e));
     TRY(supersede(d, job, request->conninfo, how, progress, e));
     wrapped.restore = job;

@@ -3,11 +3,12 @@
  * directory, so that a restore that was killed goes on, and ends the same.
  *
  *   VALIDATE       the chain, what of it, the device; the target answers        anew
+ *                  (a node that is taken over: the hand-over is signed)
  *   CHECK_SCHEMA   the target: whose, empty or fitting, its roles and types     anew
  *   FOLD           table bases and actions become final rows                    anew
  *   HOOKS_BEFORE   [hooks] before                                               lasting
  *   LOAD           clear, load, prove, replay remembered; one commit or swap    lasting, final
- *   RECORD         identity of a new machine, the proof                         lasting
+ *   RECORD         identity of a new machine, or the node's, with its chain; the proof   lasting
  *   HOOKS_AFTER    [hooks] after                                                lasting
  *
  * The record lies in the data directory that the restore is run with, also where that is made by it (a vault
@@ -26,6 +27,7 @@ struct restoreflow {
     enum workflow_stop stop;
     bool alone;              /* nothing else goes on in this process */
     const uint32_t *retries; /* NULL: the configuration's */
+    const uint8_t *recovery; /* the recovery key's secret, when a node is taken over; kept nowhere */
 };
 
 /*

@@ -10,6 +10,7 @@
 
 #include "agent/restore/job.h"
 #include "agent/restore/plan/place.h"
+#include "agent/restore/takeover.h"
 
 struct restoring {
     /* set by the caller */
@@ -17,14 +18,18 @@ struct restoring {
     struct restore_request *request; /* its number of jobs is chosen on the way */
     const struct progress *progress;
     struct restore_result *out;
-    const uuid *workflow; /* NULL: none */
-    uuid new_node;        /* of the identity that is made where there is none; UUID_NIL: any */
+    const uuid *workflow;    /* NULL: none */
+    uuid new_node;           /* of the identity that is made where there is none; UUID_NIL: any */
+    const uint8_t *recovery; /* the recovery key's secret, of a node that is taken over; NULL: not given */
+    struct bytes handover;   /* that an earlier try has signed; len 0: none */
+    struct bytes handover_signature;
 
     struct place place;
     struct plan *plan;
     struct fold *fold;
     struct table_proof *proof;
     struct job job;
+    struct takeover takeover;
     struct pgconn *conn;
     bool fits; /* the target; else why not */
     err unfit;

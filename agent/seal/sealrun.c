@@ -128,12 +128,39 @@ static void fill_result(const struct chain_link *link, struct seal_result *out)
     }
 }
 
+static struct bytes view(ProtobufCBinaryData field)
+{
+    return bytes_of(field.data, field.len);
+}
+
+/* Whose the node is. An identity made by an older version has nothing that could be told. */
+static status tell_owner(const struct sealrun *run, struct snapwriter *writer, err *e)
+{
+    PB_OWNED(Pgstrand__IdentityRecord) *id = NULL;
+    struct snap_owner owner = {0};
+    TRY(catalog_get(run->d->catalog, CATALOG_IDENTITY, (struct bytes){0}, (ProtobufCMessage **)(void *)&id,
+                    e));
+    if (id == NULL || !id->has_device_certificate || id->device_certificate.len != sizeof owner.certificate ||
+        id->recovery_public_key.len != sizeof owner.recovery_key)
+        return DONE;
+    memcpy(owner.recovery_key, id->recovery_public_key.data, sizeof owner.recovery_key);
+    memcpy(owner.certificate, id->device_certificate.data, sizeof owner.certificate);
+    const struct chain_link *parent = run->chain->count > 0 ? &run->chain->link[run->chain->count - 1] : NULL;
+    const bool first = parent != NULL && !bytes_equal(view(parent->commit->header->device), view(id->device));
+    if (first && id->has_handover && id->handover_signature.len == sizeof owner.handover_signature) {
+        owner.handover = view(id->handover);
+        memcpy(owner.handover_signature, id->handover_signature.data, sizeof owner.handover_signature);
+    }
+    return snapwriter_owner(writer, &owner, e);
+}
+
 status sealrun_publish(struct sealrun *run, struct snapwriter *writer, struct seal_result *out, err *e)
 {
     struct signing_key key;
     uint8_t hash[SHA256_LEN];
     char *name = NULL;
     TRY(datadir_device_key(run->d, &key, e));
+    TRY(tell_owner(run, writer, e));
     TRY(snapwriter_publish(writer, &key, hash, &name, e));
     free(out->file);
     out->file = name;

@@ -59,7 +59,7 @@ static status run_steps(struct init_run *run, struct init_result *out, err *e)
     TRY(make_objects(run, e));
     TRY(publish(run, e));
     TRY(limit_wal(run, e));
-    TRY(initbase_run(run, out, e));
+    TRY(run->d->identity.taken_over ? initheir_run(run, out, e) : initbase_run(run, out, e));
     /* The slot has waited for every transaction that was older than the publication: none can bring a table
      * now that nobody has looked at. */
     TRY(raise_identities(run, e));
@@ -81,25 +81,30 @@ static status report_complete(struct datadir *d, struct init_result *out, err *e
                            &out->snapshot, e);
 }
 
+static void init_run_fini(struct init_run *run)
+{
+    pgconn_close(run->conn);
+    if (run->record != NULL)
+        pbmem_free(&run->record->base);
+}
+OWN_VALUE(init_run, init_run_fini);
+
 status setup_init(struct datadir *d, const struct init_options *options, const struct preflight *preflight,
                   const struct progress *progress, struct init_result *out, err *e)
 {
-    PB_OWNED(Pgstrand__SetupRecord) *record = NULL;
     OWNED(text) char *lock_path = io_join(d->root, "agent.lock");
     OWNED(io_lock) struct io_lock *lock = NULL;
-    OWNED(pgconn) struct pgconn *conn = NULL;
-    *out = (struct init_result){0};
-
-    TRY(setuprecord_load(d, &record, e));
-    TRY(pgconn_open(options->conninfo, PGCONN_QUERY, &conn, e));
+    OWNED(init_run)
     struct init_run run = {.d = d,
                            .options = options,
                            .preflight = preflight,
                            .progress = progress,
-                           .record = record,
-                           .conn = conn,
                            .mode = preflight->server.superuser ? OBJECTS_FULL : OBJECTS_REDUCED};
-    if (record->complete) {
+    *out = (struct init_result){0};
+
+    TRY(setuprecord_load(d, &run.record, e));
+    TRY(pgconn_open(options->conninfo, PGCONN_QUERY, &run.conn, e));
+    if (run.record->complete) {
         TRY(initidentity_check(&run, e));
         return report_complete(d, out, e);
     }

@@ -21,13 +21,17 @@ static status set_text(char **field, const char *text, err *e)
     return *field != NULL ? DONE : err_no_memory(e);
 }
 
+/* The server of a node that was taken over is bound when its new incarnation begins: until then the chain's
+ * tables are told by their names, not by the OIDs of another server. */
 static status bind(struct init_run *run, err *e)
 {
     const struct server_facts *server = &run->preflight->server;
     PB_OWNED(Pgstrand__IdentityRecord) *record = NULL;
     TRY(load(run->d, &record, e));
-    TRY(set_text(&record->system_identifier, server->system_identifier, e));
     TRY(set_text(&record->database, pgconn_database(run->conn), e));
+    if (initheir_is_due(run))
+        return datadir_set_identity(run->d, record, e);
+    TRY(set_text(&record->system_identifier, server->system_identifier, e));
     record->has_timeline = 1;
     record->timeline = server->timeline;
     return datadir_set_identity(run->d, record, e);
@@ -75,7 +79,7 @@ static status check_chain(const struct init_run *run, err *e)
     PB_OWNED(ProtobufCMessage) *first = NULL;
     struct catalog_key key = catalog_key_snapshot(&run->d->identity.incarnation, 0);
     TRY(catalog_get(run->d->catalog, CATALOG_SNAPSHOT, catalog_key_bytes(&key), &first, e));
-    if (first == NULL || run->record->slot_made)
+    if (first == NULL || run->record->slot_made || initheir_is_due(run))
         return DONE;
     return err_set(
         e, ERR_REFUSED,

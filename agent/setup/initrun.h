@@ -27,6 +27,12 @@ MUST_CHECK status initidentity_settle(struct init_run *run, struct init_result *
 /* The publication that the base is taken behind: another one of its name has missed changes. */
 MUST_CHECK status initidentity_publication(struct init_run *run, uint32_t oid, err *e);
 
+/* A node that was taken over (agent/restore/takeover.h): is its new incarnation still to be begun? */
+bool initheir_is_due(const struct init_run *run);
+/* Begins it, instead of a base: the restored database is compared with the chain, whose next link is what
+ * differs (agent/heal). */
+MUST_CHECK status initheir_run(struct init_run *run, struct init_result *out, err *e);
+
 /* The slot, the table bases under a snapshot, the FULL. */
 MUST_CHECK status initbase_run(struct init_run *run, struct init_result *out, err *e);
 

@@ -52,6 +52,7 @@ struct init_result {
     bool made_identity;
     uint8_t recovery_secret[SIGNING_KEY_LEN];
     bool already_complete;
+    bool continued; /* a chain that was taken over: `snapshot` is its newest link */
     uuid snapshot;
     uint64_t rows;
 };

@@ -21,6 +21,8 @@ struct snapmake {
     struct signing_key key;
     uint64_t rollover;
     bool device_rows; /* make a .device file */
+    bool owned;       /* commits have the owner */
+    struct snap_owner owner;
 };
 
 static inline uuid snapmake_uuid(uint8_t kind, uint64_t number)
@@ -194,6 +196,8 @@ static inline status snapmake_try(struct snapmake *m, const char *dir, char **na
     uint8_t hash[SHA256_LEN];
     TRY(snapwriter_open(dir, &m->header, SNAPMAKE_LEVEL, m->rollover, &w, e));
     snapmake_fill(m, w);
+    if (m->owned)
+        TRY(snapwriter_owner(w, &m->owner, e));
     TRY(snapwriter_publish(w, &m->key, hash, name, e));
     memcpy(m->parent_hash, hash, sizeof hash);
     return DONE;

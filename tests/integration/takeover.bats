@@ -1,0 +1,198 @@
+# A wiped or replaced machine takes its node over: --as same, the recovery key, a hand-over in the chain.
+
+bats_require_minimum_version 1.5.0
+
+load_libs() {
+    load ../lib/cluster
+    load ../lib/pgstrand
+    load ../lib/workflow
+}
+
+# A till with rows of its own, in a vault that has all of them; the table goods had another name once.
+setup_file() {
+    load_libs
+    harness_begin
+    export DATA=$HARNESS/data VAULT=file://$HARNESS/safe
+    cluster_new one
+    database_new shop
+    sql shop "
+        CREATE TABLE articles (id int PRIMARY KEY, name text NOT NULL);
+        CREATE TABLE tills (id int PRIMARY KEY, drawer numeric);
+        INSERT INTO articles SELECT i, 'article ' || i FROM generate_series(1, 200) i;
+        INSERT INTO tills VALUES (1, 12.5)"
+    printf '[tiers]\ndevice = tills\n' >"$HARNESS/till.conf"
+    pgstrand init --data "$DATA" --source "$(conninfo shop)" --config "$HARNESS/till.conf" --device-name 'till 3' --json >"$HARNESS/init.json"
+    jq -r .recovery_key "$HARNESS/init.json" >"$HARNESS/key"
+    agent_start "$DATA"
+    sql shop "ALTER TABLE articles RENAME TO goods"
+    sql shop "UPDATE goods SET name = name || '!' WHERE id % 2 = 0; UPDATE tills SET drawer = 99"
+    pgstrand wait --data "$DATA" --timeout 60 >/dev/null
+    pgstrand vault add --data "$DATA" safe "$VAULT" --backup-type full-device >/dev/null
+    pgstrand vault add --data "$DATA" shelf "file://$HARNESS/shelf" >/dev/null
+    agent_stop "$DATA"
+    pgstrand seal --data "$DATA" --quiet >/dev/null
+    pgstrand ship --data "$DATA" safe >/dev/null
+    pgstrand ship --data "$DATA" shelf >/dev/null
+}
+
+teardown_file() {
+    load_libs
+    harness_end
+}
+
+setup() {
+    load_libs
+    target=t$BATS_TEST_NUMBER
+    NEW=$HARNESS/new$BATS_TEST_NUMBER
+    database_new "$target"
+}
+
+teardown() {
+    load_libs
+    database_drop "t$BATS_TEST_NUMBER"
+}
+
+identity() {
+    pgstrand identity --data "$1" --json | jq -r ".$2"
+}
+
+take_over() {
+    pgstrand restore --data "$NEW" --from "$VAULT" --target "$(conninfo "$target")" --as same "$@"
+}
+
+no_tables() {
+    [ "$(sql "$target" "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")" = 0 ]
+}
+
+assert_is_node() {
+    [ "$(pgstrand identity --data "$NEW" --json | jq -c '[.node, .dataset, .device_name, .taken_over]')" = \
+        "$(pgstrand identity --data "$DATA" --json | jq -c '[.node, .dataset, .device_name, true]')" ]
+    [ "$(identity "$NEW" device)" != "$(identity "$DATA" device)" ]
+    [ "$(identity "$NEW" device_key)" != "$(identity "$DATA" device_key)" ]
+    assert_same_tables "$(conninfo shop)" "$(conninfo "$target")"
+}
+
+@test "a replaced machine is the node it was, and its chain goes on with the hand-over in it" {
+    cp -a "$HARNESS/safe" "$HARNESS/safe.1"
+    VAULT=file://$HARNESS/safe.1
+    take_over --recovery-key "$HARNESS/key" --json >"$HARNESS/taken" 2>"$HARNESS/said"
+    jq -e '.same_device and .taken_over and .recovery_key == null and (.tables | any(.tier == "device" and .rows == 1 and .proven))' "$HARNESS/taken"
+    grep -q 'this machine is node .* from now on: the one before must not be used' "$HARNESS/said"
+    assert_is_node
+    grep -q '^device = tills' "$NEW/pgstrand.conf"
+    refute grep -rqF "$(tr -d '\n-' <"$HARNESS/key")" "$NEW"
+    pgstrand snapshots --data "$NEW" --json | jq -e 'length == 2 and (map(.recovery_key) | unique | length == 1) and (map(.taken_over) | any | not)'
+    expect_exit 10 'has taken a node over: run pgstrand init' "$PGSTRAND_BUILD/pgstrand-agent" --data "$NEW" --quiet
+    # The database changes before anybody captures it again: that is in the chain, too.
+    sql "$target" "DELETE FROM goods WHERE id = 7"
+    pgstrand init --data "$NEW" --json 2>"$HARNESS/said" | jq -e '.continued and .recovery_key == null'
+    grep -q '2 tables compared with the chain, 1 differ' "$HARNESS/said"
+    pgstrand snapshots --data "$NEW" --json | jq -e '.[2].taken_over and .[2].type == "incremental" and .[2].first_seq == .[1].last_seq + 1 and .[2].device_key != .[1].device_key'
+    pgstrand init --data "$NEW" --json | jq -e .already_complete
+    agent_start "$NEW"
+    sql "$target" "INSERT INTO goods VALUES (1000, 'from the new till'); UPDATE tills SET drawer = 5"
+    pgstrand wait --data "$NEW" --timeout 60 >/dev/null
+    wait_for 20 eval "pgstrand seal --data '$NEW' --quiet >/dev/null"
+    agent_stop "$NEW"
+    pgstrand entity goods 8 --data "$NEW" --json >"$HARNESS/entity"
+    jq -e '.version == 2 and [.history[].kind] == ["BASE", "UPDATE"]' "$HARNESS/entity"
+    pgstrand vault add --data "$NEW" safe "$VAULT" --backup-type full-device >/dev/null
+    pgstrand ship --data "$NEW" safe >/dev/null
+    pgstrand verify --data "$NEW" --from "$VAULT" >/dev/null
+    # From the vault the next machine takes it over again, with the same key.
+    database_new third
+    pgstrand restore --data "$HARNESS/third" --from "$VAULT" --target "$(conninfo third)" --as same --recovery-key - --quiet <"$HARNESS/key"
+    [ "$(identity "$HARNESS/third" node)" = "$(identity "$DATA" node)" ]
+    assert_same_tables "$(conninfo "$target")" "$(conninfo third)"
+    database_drop third
+    pgstrand uninstall --data "$NEW" --yes >/dev/null
+}
+
+@test "without the key, with another one, or with none that the chain knows: nothing happens" {
+    local key
+    expect_exit 15 'is another machine.s: to take it over say --as same with --recovery-key' take_over --quiet
+    tr '0-9a-f' '1-9a-f0' <"$HARNESS/key" >"$HARNESS/wrong"
+    expect_exit 15 'this is not the recovery key of node' take_over --recovery-key "$HARNESS/wrong" --quiet
+    cut -c 1-60 <"$HARNESS/key" >"$HARNESS/short"
+    expect_exit 2 'short: a recovery key is 64 hex digits, this has' take_over --recovery-key "$HARNESS/short" --quiet
+    expect_exit 12 'No such file' take_over --recovery-key "$HARNESS/nowhere" --quiet
+    expect_exit 2 'goes with --as same' pgstrand restore --data "$NEW" --from "$VAULT" --target "$(conninfo "$target")" --recovery-key "$HARNESS/key"
+    [ -z "$(pgstrand identity --data "$NEW" --json 2>/dev/null)" ]
+    # A chain that was made before there were keys in it.
+    key=$HARNESS/old/$(printf 'a%d000000-0000-4000-8000-000000000001/' 0 2)
+    mkdir -p "$key"
+    cp "$PGSTRAND_ROOT"/tests/golden/format1/* "$key"
+    expect_exit 15 'carries no recovery key.*older pgstrand.: restore with --as other' pgstrand restore --data "$NEW" --from "file://$HARNESS/old" \
+        --target "$(conninfo "$target")" --as same --recovery-key "$HARNESS/key" --quiet
+    # A data directory that is a node already.
+    pgstrand restore --data "$HARNESS/else" --from "$VAULT" --target "$(conninfo "$target")" --as other --quiet >/dev/null
+    expect_exit 15 'is node .* and cannot be node' pgstrand restore --data "$HARNESS/else" --from "$VAULT" --target "$(conninfo "$target")" \
+        --as same --recovery-key "$HARNESS/key" --mode replace --quiet
+    database_drop "$target"
+    database_new "$target"
+    # A plan needs no key. A business backup lacks the till's own rows, and says so.
+    take_over --dry-run --quiet
+    expect_exit 10 'is a business backup' pgstrand restore --data "$NEW" --from "file://$HARNESS/shelf" --target "$(conninfo "$target")" \
+        --as same --recovery-key "$HARNESS/key" --quiet
+    no_tables
+}
+
+@test "asked for on a terminal, and not shown" {
+    command -v script
+    # What was typed before the question is not taken for the answer.
+    (sleep 1 && cat "$HARNESS/key" && sleep 1) |
+        script -qec "$PGSTRAND_BUILD/pgstrand restore --data $NEW --from $VAULT --target '$(conninfo "$target")' --as same --no-progress" /dev/null \
+            >"$HARNESS/typed"
+    refute grep -qF "$(<"$HARNESS/key")" "$HARNESS/typed"
+    grep -q 'its recovery key:' "$HARNESS/typed"
+    assert_is_node
+}
+
+# Killed at any moment it is gone on from without the key.
+killed_take_over() {
+    local id
+    NEW=$HARNESS/killed
+    rm -rf "$NEW"
+    database_drop "$target"
+    database_new "$target"
+    workflow_killed "$1" restore --data "$NEW" --from "$VAULT" --target "$(conninfo "$target")" --as same --recovery-key "$HARNESS/key" || return 1
+    opened=$(workflow_open "$NEW" 2>/dev/null) || true
+    for id in $opened; do
+        pgstrand workflow resume "$id" --data "$NEW" --quiet >/dev/null 2>"$HARNESS/resumed" ||
+            grep -q 'say --as same with --recovery-key' "$HARNESS/resumed" || complain "$(<"$HARNESS/resumed")" || return 1
+    done
+    # Nothing was signed yet.
+    pgstrand identity --data "$NEW" --quiet >/dev/null 2>&1 || take_over --recovery-key "$HARNESS/key" --quiet || return 1
+    assert_is_node
+}
+
+@test "killed half-way it goes on, without the key, and ends the same" {
+    local fault
+    for fault in kill:5 kill:9 kill:12 killafter:14 kill:16 kill:18; do
+        killed_take_over "$fault:catalog.mdb"
+        [ "$fault" = kill:5 ] || [ -n "$opened" ]
+    done
+    killed_take_over kill:5:snapshots
+    killed_take_over kill:1:pgstrand.conf
+}
+
+@test "what was signed for one machine is worth nothing on another one" {
+    workflow_killed kill:12:catalog.mdb restore --data "$NEW" --from "$VAULT" --target "$(conninfo "$target")" --as same --recovery-key "$HARNESS/key"
+    head -c 32 /dev/urandom >"$NEW/device.key"
+    expect_exit 12 "another machine's key" pgstrand workflow resume "$(workflow_open "$NEW")" --data "$NEW" --quiet
+    no_tables
+}
+
+@test "init after it, killed half-way: the chain goes on all the same" {
+    local fault
+    take_over --recovery-key "$HARNESS/key" --quiet
+    for fault in kill:3:catalog.mdb kill:1:log killafter:9:catalog.mdb kill:1:.commit; do
+        PGSTRAND_IO_FAULT=$fault pgstrand init --data "$NEW" --quiet >/dev/null 2>&1 && break
+    done
+    pgstrand init --data "$NEW" --quiet >/dev/null
+    pgstrand snapshots --data "$NEW" --json | jq -e 'length == 3 and .[2].taken_over'
+    pgstrand verify --data "$NEW" >/dev/null
+    agent_start "$NEW"
+    agent_stop "$NEW"
+    pgstrand uninstall --data "$NEW" --yes >/dev/null
+}
