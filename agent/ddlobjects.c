@@ -162,6 +162,8 @@ static bool object_member(struct parse *p, void *context)
         good = jsonread_bool(&p->r, &o->empty);
     } else if (is(p, "plain")) {
         good = jsonread_bool(&p->r, &o->plain);
+    } else if (is(p, "retold")) {
+        good = jsonread_bool(&p->r, &o->retold);
     } else if (is(p, "stale")) {
         good = jsonread_bool(&p->r, &o->stale);
     } else if (is(p, "columns")) {

@@ -37,6 +37,7 @@ struct ddl_object {
     unsigned reason;      /* of a rewrite */
     bool empty;           /* the table that was rewritten had no rows */
     bool plain;           /* the command that rewrote it has no USING */
+    bool retold;          /* the rows that a rewrite left follow in the stream */
     bool stale;           /* the columns may be older than the change */
     bool has_columns;
     size_t count;

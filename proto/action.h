@@ -26,6 +26,7 @@ enum action_kind {
 
 #define ACTION_TRUNCATE_CASCADE 1u
 #define ACTION_TRUNCATE_RESTART 2u
+#define ACTION_TRUNCATE_REWRITTEN 4u /* not emptied: all its rows follow, as a rewrite left them */
 #define ACTION_MESSAGE_TRANSACTIONAL 1u
 
 struct action {

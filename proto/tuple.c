@@ -54,3 +54,20 @@ void tuple_put(struct buf *out, struct value v)
     buf_u32(out, (uint32_t)v.text.len);
     buf_bytes(out, v.text.data, v.text.len);
 }
+
+bool tuple_of_record(struct bytes record, uint16_t columns, struct buf *out)
+{
+    struct reader r = reader_over(record);
+    if (reader_u32(&r) != columns)
+        return false;
+    tuple_begin(out, columns);
+    for (uint16_t i = 0; i < columns; i++) {
+        (void)reader_u32(&r); /* the type */
+        const uint32_t len = reader_u32(&r);
+        struct value v = {.kind = len == UINT32_MAX ? VALUE_NULL : VALUE_TEXT};
+        if (v.kind == VALUE_TEXT)
+            v.text = reader_bytes(&r, len);
+        tuple_put(out, v);
+    }
+    return reader_ok(&r) && r.left == 0;
+}

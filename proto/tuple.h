@@ -48,6 +48,13 @@ static inline bool tuple_next(struct tuple *t, struct value *out)
 /* Does any column hold unchanged TOAST? Malformed input: false. */
 bool tuple_has_unchanged(struct bytes raw);
 
+/*
+ * The other binary form of a row, record_send's with columns of bytea (src/backend/utils/adt/rowtypes.c: i32
+ * columns, per column u32 type, i32 length or -1 for NULL, the value), appended as a TupleData of text. False
+ * when it is malformed or has another number of columns.
+ */
+bool tuple_of_record(struct bytes record, uint16_t columns, struct buf *out);
+
 /* Writing one: header with the count, then values. */
 void tuple_begin(struct buf *out, uint16_t count);
 void tuple_put(struct buf *out, struct value v);

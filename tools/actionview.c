@@ -90,6 +90,7 @@ static status add_tables(json_t **object, const struct actionview_entry *entry, 
     jsonout_set(object, "cascade", json_boolean((entry->action->flags & ACTION_TRUNCATE_CASCADE) != 0));
     jsonout_set(object, "restart_identity",
                 json_boolean((entry->action->flags & ACTION_TRUNCATE_RESTART) != 0));
+    jsonout_set(object, "rewritten", json_boolean((entry->action->flags & ACTION_TRUNCATE_REWRITTEN) != 0));
     return DONE;
 }
 
@@ -221,6 +222,7 @@ static status show_truncated(const struct actionview_entry *entry, struct buf *o
     }
     buf_text(out, (a->flags & ACTION_TRUNCATE_CASCADE) != 0 ? " cascade" : "");
     buf_text(out, (a->flags & ACTION_TRUNCATE_RESTART) != 0 ? " restart identity" : "");
+    buf_text(out, (a->flags & ACTION_TRUNCATE_REWRITTEN) != 0 ? " rewritten" : "");
     return DONE;
 }
 

@@ -3,6 +3,8 @@
 #include "proto/base/digest.h"
 #include "proto/tuple.h"
 
+#define EVENT_RETOLD "table_retold"
+
 static bool column_is(const struct relation *shape, uint16_t at, const char *name)
 {
     return at < shape->column_count && strcmp(shape->columns[at].name, name) == 0;
@@ -33,11 +35,14 @@ status ddlrow_apply(struct transaction *t, const struct relation *shape, struct 
     struct value v;
     struct bytes txid = {0};
     struct bytes place = {0};
+    struct bytes event = {0};
     for (uint16_t at = 0; tuple_next(&tuple, &v); at++) {
         if (v.kind == VALUE_TEXT && column_is(shape, at, "tag"))
             a.prefix = v.text;
         else if (v.kind == VALUE_TEXT && column_is(shape, at, "objects"))
             a.content = v.text;
+        else if (v.kind == VALUE_TEXT && column_is(shape, at, "event"))
+            event = v.text;
         else if (v.kind == VALUE_TEXT && column_is(shape, at, "txid"))
             txid = v.text;
         else if (v.kind == VALUE_TEXT && column_is(shape, at, "lsn"))
@@ -50,5 +55,8 @@ status ddlrow_apply(struct transaction *t, const struct relation *shape, struct 
     if (txid.len > 0 && place.len > 0)
         TRY(mark_of(txid, place, &a.mark, e));
     transaction_mark(t, "%.*s", (int)(a.prefix.len < 100 ? a.prefix.len : 100), (const char *)a.prefix.data);
-    return transaction_put(t, &a, e);
+    TRY(transaction_put(t, &a, e));
+    if (bytes_equal(event, bytes_text(EVENT_RETOLD)))
+        retold_expect(&t->retold);
+    return DONE;
 }

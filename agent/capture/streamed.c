@@ -146,6 +146,7 @@ void streamed_cut(struct streamed *s, uint32_t subxid)
     draft_cut(&s->draft, at.numbers);
     cut_held(s, place);
     relmap_cut(&s->txn.relations, place, at.numbers);
+    retold_forget(&s->txn.retold);
     if (s->marked > place)
         s->txn.changes_schema = false;
 }

@@ -19,6 +19,7 @@ void transaction_init(struct transaction *t, struct logwriter *log, struct table
 void transaction_fini(struct transaction *t)
 {
     relmap_fini(&t->relations);
+    retold_fini(&t->retold);
     buf_fini(&t->origin);
     buf_fini(&t->user);
     buf_fini(&t->session);
@@ -35,6 +36,7 @@ void transaction_begin(struct transaction *t, const struct commit *head)
     buf_reset(&t->origin);
     buf_reset(&t->user);
     buf_reset(&t->session);
+    retold_forget(&t->retold);
     if (t->draft == NULL && t->forgotten != logwriter_forgotten(t->log)) {
         t->forgotten = logwriter_forgotten(t->log);
         relmap_cut(&t->relations, SIZE_MAX, 0);
@@ -169,31 +171,40 @@ static status change_row(struct transaction *t, const struct pgoutput_message *m
 }
 
 /* One action per tier, so that what travels never names what stays at home. */
-static status truncate_tier(struct transaction *t, const struct pgoutput_message *msg, enum tier tier, err *e)
+static status truncate_tier(struct transaction *t, struct rel_entry *const *rel, size_t count, uint32_t flags,
+                            enum tier tier, err *e)
 {
     buf_reset(&t->list);
-    for (uint32_t i = 0; i < msg->truncate.count; i++) {
-        struct rel_entry *rel = NULL;
+    for (size_t i = 0; i < count; i++) {
         uint32_t version = 0;
-        TRY(find(t, msg->truncate.relations[i], &rel, e));
-        if (rel->use != REL_ROWS || (rel->tier.tier != tier && rel->tier.other != tier))
+        if (rel[i]->use != REL_ROWS || (rel[i]->tier.tier != tier && rel[i]->tier.other != tier))
             continue;
-        TRY(transaction_version(t, rel, tier, &version, e));
+        TRY(transaction_version(t, rel[i], tier, &version, e));
         buf_varint(&t->list, version);
     }
     TRY(buf_done(&t->list, e));
     if (t->list.len == 0)
         return DONE;
-    const struct action a = {
-        .kind = ACTION_TRUNCATE, .truncated = buf_view(&t->list), .flags = msg->truncate.flags};
+    const struct action a = {.kind = ACTION_TRUNCATE, .truncated = buf_view(&t->list), .flags = flags};
     return transaction_put(t, &a, e);
+}
+
+status transaction_truncate(struct transaction *t, struct rel_entry *const *rel, size_t count, uint32_t flags,
+                            err *e)
+{
+    TRY(truncate_tier(t, rel, count, flags, TIER_BUSINESS, e));
+    TRY(truncate_tier(t, rel, count, flags, TIER_AUDIT, e));
+    return truncate_tier(t, rel, count, flags, TIER_DEVICE, e);
 }
 
 static status truncate_tables(struct transaction *t, const struct pgoutput_message *msg, err *e)
 {
-    TRY(truncate_tier(t, msg, TIER_BUSINESS, e));
-    TRY(truncate_tier(t, msg, TIER_AUDIT, e));
-    return truncate_tier(t, msg, TIER_DEVICE, e);
+    OWNED(memory) struct rel_entry **rel = calloc(msg->truncate.count + 1u, sizeof *rel);
+    if (rel == NULL)
+        return err_no_memory(e);
+    for (uint32_t i = 0; i < msg->truncate.count; i++)
+        TRY(find(t, msg->truncate.relations[i], &rel[i], e));
+    return transaction_truncate(t, rel, msg->truncate.count, msg->truncate.flags, e);
 }
 
 bool transaction_is_context(const struct pgoutput_message *msg)
@@ -227,6 +238,12 @@ static status add_message(struct transaction *t, const struct pgoutput_message *
 
 status transaction_change(struct transaction *t, const struct pgoutput_message *msg, err *e)
 {
+    if (retold_is_open(&t->retold)) {
+        bool taken = false;
+        TRY(retold_take(t, msg, &taken, e));
+        if (taken)
+            return DONE;
+    }
     switch (msg->kind) {
     case PGOUTPUT_INSERT:
     case PGOUTPUT_UPDATE:

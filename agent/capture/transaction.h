@@ -13,6 +13,7 @@
 
 #include "agent/capture/draft.h"
 #include "agent/capture/generated.h"
+#include "agent/capture/retold.h"
 #include "agent/tablebook.h"
 #include "store/actionlog.h"
 
@@ -44,6 +45,7 @@ struct transaction {
     bool ddl_rows;               /* the event trigger records DDL; else it is inferred from relations */
 
     struct relmap relations;
+    struct retold retold; /* a rewritten table whose rows come again */
     uint64_t forgotten;   /* by the log (logwriter_forgotten), as of the versions in it */
     struct commit commit; /* of the transaction in progress */
     bool changes_schema;
@@ -84,6 +86,9 @@ bool transaction_is_context(const struct pgoutput_message *msg);
 /* The relation's version in the log under this tier; of a streamed transaction, its number in the draft. */
 MUST_CHECK status transaction_version(struct transaction *t, struct rel_entry *rel, enum tier tier,
                                       uint32_t *version, err *e);
+/* TRUNCATE, an action for each tier that they have rows in. */
+MUST_CHECK status transaction_truncate(struct transaction *t, struct rel_entry *const *rel, size_t count,
+                                       uint32_t flags, err *e);
 MUST_CHECK status transaction_put(struct transaction *t, const struct action *a, err *e);
 /* The transaction in progress changes the schema; the first reason is kept. */
 void transaction_mark(struct transaction *t, const char *format, ...) __attribute__((format(printf, 2, 3)));

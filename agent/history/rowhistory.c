@@ -265,6 +265,21 @@ static void take_truncate(struct knowledge *all, struct rowevent *ev, bool *keep
     }
 }
 
+/* Rewritten with its table, not emptied with it: told again under its key. */
+static bool comes_again(const struct rowhistory *r, size_t truncate, const struct knowledge *all)
+{
+    const struct rowevent *at = &r->event[truncate];
+    if ((at->action.flags & ACTION_TRUNCATE_REWRITTEN) == 0)
+        return false;
+    for (size_t i = truncate + 1; i < r->count && r->event[i].action.kind == ACTION_UPDATE &&
+                                  r->event[i].commit.last_seq == at->commit.last_seq;
+         i++)
+        for (size_t k = 0; k < all->count; k++)
+            if (all->item[k].live && uuid_equal(&all->item[k].entity, &r->event[i].entity))
+                return true;
+    return false;
+}
+
 status rowhistory_fill(struct history *h, const struct plan *p, struct rowhistory *r, err *e)
 {
     OWNED(knowledge) struct knowledge all = {0};
@@ -273,7 +288,9 @@ status rowhistory_fill(struct history *h, const struct plan *p, struct rowhistor
     for (size_t i = 0; i < r->count; i++) {
         struct rowevent ev = r->event[i];
         bool keep = true;
-        if (ev.action.kind == ACTION_TRUNCATE)
+        if (ev.action.kind == ACTION_TRUNCATE && comes_again(r, i, &all))
+            keep = false;
+        else if (ev.action.kind == ACTION_TRUNCATE)
             take_truncate(&all, &ev, &keep);
         else
             TRY(take_row(r, &all, &ev, e));

@@ -218,14 +218,17 @@ static status keep(struct datadir *d, const struct newest *n, struct schema_text
 {
     Pgstrand__Schema schema;
     Pgstrand__SchemaVersion v = PGSTRAND__SCHEMA_VERSION__INIT;
-    Pgstrand__RowsChanged *changed = NULL;
+    struct versiondiff diff;
     baseschema_message(text, &schema);
     TRY(fill_tables(d, text->tables, label, &schema, e));
-    TRY(versiondiff_find(label, n->of_version, &schema, &text->uses, &changed, &v.n_rows_changed, e));
+    TRY(versiondiff_find(label, n->of_version, &schema, &text->uses, &diff, e));
     v.schema = &schema;
     v.n_change = label->count;
+    v.n_rows_changed = diff.changes;
+    v.n_rows_retold = diff.retolds;
     POINTERS(&label->arena, label->change, label->count, v.change, e);
-    POINTERS(&label->arena, changed, v.n_rows_changed, v.rows_changed, e);
+    POINTERS(&label->arena, diff.changed, diff.changes, v.rows_changed, e);
+    POINTERS(&label->arena, diff.retold, diff.retolds, v.rows_retold, e);
     return versionbook_keep(d, &v, e);
 }
 

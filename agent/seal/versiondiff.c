@@ -6,6 +6,13 @@
 
 #include "agent/seal/versiontypes.h"
 
+/* A table whose rows were told again, the last time. */
+struct told_again {
+    uint32_t oid;
+    size_t touch;
+    const struct ddl_object *columns; /* it had then */
+};
+
 struct diff {
     struct versionlabel *label;
     const struct typeuse_list *uses;
@@ -13,6 +20,8 @@ struct diff {
     const Pgstrand__Schema *now;
     Pgstrand__RowsChanged *found;
     size_t count;
+    struct told_again *retold;
+    size_t retolds;
 };
 
 __attribute__((format(printf, 5, 6))) static status add(struct diff *d, uint32_t oid, size_t change, err *e,
@@ -66,15 +75,33 @@ static bool was_generated(const Pgstrand__Table *t, uint32_t attnum)
     return false;
 }
 
-/* The last commit that touched the object; the last one at all when none names it. */
-static size_t change_of(const struct diff *d, uint32_t oid)
+/* The last DDL that touched the object; the last one at all when none names it. */
+static size_t touch_of(const struct diff *d, uint32_t oid)
 {
-    size_t last = d->label->count - 1;
     for (size_t i = d->label->touches; i > 0; i--)
         for (size_t k = 0; k < d->label->touch[i - 1].count; k++)
             if (d->label->touch[i - 1].object[k].oid == oid)
-                return d->label->touch[i - 1].change;
-    return last;
+                return i - 1;
+    return d->label->touches - 1;
+}
+
+static size_t change_of(const struct diff *d, uint32_t oid)
+{
+    return d->label->touch[touch_of(d, oid)].change;
+}
+
+static const struct told_again *retold_of(const struct diff *d, uint32_t oid)
+{
+    for (size_t i = 0; i < d->retolds; i++)
+        if (d->retold[i].oid == oid)
+            return &d->retold[i];
+    return NULL;
+}
+
+static bool is_retold_behind(const struct diff *d, uint32_t oid, size_t touch)
+{
+    const struct told_again *r = retold_of(d, oid);
+    return r != NULL && r->touch > touch;
 }
 
 static bool same_text(const char *a, const char *b)
@@ -83,14 +110,15 @@ static bool same_text(const char *a, const char *b)
 }
 
 /* Tables whose columns hold values of this type, or rows of this relation; 0: not asked for. */
-static status add_users(struct diff *d, uint32_t type, uint32_t relation, size_t change, const char *name,
+static status add_users(struct diff *d, uint32_t type, uint32_t relation, size_t touch, const char *name,
                         err *e)
 {
+    const size_t change = d->label->touch[touch].change;
     for (size_t i = 0; i < d->uses->count; i++) {
         const struct typeuse *u = &d->uses->use[i];
         const Pgstrand__Table *is = table_of(d->now, u->table);
         const bool meant = (type != 0 && u->type == type) || (relation != 0 && u->relation == relation);
-        if (is != NULL && meant)
+        if (is != NULL && meant && !is_retold_behind(d, is->oid, touch))
             TRY(add(d, is->oid, change, e, "%s, of which %s.%s has values, holds something else", name,
                     is->schema, is->name));
     }
@@ -111,24 +139,51 @@ static bool has_other_columns(const Pgstrand__Table *was, const Pgstrand__Table 
     return !same;
 }
 
-static status compare_tables(struct diff *d, const Pgstrand__Table *was, const Pgstrand__Table *is, err *e)
+/* What a column was when all rows were last known; false: it had no values then. */
+static bool column_before(const struct told_again *r, const Pgstrand__Table *was, uint32_t attnum,
+                          struct versiontype *type, bool *generated)
 {
-    if (has_other_columns(was, is))
-        TRY(add_users(d, 0, is->oid, change_of(d, is->oid), is->name, e));
-    if (was->tier != is->tier || !same_text(was->tier_column, is->tier_column) ||
-        !same_text(was->tier_value, is->tier_value))
-        return add(d, is->oid, change_of(d, is->oid), e, "%s.%s has another tier", is->schema, is->name);
+    const Pgstrand__Column *c = r == NULL ? column_of(was, attnum) : NULL;
+    *generated = r == NULL && was != NULL && was_generated(was, attnum);
+    if (c != NULL)
+        *type = type_of(c);
+    for (size_t i = 0; r != NULL && i < r->columns->count; i++) {
+        const struct ddl_column *told = &r->columns->column[i];
+        if (told->attnum != attnum)
+            continue;
+        *type = (struct versiontype){told->type, told->typmod};
+        *generated = told->generated;
+        return !told->generated;
+    }
+    return c != NULL;
+}
+
+static status compare_columns(struct diff *d, const Pgstrand__Table *was, const Pgstrand__Table *is, err *e)
+{
+    const struct told_again *r = retold_of(d, is->oid);
     for (size_t i = 0; i < is->n_column; i++) {
         const Pgstrand__Column *c = is->column[i];
-        const Pgstrand__Column *earlier = column_of(was, c->attnum);
-        if (earlier != NULL && !versiontypes_follow(type_of(earlier), type_of(c)))
+        struct versiontype earlier = {0};
+        bool generated;
+        const bool had = column_before(r, was, c->attnum, &earlier, &generated);
+        if (had && !versiontypes_follow(earlier, type_of(c)))
             return add(d, is->oid, change_of(d, is->oid), e, "column %s of %s.%s has another type", c->name,
                        is->schema, is->name);
-        if (earlier == NULL && was_generated(was, c->attnum))
+        if (!had && generated)
             return add(d, is->oid, change_of(d, is->oid), e, "column %s of %s.%s was generated", c->name,
                        is->schema, is->name);
     }
     return DONE;
+}
+
+static status compare_tables(struct diff *d, const Pgstrand__Table *was, const Pgstrand__Table *is, err *e)
+{
+    if (has_other_columns(was, is))
+        TRY(add_users(d, 0, is->oid, touch_of(d, is->oid), is->name, e));
+    if (was->tier != is->tier || !same_text(was->tier_column, is->tier_column) ||
+        !same_text(was->tier_value, is->tier_value))
+        return add(d, is->oid, change_of(d, is->oid), e, "%s.%s has another tier", is->schema, is->name);
+    return compare_columns(d, was, is, e);
 }
 
 static bool begins(const char *text, const char *with)
@@ -159,6 +214,8 @@ static status look_at_tables(struct diff *d, err *e)
         const Pgstrand__Table *was = table_of(d->before, is->oid);
         if (was != NULL)
             TRY(compare_tables(d, was, is, e));
+        else if (retold_of(d, is->oid) != NULL)
+            TRY(compare_columns(d, NULL, is, e));
         else if (!was_made(d, is->oid))
             TRY(add(d, is->oid, change_of(d, is->oid), e, "rows of %s.%s were not captured before",
                     is->schema, is->name));
@@ -240,7 +297,7 @@ static status look_at_rewrite(struct diff *d, size_t touch, const struct ddl_obj
 {
     const Pgstrand__Table *is = table_of(d->now, o->oid);
     const unsigned values = DDLOBJECTS_PERSISTENCE | DDLOBJECTS_TYPE | DDLOBJECTS_DEFAULT;
-    if (is == NULL || (o->reason & values) == 0 || o->empty)
+    if (is == NULL || (o->reason & values) == 0 || o->empty || is_retold_behind(d, o->oid, touch))
         return DONE;
     if ((o->reason & values) == DDLOBJECTS_DEFAULT && !adds_values(d, is))
         return DONE;
@@ -264,25 +321,78 @@ static status look_at(struct diff *d, size_t touch, const struct ddl_object *o, 
 {
     const struct ddl_touch *t = &d->label->touch[touch];
     if (o->class == DDLOBJECTS_CLASS_RELATION && alters_row_type(d, t, o))
-        TRY(add_users(d, 0, o->oid, t->change, o->identity, e));
+        TRY(add_users(d, 0, o->oid, touch, o->identity, e));
     if (o->class == DDLOBJECTS_CLASS_RELATION)
         return look_at_rewrite(d, touch, o, e);
     if (o->class == DDLOBJECTS_CLASS_TYPE && strcmp(t->tag, "ALTER TYPE") == 0 &&
         versiontypes_changed(d->label, d->before, d->now, o))
-        return add_users(d, o->oid, 0, t->change, o->identity, e);
+        return add_users(d, o->oid, 0, touch, o->identity, e);
+    return DONE;
+}
+
+/* ---- rows that were told again ---- */
+
+static status keep_retold(struct diff *d, const struct told_again *one, err *e)
+{
+    for (size_t i = 0; i < d->retolds; i++)
+        if (d->retold[i].oid == one->oid) {
+            d->retold[i] = *one;
+            return DONE;
+        }
+    struct told_again *grown = arena_alloc(&d->label->arena, (d->retolds + 1) * sizeof *grown);
+    if (grown == NULL)
+        return err_no_memory(e);
+    if (d->retolds > 0)
+        memcpy(grown, d->retold, d->retolds * sizeof *grown);
+    d->retold = grown;
+    d->retold[d->retolds++] = *one;
+    return DONE;
+}
+
+/* The record of the command's end, with the columns, stands before it. */
+static status find_retold(struct diff *d, err *e)
+{
+    for (size_t i = 0; i < d->label->touches; i++) {
+        const struct ddl_touch *t = &d->label->touch[i];
+        for (size_t k = 0; k < t->count; k++) {
+            const struct ddl_object *o = &t->object[k];
+            if (!o->retold || o->class != DDLOBJECTS_CLASS_RELATION || table_of(d->now, o->oid) == NULL)
+                continue;
+            const struct told_again one = {o->oid, i, columns_before(d, o->oid, i)};
+            if (one.columns != NULL && !one.columns->stale)
+                TRY(keep_retold(d, &one, e));
+        }
+    }
+    return DONE;
+}
+
+static status tell_retold(const struct diff *d, struct versiondiff *out, err *e)
+{
+    out->retolds = d->retolds;
+    out->retold = arena_alloc(&d->label->arena, (d->retolds + 1) * sizeof *out->retold);
+    if (out->retold == NULL)
+        return err_no_memory(e);
+    for (size_t i = 0; i < d->retolds; i++) {
+        const struct ddl_touch *t = &d->label->touch[d->retold[i].touch];
+        pgstrand__rows_retold__init(&out->retold[i]);
+        out->retold[i].oid = d->retold[i].oid;
+        out->retold[i].seq = t->seq;
+        out->retold[i].lsn = d->label->change[t->change].lsn;
+    }
     return DONE;
 }
 
 status versiondiff_find(struct versionlabel *label, const Pgstrand__Schema *before,
-                        const Pgstrand__Schema *now, const struct typeuse_list *uses,
-                        Pgstrand__RowsChanged **out, size_t *count, err *e)
+                        const Pgstrand__Schema *now, const struct typeuse_list *uses, struct versiondiff *out,
+                        err *e)
 {
     struct diff d = {.label = label, .uses = uses, .before = before, .now = now};
+    TRY(find_retold(&d, e));
     for (size_t i = 0; i < label->touches; i++)
         for (size_t k = 0; k < label->touch[i].count; k++)
             TRY(look_at(&d, i, &label->touch[i].object[k], e));
     TRY(look_at_tables(&d, e));
-    *out = d.found;
-    *count = d.count;
-    return DONE;
+    out->changed = d.found;
+    out->changes = d.count;
+    return tell_retold(&d, out, e);
 }

@@ -7,6 +7,8 @@
  * row of another table, at any depth, a column that was generated), or that were not kept before (another
  * tier).
  *
+ * A table whose rows were told again behind such a change (ddl_object.retold) has none; that is found, too.
+ *
  * Pure.
  */
 #ifndef PGSTRAND_VERSIONDIFF_H
@@ -15,9 +17,16 @@
 #include "agent/pg/typeuse.h"
 #include "agent/seal/versionlabel.h"
 
+struct versiondiff {
+    Pgstrand__RowsChanged *changed;
+    size_t changes;
+    Pgstrand__RowsRetold *retold;
+    size_t retolds;
+};
+
 /* The findings, in the label's arena. `uses`: of types, under `now`. */
 MUST_CHECK status versiondiff_find(struct versionlabel *label, const Pgstrand__Schema *before,
                                    const Pgstrand__Schema *now, const struct typeuse_list *uses,
-                                   Pgstrand__RowsChanged **out, size_t *count, err *e);
+                                   struct versiondiff *out, err *e);
 
 #endif

@@ -49,7 +49,8 @@ static status add_touch(struct versionlabel *l, const struct log_entry *entry, e
     TRY(add_change(l, entry, e));
     TRY(room(&l->arena, (void **)&l->touch, l->touches, sizeof *l->touch, e));
     struct ddl_touch *t = &l->touch[l->touches];
-    *t = (struct ddl_touch){.change = l->count - 1, .tag = arena_copy(&l->arena, entry->action.prefix)};
+    *t = (struct ddl_touch){
+        .change = l->count - 1, .seq = entry->seq, .tag = arena_copy(&l->arena, entry->action.prefix)};
     if (t->tag == NULL)
         return err_no_memory(e);
     TRY(ddlobjects_parse(entry->action.content, &l->arena, &t->object, &t->count, &sound, e));

@@ -17,6 +17,7 @@
 /* One DDL action. */
 struct ddl_touch {
     size_t change; /* the commit it belongs to */
+    uint64_t seq;
     const char *tag;
     size_t count;
     struct ddl_object *object;

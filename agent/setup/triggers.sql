@@ -8,7 +8,7 @@
 CREATE TABLE IF NOT EXISTS pgstrand.ddl (
     txid    bigint NOT NULL,
     lsn     pg_lsn NOT NULL,
-    event   text NOT NULL,   -- ddl_command_end, sql_drop, table_rewrite
+    event   text NOT NULL,   -- ddl_command_end, sql_drop, table_rewrite, table_retold
     tag     text NOT NULL,   -- CREATE TABLE, ...; never the command's text: it can hold passwords
     objects text NOT NULL,   -- a JSON array: what was touched
     PRIMARY KEY (txid, lsn)
@@ -250,6 +250,81 @@ BEGIN
 END;
 $$;
 
+-- The rows of a table as a rewrite left them, told again as messages of this transaction, if they are few: a record, a
+-- Relation message as pgoutput has it, each row, an end (agent/capture/retold.h). The values become text by their types'
+-- output functions: a cast to text may be anybody's function, and would run with our rights. Under the caller's settings
+-- text looks as pgoutput sends it. When anything fails nothing was told, and the agent takes a base of the table.
+CREATE OR REPLACE FUNCTION pgstrand.retell(rel oid, tag text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    bytes_most bigint := coalesce(nullif(current_setting('pgstrand.retell_bytes', true), ''), '2097152');
+    bytes bigint := 0;
+    relation bytea;
+    query text;
+    one bytea;
+    place pg_lsn;
+BEGIN
+    IF pg_relation_is_publishable(rel) IS NOT TRUE OR pg_table_size(rel) > bytes_most OR pgstrand.locked(ARRAY[rel]) IS NULL THEN
+        RETURN;
+    END IF;
+    SELECT convert_to('R', 'UTF8') || oidsend(rel) || convert_to(n.nspname::text, 'UTF8') || E'\\x00'::bytea
+               || convert_to(c.relname::text, 'UTF8') || E'\\x00'::bytea || convert_to(c.relreplident::text, 'UTF8')
+               || a.columns, a.query
+        INTO relation, query
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace,
+         (SELECT int2send(count(*)::smallint) || coalesce(string_agg(
+                     CASE WHEN x.relreplident = 'f' OR a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1])
+                          THEN E'\\x01'::bytea ELSE E'\\x00'::bytea END
+                     || convert_to(a.attname::text, 'UTF8') || E'\\x00'::bytea || oidsend(a.atttypid) || int4send(a.atttypmod),
+                     E''::bytea ORDER BY a.attnum), E'') AS columns,
+                 format('SELECT record_send(r) FROM (SELECT %s FROM ONLY %s t) r', string_agg(format(
+                     'CASE WHEN t.%1$I IS DISTINCT FROM NULL THEN convert_to(format(''%%s'', t.%1$I), ''UTF8'') END', a.attname),
+                     ', ' ORDER BY a.attnum), rel::regclass) AS query
+          FROM pg_class x LEFT JOIN pg_index i ON i.indexrelid = pg_get_replica_identity_index(rel)
+               JOIN pg_attribute a ON a.attrelid = x.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
+          WHERE x.oid = rel) a
+    WHERE c.oid = rel;
+    PERFORM pgstrand.note('table_retold', tag, jsonb_build_array(jsonb_build_object('class', 'pg_class'::regclass::oid::bigint,
+        'oid', rel::bigint, 'type', 'table', 'identity', rel::regclass::text, 'retold', true)));
+    place := pg_logical_emit_message(true, 'pgstrand.retold', relation);
+    FOR one IN EXECUTE query LOOP
+        bytes := bytes + octet_length(one);
+        IF bytes > 8 * bytes_most THEN
+            RAISE EXCEPTION 'too large'; -- it was stored compressed
+        END IF;
+        place := pg_logical_emit_message(true, 'pgstrand.retold', convert_to('N', 'UTF8') || one);
+    END LOOP;
+    place := pg_logical_emit_message(true, 'pgstrand.retold', convert_to('E', 'UTF8'));
+EXCEPTION WHEN OTHERS OR QUERY_CANCELED THEN
+    -- The command is done; what a timeout ends here is ours.
+END;
+$$;
+
+-- The tables that on_table_rewrite left a note of, as far as this command is theirs: a function in USING may run others
+-- while a table is being rewritten, and its rows lie where they lay until that is done.
+CREATE OR REPLACE FUNCTION pgstrand.retell_rewritten(relations oid[], tag text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    one text;
+    rel oid;
+    others text := '';
+BEGIN
+    FOREACH one IN ARRAY string_to_array(trim(trailing ',' FROM current_setting('pgstrand.rewritten', true)), ',') LOOP
+        rel := split_part(one, ' ', 1);
+        IF rel = ANY (relations) AND pg_relation_filenode(rel) IS DISTINCT FROM split_part(one, ' ', 2)::oid THEN
+            PERFORM pgstrand.retell(rel, tag);
+        ELSE
+            others := others || one || ',';
+        END IF;
+    END LOOP;
+    PERFORM set_config('pgstrand.rewritten', others, true);
+EXCEPTION WHEN OTHERS THEN
+    -- Somebody else set it.
+END;
+$$;
+
 CREATE OR REPLACE FUNCTION pgstrand.on_command_end() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
 SET datestyle = 'ISO, MDY' SET timezone = 'UTC' SET intervalstyle = postgres SET extra_float_digits = 3
@@ -298,6 +373,10 @@ BEGIN
         IF reached IS NOT NULL THEN
             PERFORM pgstrand.care_reached(reached);
         END IF;
+    END IF;
+    IF touched IS NOT NULL AND relations IS NOT NULL AND current_setting('pgstrand.rewritten', true) <> ''
+       AND current_setting('pgstrand.giving', true) IS DISTINCT FROM '1' THEN
+        PERFORM pgstrand.retell_rewritten(relations || reached, tg_tag);
     END IF;
     IF tg_tag = 'ALTER PUBLICATION'
        AND EXISTS (SELECT FROM pgstrand.published o JOIN pg_publication p ON p.oid = o.oid
@@ -359,6 +438,7 @@ DECLARE
     rel oid := pg_event_trigger_table_rewrite_oid();
     persistence "char";
     stack text;
+    empty boolean := pg_relation_size(rel) = 0;
 BEGIN
     GET DIAGNOSTICS stack = PG_CONTEXT;
     SELECT relpersistence INTO persistence FROM pg_class WHERE oid = rel;
@@ -366,8 +446,14 @@ BEGIN
         PERFORM pgstrand.note(tg_event, tg_tag, jsonb_build_array(jsonb_build_object(
             'class', 'pg_class'::regclass::oid::bigint, 'oid', rel::bigint, 'type', 'table',
             'identity', rel::regclass::text, 'reason', pg_event_trigger_table_rewrite_reason(),
-            'empty', pg_relation_size(rel) = 0,
+            'empty', empty,
             'plain', coalesce(strpos(stack, E'\n') = 0 AND strpos(lower(current_query() COLLATE "C"), 'using') = 0, false))));
+    END IF;
+    -- Of older snapshots the columns might be older than the rows.
+    IF persistence IS DISTINCT FROM 't' AND NOT empty AND pg_event_trigger_table_rewrite_reason() & 7 <> 0
+       AND current_setting('transaction_isolation') = 'read committed' THEN
+        PERFORM set_config('pgstrand.rewritten', coalesce(current_setting('pgstrand.rewritten', true), '')
+                           || rel || ' ' || pg_relation_filenode(rel) || ',', true);
     END IF;
 END;
 $$;
@@ -388,7 +474,7 @@ $$;
 REVOKE ALL ON FUNCTION pgstrand.note(text, text, jsonb), pgstrand.columns_of(oid), pgstrand.details(oid, oid, text),
     pgstrand.below(oid[]), pgstrand.below_details(oid[]), pgstrand.locked(oid[]),
     pgstrand.give(oid, "char", "char", text), pgstrand.tells(oid), pgstrand.ruled(oid), pgstrand.computes(oid),
-    pgstrand.suspend(), pgstrand.care(oid),
+    pgstrand.suspend(), pgstrand.care(oid), pgstrand.retell(oid, text), pgstrand.retell_rewritten(oid[], text),
     pgstrand.care_reached(oid[]), pgstrand.on_command_start(), pgstrand.on_command_end(), pgstrand.on_sql_drop(),
     pgstrand.on_table_rewrite() FROM PUBLIC;
 

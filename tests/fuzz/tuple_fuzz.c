@@ -33,9 +33,22 @@ static void check_key(struct bytes row)
     (void)relation_key(&r, row, row, &key, &e);
 }
 
+/* What is taken for a record is a sound tuple of so many columns. */
+static void check_record(struct bytes record)
+{
+    OWNED(buf) struct buf row = {0};
+    struct reader head = reader_over(record);
+    const uint16_t columns = (uint16_t)reader_u32(&head);
+    if (!tuple_of_record(record, columns, &row))
+        return;
+    struct reader r = reader_over(buf_view(&row));
+    HOLDS(tuple_skip(&r).len == row.len && reader_ok(&r) && tuple_open(buf_view(&row)).count == columns);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct reader r = reader_over(bytes_of(data, size));
+    check_record(bytes_of(data, size));
     struct bytes row = tuple_skip(&r);
     if (reader_ok(&r)) {
         HOLDS(row.len + r.left == size);

@@ -319,7 +319,7 @@ waits_for_room() {
     (sql "$DB" 'BEGIN; SELECT txid_current(); SELECT pg_sleep(25)' >/dev/null 2>&1) 3>&- &
     holder=$!
     sleep 0.5
-    shop 'ALTER TABLE item ADD rewritten timestamptz DEFAULT clock_timestamp()'
+    shop 'SET pgstrand.retell_bytes = 0; ALTER TABLE item ADD rewritten timestamptz DEFAULT clock_timestamp()'
     waits() {
         [ "$(shop "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'CREATE_REPLICATION_SLOT%' AND state = 'active'")" -eq 1 ]
     }

@@ -200,6 +200,8 @@ static bool is_before_base(const struct gather *g, const struct relation *r, con
     const struct plan_table *t = table_of_relation(g, r, c->last_seq);
     if (t != NULL && a->seq <= t->base_seq)
         return true;
+    if (t != NULL && t->base == NULL && t->base_seq > 0)
+        return false; /* told again */
     return first && (t == NULL || t->base == NULL || c->lsn < t->base->base_lsn);
 }
 

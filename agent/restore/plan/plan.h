@@ -31,9 +31,10 @@ struct plan_table {
     Pgstrand__Table *fitted;        /* memory of `message` when it is another one; NULL: it is `sealed` */
     char **extra;                   /* columns that only the target has */
     size_t extra_count;
-    const Pgstrand__Table *base;     /* as it is in its base; NULL: made later */
+    const Pgstrand__Table *base;     /* as it is in its base; NULL: made later, or told again */
     size_t base_link;                /* the FULL, or an INCREMENTAL that has this table's rows */
-    uint64_t base_seq;               /* of the latter: actions up to here are in them; else 0 */
+    uint64_t base_seq;               /* of the latter: actions up to here are in them; of rows that were told
+                                      * again: they come behind it; else 0 */
     struct rowmap *base_map;         /* base rows into the first stage's columns */
     const struct seqlist *base_only; /* only these frames of the base's rows; NULL: all. Borrowed. */
     struct stages *stages;           /* its history in the fold (stages.h) */

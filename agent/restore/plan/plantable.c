@@ -182,6 +182,22 @@ bool plantable_begins_in(const struct plan *p, size_t link)
     return false;
 }
 
+/* After a rewrite all its rows are in the log again: nothing before counts, if that is the newest there is.
+ */
+static void begin_retold(struct plan *p, struct plan_table *t)
+{
+    const Pgstrand__RowsRetold *r = versions_retold(&p->versions, t->message->oid, p->schema_seq);
+    const lsn base = t->base != NULL && t->base_seq == 0 ? t->base->base_lsn : LSN_NONE;
+    if (r == NULL || r->seq <= t->base_seq || r->seq > p->base_span.last_seq ||
+        plan_is_before(p, r->seq, r->lsn, base))
+        return;
+    t->base = NULL;
+    t->base_link = p->base;
+    t->base_seq = r->seq;
+    if (r->seq > p->base_seq)
+        p->base_seq = r->seq;
+}
+
 /* Where its rows begin: in a base of its own behind the FULL, if it has one, else there. All versions of a
  * table have one OID within an incarnation. */
 static void find_base(struct plan *p, struct plan_table *t)
@@ -216,6 +232,7 @@ status plantable_fill(struct plan *p, const char *globs, err *e)
         *t = (struct plan_table){
             .message = m, .sealed = m, .comes = named && (p->tiers & TIER_BIT(m->tier)) != 0};
         find_base(p, t);
+        begin_retold(p, t);
         t->has_digest = t->base == NULL; /* no rows */
         any += named;
     }

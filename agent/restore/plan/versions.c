@@ -108,6 +108,16 @@ const struct version_base *versions_base(const struct versions *v, uint32_t oid,
     return NULL;
 }
 
+const Pgstrand__RowsRetold *versions_retold(const struct versions *v, uint32_t oid, uint64_t seq)
+{
+    const Pgstrand__RowsRetold *last = NULL;
+    for (size_t i = 0; i < v->count && versionbook_seq(v->version[i]) <= seq; i++)
+        for (size_t k = 0; k < v->version[i]->n_rows_retold; k++)
+            if (v->version[i]->rows_retold[k]->oid == oid)
+                last = v->version[i]->rows_retold[k];
+    return last;
+}
+
 Pgstrand__SchemaVersion *versions_at(const struct versions *v, uint64_t seq, uint64_t *last)
 {
     Pgstrand__SchemaVersion *in_force = NULL;

@@ -33,6 +33,10 @@ MUST_CHECK status versions_load(const struct chain *chain, size_t base, const st
 /* The newest base of the table, of those exact at `seq` or before; NULL: there is none but the FULL's. */
 const struct version_base *versions_base(const struct versions *v, uint32_t oid, uint64_t seq);
 
+/* When the table's rows were told again last, under a version that is in force at `seq` or was before; NULL:
+ * never. */
+const Pgstrand__RowsRetold *versions_retold(const struct versions *v, uint32_t oid, uint64_t seq);
+
 /* The version in force at `seq`; NULL: the base's. When `seq` lies between changes that share one version,
  * *last is the seq before the first of them, else `seq` itself. */
 Pgstrand__SchemaVersion *versions_at(const struct versions *v, uint64_t seq, uint64_t *last);

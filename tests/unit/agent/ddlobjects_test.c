@@ -35,7 +35,7 @@ static void what_the_trigger_writes(void **state)
           "\"generated\": \"s\"}]},"
           " {\"class\": 1259, \"oid\": 18, \"type\": \"table\", \"identity\": \"t\", \"reason\": 4, "
           "\"empty\": false,"
-          "  \"plain\": true}]",
+          "  \"plain\": true, \"retold\": true}]",
           &p);
     assert_true(p.sound);
     assert_int_equal(p.count, 2);
@@ -53,6 +53,7 @@ static void what_the_trigger_writes(void **state)
     assert_string_equal(o->column[1].missing, "a b");
     assert_true(o->column[1].generated);
     assert_int_equal(p.object[1].reason, DDLOBJECTS_TYPE);
+    assert_true(p.object[1].retold && !o->retold);
     assert_true(p.object[1].plain && !p.object[1].empty && !p.object[1].has_columns);
 }
 

@@ -124,6 +124,25 @@ static void values_beyond_the_length_field(void **unused)
     assert_fails(buf_done(&b, &e), &e, ERR_STORAGE);
 }
 
+/* record_send's form becomes the protocol's; anything short, long or of other columns is refused. */
+static void a_record_becomes_a_tuple(void **unused)
+{
+    (void)unused;
+    OWNED(buf) struct buf b = {0};
+    uint8_t record[64], wanted[64];
+    const size_t len = sample_hex("00000003 00000011 00000002 6869 00000011 ffffffff 00000011 00000000",
+                                  record, sizeof record);
+    const size_t tuple = sample_hex("0003 74 00000002 6869 6e 74 00000000", wanted, sizeof wanted);
+    assert_true(tuple_of_record(bytes_of(record, len), 3, &b));
+    assert_int_equal(b.len, tuple);
+    assert_memory_equal(b.data, wanted, tuple);
+    assert_false(tuple_of_record(bytes_of(record, len), 2, &b));
+    for (size_t i = 0; i < len; i++)
+        assert_false(tuple_of_record(bytes_of(record, i), 3, &b));
+    record[len] = 0;
+    assert_false(tuple_of_record(bytes_of(record, len + 1), 3, &b));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -135,6 +154,7 @@ int main(void)
         cmocka_unit_test(lengths_and_kinds_are_checked),
         cmocka_unit_test(unchanged_is_found),
         cmocka_unit_test(values_beyond_the_length_field),
+        cmocka_unit_test(a_record_becomes_a_tuple),
     };
     return cmocka_run_group_tests_name("tuple", tests, NULL, NULL);
 }

@@ -45,6 +45,8 @@ static void make(struct made *m, uint32_t oid, size_t count, const uint32_t *typ
 struct found {
     Pgstrand__RowsChanged *list;
     size_t count;
+    Pgstrand__RowsRetold *retold;
+    size_t retolds;
 };
 
 /* Compares one table (oid 100) before and after `touches` DDL actions, each a commit of its own at seq 10,
@@ -68,12 +70,14 @@ static struct found compare(struct versionlabel *label, Pgstrand__Table *was, Pg
         pgstrand__schema_change__init(&change[i]);
         change[i].first_seq = change[i].last_seq = (i + 1) * 10;
         touch[i].change = i;
+        touch[i].seq = (i + 1) * 10;
     }
     label->change = change;
     label->count = label->touches = touches;
     label->touch = touch;
-    assert_done(versiondiff_find(label, &before, &now, uses != NULL ? uses : &none, &f.list, &f.count, &e),
-                &e);
+    struct versiondiff diff;
+    assert_done(versiondiff_find(label, &before, &now, uses != NULL ? uses : &none, &diff, &e), &e);
+    f = (struct found){diff.changed, diff.changes, diff.retold, diff.retolds};
     return f;
 }
 
@@ -249,6 +253,71 @@ static void rows_of_tables_in_values(void **state)
     label = (struct versionlabel){.arena = label.arena};
 }
 
+static struct ddl_object retold(void)
+{
+    return (struct ddl_object){
+        .class = DDLOBJECTS_CLASS_RELATION, .oid = 100, .type = "table", .identity = "app.t", .retold = true};
+}
+
+/* Rewritten, told again: nothing is open, whatever the type is now; rewritten after it: it is. */
+static void rows_told_again_after_a_rewrite(void **state)
+{
+    static const uint32_t type[] = {INT4}, before[] = {TEXT};
+    struct typeuse use[] = {{100, MOOD, 0}};
+    const struct typeuse_list uses = {use, 1};
+    (void)state;
+    OWNED(versionlabel) struct versionlabel label = {0};
+    struct made was, is;
+    struct ddl_column column = column_of(INT4, -1);
+    struct ddl_object label_of = {
+        .class = DDLOBJECTS_CLASS_TYPE, .oid = MOOD, .type = "type", .identity = "app.mood"};
+    struct ddl_object objects[] = {rewrite(DDLOBJECTS_TYPE | DDLOBJECTS_PERSISTENCE, false), told(&column),
+                                   retold(), rewrite(DDLOBJECTS_TYPE, false)};
+    struct ddl_touch touch[4];
+    for (size_t i = 0; i < 4; i++)
+        touch[i] = (struct ddl_touch){.tag = "ALTER TABLE", .count = 1, .object = &objects[i]};
+    make(&was, 100, 1, before);
+    make(&is, 100, 1, type);
+    struct found f = compare(&label, &was.table, &is.table, touch, 3, NULL, NULL);
+    assert_int_equal(f.count, 0);
+    assert_int_equal(f.retolds, 1);
+    assert_true(f.retold[0].oid == 100 && f.retold[0].seq == 30);
+    assert_int_equal(compare(&label, NULL, &is.table, touch, 3, NULL, NULL).count, 0); /* it was unlogged */
+    f = compare(&label, &was.table, &is.table, touch, 4, NULL, NULL);
+    assert_true(f.count == 1 && f.list[0].seq == 40 && f.retolds == 1);
+    /* A type that changed before it does not matter any more, one that changed after it does. */
+    touch[0] = (struct ddl_touch){.tag = "ALTER TYPE", .count = 1, .object = &label_of};
+    assert_int_equal(compare(&label, &is.table, &is.table, touch, 3, &uses, NULL).count, 0);
+    touch[3] = touch[0];
+    assert_int_equal(compare(&label, &is.table, &is.table, touch, 4, &uses, NULL).count, 1);
+    label = (struct versionlabel){.arena = label.arena};
+}
+
+/* The columns as they were told count: a type that changed since, one that was generated until then. */
+static void what_changed_since_they_were_told(void **state)
+{
+    static const uint32_t type[] = {TEXT};
+    (void)state;
+    OWNED(versionlabel) struct versionlabel label = {0};
+    struct made was, is;
+    struct ddl_column column = column_of(FLOAT8, -1), generated = column_of(TEXT, -1);
+    struct ddl_object shape = told(&column), again = retold();
+    struct ddl_touch touch[] = {{.tag = "ALTER TABLE", .count = 1, .object = &shape},
+                                {.tag = "ALTER TABLE", .count = 1, .object = &again}};
+    make(&was, 100, 1, type);
+    make(&is, 100, 1, type);
+    assert_int_equal(compare(&label, &was.table, &is.table, touch, 2, NULL, NULL).count, 1);
+    generated.generated = true;
+    shape.column = &generated;
+    assert_int_equal(compare(&label, &was.table, &is.table, touch, 2, NULL, NULL).count, 1);
+    /* Columns that are not known for sure: the rows cannot be read. */
+    shape.column = &column;
+    shape.stale = true;
+    const struct found f = compare(&label, &was.table, &is.table, touch, 2, NULL, NULL);
+    assert_int_equal(f.retolds, 0);
+    label = (struct versionlabel){.arena = label.arena};
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -258,6 +327,8 @@ int main(void)
         cmocka_unit_test(stale_columns_prove_nothing),
         cmocka_unit_test(types_in_values),
         cmocka_unit_test(rows_of_tables_in_values),
+        cmocka_unit_test(rows_told_again_after_a_rewrite),
+        cmocka_unit_test(what_changed_since_they_were_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
