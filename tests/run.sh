@@ -4,12 +4,15 @@
 #   tests/run.sh [OPTIONS]
 #     --full               also the long tests (tests/full/)
 #     --only PATTERN       only what has PATTERN (extended regexp) in its name: a check, unit test, bats file or test, fuzzer
-#     --fuzz-seconds N     how long each fuzz target runs (default 5; 0 leaves them out and says so)
+#     --fuzz-seconds N     seconds of processor for each fuzz target (default 5; 0 leaves them out and says so)
 #     --jobs N             how much runs at a time (default: the number of processors)
 #     --no-install         do not call deploy/install-deps.sh
 #     --tidy               also clang-tidy over every source file
 #
 # What is counted: checks of the sources, cases of unit tests, integration tests, fuzz targets. What was left out is named.
+#
+# The integration tests wait a lot: for servers, agents, clocks. So the sanitizers' builds, the unit tests and the fuzz targets run
+# beside them, with what the processors have left, and are reported at the end.
 set -uo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -48,27 +51,69 @@ rm -rf "$logs"
 mkdir -p "$logs"
 started=$SECONDS
 
+# Clusters are made and removed all the time; in memory that costs a fifth less. What has to survive the loss of power is shown by
+# tests that keep the record of all writes themselves.
+memory_has_room() {
+    local room
+    room=$(df --output=avail -k /dev/shm 2>/dev/null | tail -n 1)
+    [ "${room:-0}" -ge $((6 << 20)) ] && [ "$(awk '/^MemAvailable/ { print $2 }' /proc/meminfo)" -ge $((10 << 20)) ] &&
+        findmnt -no OPTIONS /dev/shm | grep -qvw noexec
+}
+if [ -z "${TMPDIR:-}" ] && memory_has_room; then
+    export TMPDIR=/dev/shm
+fi
+
+# What initdb makes is made once for all files. The folder is not in the tree, which may be closed to user postgres.
+PGSTRAND_TEST_TEMPLATES=$(mktemp -d "${TMPDIR:-/tmp}/pgstrand-templates.XXXXXX")
+export PGSTRAND_TEST_TEMPLATES
+chmod 711 "$PGSTRAND_TEST_TEMPLATES"
+trap 'rm -rf "$PGSTRAND_TEST_TEMPLATES"' EXIT
+
 wanted() {
     [ -z "$only" ] || [[ $1 =~ $only ]]
 }
 
-# check NAME COMMAND...: one line of output, one count; the words of a failure are shown.
-check() {
-    local name=$1 log=$logs/check-$1.log begin=$SECONDS
+# any_wanted NAMES...
+any_wanted() {
+    local name
+    for name in "$@"; do
+        ! wanted "$name" || return 0
+    done
+    return 1
+}
+
+done_with() {
+    echo "  . $1 ($2 s)" >&2
+}
+
+# step NAME COMMAND...: runs it; what it said, how it ended and how long it took lie in files until report_step.
+step() {
+    local name=$1 log=$logs/step-$1.log begin=$SECONDS code=0
     shift
-    wanted "$name" || return 0
-    if "$@" >"$log" 2>&1; then
-        report_passed "$name" 1 $((SECONDS - begin))
+    "$@" >"$log" 2>&1 </dev/null || code=$?
+    echo "$code" >"$log.exit"
+    echo $((SECONDS - begin)) >"$log.seconds"
+    done_with "$name" $((SECONDS - begin))
+    return "$code"
+}
+
+check() {
+    ! wanted "$1" || step "$@"
+}
+
+# One line of output, one count; the words of a failure are shown. Nothing when it did not run.
+report_step() {
+    local log=$logs/step-$1.log
+    [ -e "$log.exit" ] || return 0
+    if [ "$(<"$log.exit")" -eq 0 ]; then
+        report_passed "$1" 1 "$(<"$log.seconds")"
     else
-        report_failed "$name" "$log"
-        return 1
+        report_failed "$1" "$log"
     fi
 }
 
-# A check that runs whatever --only says: builds come before what they are for.
-needed() {
-    local only=
-    check "$@"
+step_failed() {
+    [ -e "$logs/step-$1.log.exit" ] && [ "$(<"$logs/step-$1.log.exit")" -ne 0 ]
 }
 
 build() {
@@ -78,93 +123,160 @@ build() {
     cmake --preset "$preset" && cmake --build --preset "$preset" -j "$jobs" --target "$@"
 }
 
+# ---- unit tests ----
+
+unit_names() {
+    grep -rhoE '\b[a-z0-9_]+_test\b' --include=CMakeLists.txt tests/unit | grep -vx pgstrand_test
+}
+
 run_unit_tests() {
-    local log=$logs/unit.log pattern=${only:-.}
-    if [ -n "$only" ] && ! ctest --test-dir build/asan -N -R "$pattern" 2>/dev/null | grep -q ' Test  *#'; then
-        return 0
-    fi
+    local log=$logs/unit.log begin=$SECONDS
     # Sanitizers' findings end the program, so that they cannot scroll by.
     export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 ASAN_OPTIONS=detect_leaks=1:abort_on_error=0
-    ctest --test-dir build/asan -V -j "$jobs" -R "$pattern" >"$log" 2>&1
-    report_ctest "$log"
+    ctest --test-dir build/asan -V -j "$jobs" -R "${only:-.}" >"$log" 2>&1
+    done_with "unit tests" $((SECONDS - begin))
+}
+
+# ---- integration tests ----
+
+# --only: in the file's name, or in names of tests inside it.
+bats_wanted() {
+    wanted "$(basename "$1" .bats)" || grep -Eq "^@test.*($only)" "$1"
+}
+
+# tests/full has files of the same names.
+bats_log() {
+    local kind=bats
+    [[ $1 != tests/full/* ]] || kind=full
+    echo "$logs/$kind-$(basename "$1" .bats).log"
 }
 
 # One bats file: its TAP goes to a log. A pattern that is not in the file's name selects tests inside it.
 run_bats_file() {
     local file=$1 name log select=()
     name=$(basename "$file" .bats)
-    log=$logs/bats-$name.log
-    if [ -n "$only" ] && ! [[ $name =~ $only ]]; then
-        grep -Eq "^@test.*($only)" "$file" || return 0
-        select=(--filter "$only")
-    fi
+    log=$(bats_log "$file")
+    wanted "$name" || select=(--filter "$only")
     local begin=$SECONDS
     BATS_TEST_TIMEOUT=${BATS_TEST_TIMEOUT:-300} timeout -k 30 1500 \
         bats --formatter tap --timing "${select[@]}" "$file" >"$log" 2>&1 </dev/null
     echo "$?" >"$log.exit"
     echo $((SECONDS - begin)) >"$log.seconds"
-    echo "  . $name ($((SECONDS - begin)) s)" >&2
+    done_with "$name" $((SECONDS - begin))
 }
 
-# The largest files first: they tend to take longest, and the short ones fill the gap at the end.
+# at_a_time N COMMAND ARGUMENTS...: runs the command with each argument. A line in the pipe is the right to run.
+at_a_time() {
+    local most=$1 command=$2 argument rights running=()
+    shift 2
+    exec {rights}<> <(:)
+    yes '' | head -n "$most" >&"$rights"
+    for argument in "$@"; do
+        read -ru "$rights"
+        {
+            "$command" "$argument" {rights}>&-
+            echo >&"$rights"
+        } &
+        running+=($!)
+    done
+    [ ${#running[@]} -eq 0 ] || wait "${running[@]}"
+    exec {rights}>&-
+}
+
+# Those that take longest first; the short ones fill the gap at the end. The size of a file tells where this list does not.
+slow=(restore capture heal majors merge init schemaver workflow run assets crashpoints)
+
+in_order() {
+    local name folder=$1
+    shift
+    for name in "${slow[@]}"; do
+        [ ! -e "$folder/$name.bats" ] || echo "$folder/$name.bats"
+    done
+    ls -S -- "$folder"/*.bats
+}
+
 run_bats() {
-    local file running=0 ordered
-    mapfile -t ordered < <(ls -S -- "$@" 2>/dev/null)
-    for file in "${ordered[@]}"; do
-        run_bats_file "$file" &
-        running=$((running + 1))
-        if [ "$running" -ge "$jobs" ]; then
-            wait -n
-            running=$((running - 1))
-        fi
-    done
-    wait
-    for file in "$@"; do
-        [ -e "$logs/bats-$(basename "$file" .bats).log" ] && report_bats "$file" "$logs/bats-$(basename "$file" .bats).log"
+    local file files=()
+    while read -r file; do
+        ! bats_wanted "$file" || files+=("$file")
+    done < <(in_order "$1" | awk '!seen[$0]++')
+    at_a_time "$jobs" run_bats_file "${files[@]}"
+}
+
+report_all_bats() {
+    local file log
+    for file in "$1"/*.bats; do
+        log=$(bats_log "$file")
+        [ ! -e "$log.exit" ] || report_bats "$file" "$log"
     done
 }
 
-# New inputs that the run finds stay in the build folder; the committed corpus is only read.
+# ---- fuzz targets ----
+
+fuzz_names() {
+    grep -oE '\b[a-z0-9_]+_fuzz\b' tests/fuzz/CMakeLists.txt | sort -u
+}
+
+# How many hundredths of a second of processor a process has had.
+processor_time() {
+    local stat
+    { read -ra stat <"/proc/$1/stat"; } 2>/dev/null || return 1
+    echo $((stat[13] + stat[14]))
+}
+
+# A target has its seconds of processor however much runs beside it; on SIGUSR1 libFuzzer ends as if its time were up. New inputs
+# that the run finds stay in the build folder; the committed corpus is only read.
 run_fuzzer() {
-    local target=$1 name
-    name=$(basename "$target")
+    local name=$1 pid used
     local found=$root/build/fuzz/found/$name corpus=$root/tests/fuzz/corpus/$name
     mkdir -p "$found"
     [ -d "$corpus" ] || corpus=
-    (cd "$found" && UBSAN_OPTIONS=halt_on_error=1 timeout -k 10 $((fuzz_seconds + 120)) "$target" \
-        -max_total_time="$fuzz_seconds" -timeout=10 -rss_limit_mb=1024 -print_final_stats=1 "$found" ${corpus:+"$corpus"}) \
-        >"$logs/fuzz-$name.log" 2>&1 </dev/null
+    (cd "$found" && UBSAN_OPTIONS=halt_on_error=1 exec "$root/build/fuzz/fuzz/$name" \
+        -max_total_time=$((fuzz_seconds * 20 + 60)) -timeout=30 -rss_limit_mb=1024 -print_final_stats=1 "$found" ${corpus:+"$corpus"}) \
+        >"$logs/fuzz-$name.log" 2>&1 </dev/null &
+    pid=$!
+    while used=$(processor_time "$pid"); do
+        [ "$used" -lt $((fuzz_seconds * 100)) ] || kill -USR1 "$pid" 2>/dev/null
+        sleep 0.5
+    done
+    wait "$pid"
     echo $? >"$logs/fuzz-$name.exit"
+    done_with "$name" "$fuzz_seconds"
 }
 
-run_fuzzers() {
-    local target name running=0 targets=()
-    for target in "$root"/build/fuzz/fuzz/*; do
-        name=$(basename "$target")
-        [ -f "$target" ] && [ -x "$target" ] && wanted "$name" && targets+=("$target")
-    done
-    for target in "${targets[@]}"; do
-        run_fuzzer "$target" &
-        running=$((running + 1))
-        if [ "$running" -ge "$jobs" ]; then
-            wait -n
-            running=$((running - 1))
-        fi
-    done
-    wait
-    for target in "${targets[@]}"; do
-        name=$(basename "$target")
+report_fuzzers() {
+    local name log
+    for name in $(fuzz_names); do
+        log=$logs/fuzz-$name.log
+        [ -e "$logs/fuzz-$name.exit" ] || continue
         if [ "$(<"$logs/fuzz-$name.exit")" -eq 0 ]; then
-            report_passed "$name ($(sed -n 's/^stat::number_of_executed_units: *//p' "$logs/fuzz-$name.log") inputs)" 1 "$fuzz_seconds"
+            report_passed "$name ($(sed -n 's/^stat::number_of_executed_units: *//p' "$log") inputs)" 1 "$fuzz_seconds"
         else
-            report_failed "$name" "$logs/fuzz-$name.log"
+            report_failed "$name" "$log"
         fi
     done
 }
+
+# ---- all of it ----
 
 tidy_sources() {
     git ls-files 'proto/*.c' 'store/*.c' 'agent/*.c' 'tools/*.c' |
         xargs -P "$jobs" -n 4 clang-tidy -p build/asan --quiet --warnings-as-errors='*'
+}
+
+# With what the integration tests leave of the processors.
+beside() {
+    local names
+    renice -n 10 -p "$BASHPID" >/dev/null 2>&1
+    mapfile -t names < <(unit_names)
+    if any_wanted "${names[@]}" || [ "$tidy" = yes ]; then
+        step build-asan build asan unit_tests && any_wanted "${names[@]}" && run_unit_tests
+        [ "$tidy" = no ] || check clang-tidy tidy_sources
+    fi
+    mapfile -t names < <(for name in $(fuzz_names); do ! wanted "$name" || echo "$name"; done)
+    if [ "$fuzz_seconds" -gt 0 ] && [ ${#names[@]} -gt 0 ]; then
+        step build-fuzz build fuzz fuzzers && at_a_time "$jobs" run_fuzzer "${names[@]}"
+    fi
 }
 
 if [ "$install" = yes ]; then
@@ -175,35 +287,44 @@ fi
 
 report_section "Sources"
 check floors deploy/check-floors.sh
+report_step floors
 check format deploy/check-format.sh
+report_step format
 
 report_section "Build"
-have_programs=yes
-have_units=yes
-# --only also narrows which checks run, but what is to be tested has to be built.
-needed build-release build release pgstrand pgstrand-agent test_tools || have_programs=no
-needed build-asan build asan unit_tests || have_units=no
-[ $have_programs = yes ] || report_not_run "integration tests" "the release build failed"
-[ $have_units = yes ] || report_not_run "unit tests" "the asan build failed"
-[ "$tidy" = no ] || check clang-tidy tidy_sources
+folders=(tests/integration)
+[ "$full" = no ] || folders+=(tests/full)
+mapfile -t bats < <(for folder in "${folders[@]}"; do for file in "$folder"/*.bats; do ! bats_wanted "$file" || echo "$file"; done; done)
+[ ${#bats[@]} -eq 0 ] || step build-release build release pgstrand pgstrand-agent test_tools
+report_step build-release
+beside &
+beside=$!
+if ! step_failed build-release; then
+    for folder in "${folders[@]}"; do
+        run_bats "$folder"
+    done
+fi
+wait "$beside"
+report_step build-asan
+report_step clang-tidy
+report_step build-fuzz
+! step_failed build-release || report_not_run "integration tests" "the release build failed"
+! step_failed build-asan || report_not_run "unit tests" "the asan build failed"
 [ "$tidy" = yes ] || report_not_run clang-tidy "only with --tidy"
 
 report_section "Unit tests (address and undefined-behaviour sanitizers)"
-[ $have_units = yes ] && run_unit_tests
+[ ! -e "$logs/unit.log" ] || report_ctest "$logs/unit.log"
 
 report_section "Integration tests (PostgreSQL clusters of their own)"
-[ $have_programs = yes ] && run_bats tests/integration/*.bats
+report_all_bats tests/integration
 
-report_section "Fuzz targets ($fuzz_seconds s each)"
-if [ "$fuzz_seconds" -eq 0 ]; then
-    report_not_run "fuzz targets" "--fuzz-seconds 0"
-elif needed build-fuzz build fuzz fuzzers; then
-    run_fuzzers
-fi
+report_section "Fuzz targets ($fuzz_seconds s of processor each)"
+report_fuzzers
+[ "$fuzz_seconds" -gt 0 ] || report_not_run "fuzz targets" "--fuzz-seconds 0"
 
 if [ "$full" = yes ]; then
     report_section "Long tests"
-    [ $have_programs = yes ] && run_bats tests/full/*.bats
+    report_all_bats tests/full
 else
     for file in tests/full/*.bats; do
         [ -e "$file" ] && report_not_run "$(basename "$file")" "only with --full"

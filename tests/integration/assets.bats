@@ -28,6 +28,7 @@ setup_file() {
     sql shop 'CREATE TABLE t (id int PRIMARY KEY, word text); INSERT INTO t VALUES (1, $$a$$)'
     printf '[assets]\nbusiness = %s\ndevice = %s\n' "$PICS" "$OWN" >"$HARNESS/start.conf"
     pgstrand init --data "$DATA" --source "$(conninfo shop)" --config "$HARNESS/start.conf" >"$HARNESS/init.out" 2>"$HARNESS/init.err"
+    sed -i 's/^retry_first = .*/retry_first = 50ms/' "$DATA/pgstrand.conf"
     agent_start "$DATA"
     cp -a "$PICS" "$HARNESS/pics.0"
 }

@@ -3,44 +3,16 @@
 
 bats_require_minimum_version 1.5.0
 
-load_libs() {
-    load ../lib/cluster
-    load ../lib/pgstrand
-    load ../lib/pos
-    load ../lib/restoring
-}
+load ../lib/restoring
+load ../lib/pos
 
 # Device A works, and has a business backup and a full device backup.
 setup_file() {
-    load_libs
-    harness_begin
-    export DATA=$HARNESS/finance
-    cluster_new one
-    pos_load shop
-    pgstrand init --data "$DATA" --source "$(conninfo shop)" --config "$POS/pgstrand.conf" --device-name Laptop-Finance-001 >/dev/null
-    agent_start "$DATA"
+    pos_captured --device-name Laptop-Finance-001
     pos_work shop --transactions 20 --clients 2 --seed 1
     pgstrand wait --data "$DATA" --timeout 60 >/dev/null
     pgstrand seal --data "$DATA" --quiet >/dev/null
-    pgstrand vault add --data "$DATA" business "file://$HARNESS/business" >/dev/null
-    pgstrand vault add --data "$DATA" full "file://$HARNESS/full" --backup-type full-device >/dev/null
-    pgstrand ship --data "$DATA" business >/dev/null
-    pgstrand ship --data "$DATA" full >/dev/null
-}
-
-teardown_file() {
-    load_libs
-    harness_end
-}
-
-setup() {
-    load_libs
-    restoring_begin
-}
-
-teardown() {
-    load_libs
-    restoring_end
+    pos_shipped business full
 }
 
 node_of() {

@@ -40,5 +40,5 @@ some() {
     pgstrand vault add --data "$ORACLE_DATA" vault "$HARNESS/vault" >/dev/null
     crash_sweep killafter 149 $((RANDOM % 100 + 1)) crash_ship
     agent_stop "$ORACLE_DATA"
-    some 1 crash_restore
+    some 3 crash_restore
 }

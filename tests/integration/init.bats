@@ -79,7 +79,7 @@ catalogue() {
 }
 
 @test "wal_level that is not logical: exit 10, and what to do" {
-    cluster_new replica wal_level=replica
+    CLUSTER_TWIN=yes cluster_new replica wal_level=replica
     database_new "$DB"
     expect_exit 10 'wal_level is replica.*ALTER SYSTEM SET wal_level' init
     [ "$(sql "$DB" "SELECT count(*) FROM pg_namespace WHERE nspname = 'pgstrand'")" -eq 0 ]
@@ -87,7 +87,7 @@ catalogue() {
 }
 
 @test "no slot free: exit 10, nothing changed" {
-    cluster_new full max_replication_slots=1
+    CLUSTER_TWIN=yes cluster_new full max_replication_slots=1
     database_new "$DB"
     sql postgres "SELECT pg_create_physical_replication_slot('taken')" >/dev/null
     expect_exit 10 'no replication slot is free \(1 of 1' init
@@ -96,7 +96,7 @@ catalogue() {
 }
 
 @test "no sender free: exit 10" {
-    cluster_new senders max_wal_senders=0 max_replication_slots=4
+    CLUSTER_TWIN=yes cluster_new senders max_wal_senders=0 max_replication_slots=4
     database_new "$DB"
     expect_exit 10 'no WAL sender is free' init
     cluster_remove senders
@@ -115,7 +115,7 @@ catalogue() {
 }
 
 @test "wrong password: exit 10; server away: exit 13; no such database: exit 10" {
-    cluster_new scram
+    CLUSTER_TWIN=yes cluster_new scram
     database_new "$DB"
     sql "$DB" "SET password_encryption = 'scram-sha-256'; CREATE ROLE guarded SUPERUSER LOGIN PASSWORD 'right'"
     echo 'host all guarded 127.0.0.1/32 scram-sha-256' >"$BATS_TEST_TMPDIR/hba"

@@ -3,32 +3,7 @@
 
 bats_require_minimum_version 1.5.0
 
-load_libs() {
-    load ../lib/cluster
-    load ../lib/pgstrand
-    load ../lib/restoring
-}
-
-setup_file() {
-    load_libs
-    harness_begin
-    cluster_new one
-}
-
-teardown_file() {
-    load_libs
-    harness_end
-}
-
-setup() {
-    load_libs
-    restoring_begin
-}
-
-teardown() {
-    load_libs
-    restoring_end
-}
+load ../lib/restoring
 
 @test "preserve-ids-upsert: merge adds and changes, keeps what only the target has, and twice is once" {
     source_begin
@@ -144,7 +119,7 @@ merge_other() {
     agent_stop "$other"
     sql "$target" "UPDATE people SET note = 'target, unseen' WHERE id = 5"
     sql "$source" "UPDATE people SET note = 'source, unseen' WHERE id = 5"
-    expect_exit 14 'start the agent, or --newer replace' merge_other --quiet
+    expect_exit 14 'start the agent, or --newer replace' merge_other --quiet --retries 0
     target_has 'SELECT note FROM people WHERE id = 5' 'target, unseen'
     pgstrand uninstall --data "$other" --yes >/dev/null
     source_end

@@ -3,32 +3,15 @@
 
 bats_require_minimum_version 1.5.0
 
-load_libs() {
-    load ../lib/cluster
-    load ../lib/pgstrand
-    load ../lib/restoring
-}
-
-setup_file() {
-    load_libs
-    harness_begin
-    cluster_new one
-}
-
-teardown_file() {
-    load_libs
-    harness_end
-}
+load ../lib/restoring
 
 setup() {
-    load_libs
     restoring_begin
     source_begin
     pgstrand restore --data "$src" --target "$(conninfo "$target")" >/dev/null
 }
 
 teardown() {
-    load_libs
     source_end
     restoring_end
 }

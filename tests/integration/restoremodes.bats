@@ -3,19 +3,10 @@
 
 bats_require_minimum_version 1.5.0
 
-load_libs() {
-    load ../lib/cluster
-    load ../lib/pgstrand
-    load ../lib/restoring
-}
+load ../lib/restoring
 
 setup_file() {
-    load_libs
-    harness_begin
-    export DATA=$HARNESS/data
-    cluster_new one
-    database_new shop
-    sql shop "
+    captured_begin "
         CREATE TABLE registers (id int PRIMARY KEY, name text NOT NULL);
         CREATE TABLE customers (id int PRIMARY KEY, email text UNIQUE, note text);
         CREATE TABLE orders (id int PRIMARY KEY, customer int REFERENCES customers, register int REFERENCES registers,
@@ -33,26 +24,8 @@ setup_file() {
         INSERT INTO items SELECT i, (i + 1) / 2, 'item ' || i FROM generate_series(1, 40) i;
         INSERT INTO notes SELECT i, i FROM generate_series(1, 40) i;
         INSERT INTO loose SELECT 'same', i % 2 FROM generate_series(1, 6) i;
-        INSERT INTO parts SELECT i, '2023-12-20'::date + i, CASE WHEN i < 4 THEN 2 END FROM generate_series(1, 20) i"
-    printf '[tiers]\ndefault = business\ndevice = registers\n' >"$HARNESS/start.conf"
-    pgstrand init --data "$DATA" --source "$(conninfo shop)" --config "$HARNESS/start.conf" >"$HARNESS/init.out"
-    agent_start "$DATA"
+        INSERT INTO parts SELECT i, '2023-12-20'::date + i, CASE WHEN i < 4 THEN 2 END FROM generate_series(1, 20) i" $'[tiers]\ndefault = business\ndevice = registers'
     pgstrand wait --data "$DATA" --timeout 60 >"$HARNESS/seq.0"
-}
-
-teardown_file() {
-    load_libs
-    harness_end
-}
-
-setup() {
-    load_libs
-    restoring_begin
-}
-
-teardown() {
-    load_libs
-    restoring_end
 }
 
 @test "foreign-keys: orphans are refused with their counts, and nothing is left" {

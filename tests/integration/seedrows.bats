@@ -2,42 +2,15 @@
 
 bats_require_minimum_version 1.5.0
 
-load_libs() {
-    load ../lib/cluster
-    load ../lib/pgstrand
-    load ../lib/restoring
-}
+load ../lib/restoring
 
 setup_file() {
-    load_libs
-    harness_begin
-    export DATA=$HARNESS/data
-    cluster_new one
-    database_new shop
-    sql shop "CREATE TABLE items (id int PRIMARY KEY, note text); CREATE TABLE carts (id int PRIMARY KEY);
-        INSERT INTO items SELECT i, 'item ' || i FROM generate_series(1, 3000) i"
-    printf '[tiers]\ndefault = business\ntransient = carts\n[seal]\nlevel = 1\n' >"$HARNESS/start.conf"
-    pgstrand init --data "$DATA" --source "$(conninfo shop)" --config "$HARNESS/start.conf" >/dev/null
-    agent_start "$DATA"
+    captured_begin "CREATE TABLE items (id int PRIMARY KEY, note text); CREATE TABLE carts (id int PRIMARY KEY);
+        INSERT INTO items SELECT i, 'item ' || i FROM generate_series(1, 3000) i" $'[tiers]\ndefault = business\ntransient = carts\n[seal]\nlevel = 1'
     sql shop "UPDATE items SET note = (SELECT string_agg((ARRAY['tea', 'coffee', 'sugar', 'bread', 'butter', 'milk', 'paper', 'soap'])
         [1 + (hashint4(items.id * 100 + g) & 7)], ' ') FROM generate_series(1, 40) g)"
     pgstrand seal --data "$DATA" --name first --description 'before the move' --quiet >/dev/null
     agent_stop "$DATA"
-}
-
-teardown_file() {
-    load_libs
-    harness_end
-}
-
-setup() {
-    load_libs
-    restoring_begin
-}
-
-teardown() {
-    load_libs
-    restoring_end
 }
 
 of_first() {

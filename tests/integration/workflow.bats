@@ -2,33 +2,14 @@
 
 bats_require_minimum_version 1.5.0
 
-load_libs() {
-    load ../lib/cluster
-    load ../lib/pgstrand
-    load ../lib/workflow
-    load ../lib/restoreflow
-}
-
-setup_file() {
-    load_libs
-    harness_begin
-    cluster_new one
-    restoreflow_shop
-}
-
-teardown_file() {
-    load_libs
-    harness_end
-}
+load ../lib/restoreflow
 
 setup() {
-    load_libs
     target=w$BATS_TEST_NUMBER
     database_new "$target"
 }
 
 teardown() {
-    load_libs
     database_drop "w$BATS_TEST_NUMBER"
 }
 

@@ -6,6 +6,9 @@
 #
 # One cluster is the current one ($CLUSTER); `on NAME COMMAND...` runs a command with another.
 #
+# A run of many files sets PGSTRAND_TEST_TEMPLATES to a folder: what initdb makes is kept there and copied. Only a harness's first
+# cluster is a copy: a second one has to have another system identifier, unless it is asked for with CLUSTER_TWIN=yes.
+#
 #   cluster_new NAME [GUC=VALUE...]   initdb and start; becomes the current one
 #   cluster_start | cluster_stop [MODE] | cluster_crash | cluster_remove [NAME]
 #   cluster_set GUC VALUE             ALTER SYSTEM and reload
@@ -91,7 +94,9 @@ cluster_folder() {
 }
 
 cluster_port() {
-    cat "$(cluster_folder "$@")/port"
+    local port
+    read -r port <"$HARNESS/clusters/${1:-$CLUSTER}/port"
+    echo "$port"
 }
 
 on() {
@@ -114,17 +119,38 @@ free_port() {
     return 1
 }
 
+# cluster_initdb FOLDER
+cluster_initdb() {
+    local log=$HARNESS/initdb.log
+    as_postgres "$PG_BIN/initdb" --no-sync -A trust -U postgres -E UTF8 --locale=C.UTF-8 -D "$1" >"$log" 2>&1 || {
+        cat "$log" >&2
+        return 1
+    }
+}
+
+# cluster_template FOLDER: a copy of what initdb made once for this server; the first that asks makes it, others wait for it.
+cluster_template() {
+    local template=$PGSTRAND_TEST_TEMPLATES/${PG_BIN//\//_}
+    (
+        flock 9
+        [ ! -e "$template.made" ] || exit 0
+        mkdir "$template" || exit 1
+        [ "$(id -u)" -ne 0 ] || chown postgres "$template"
+        cluster_initdb "$template/data" && touch "$template.made"
+    ) 9>"$template.lock" && cp -a --reflink=auto "$template/data" "$1"
+}
+
 cluster_new() {
-    local name=$1 folder setting
+    local name=$1 folder setting make=cluster_initdb
     shift
+    if [ -n "${PGSTRAND_TEST_TEMPLATES:-}" ] && { [ ! -e "$HARNESS/copied" ] || [ "${CLUSTER_TWIN:-no}" = yes ]; }; then
+        make=cluster_template
+        : >"$HARNESS/copied"
+    fi
     folder=$(cluster_folder "$name")
     mkdir "$folder"
     [ "$(id -u)" -ne 0 ] || chown postgres "$folder"
-    as_postgres "$PG_BIN/initdb" --no-sync -A trust -U postgres -E UTF8 --locale=C.UTF-8 -D "$folder/data" \
-        >"$HARNESS/initdb.$name.log" 2>&1 || {
-        cat "$HARNESS/initdb.$name.log" >&2
-        return 1
-    }
+    "$make" "$folder/data" || return 1
     # Quick, and safe against kill -9: the tests kill processes, they do not cut the power.
     as_postgres tee "$folder/data/postgresql.auto.conf" >/dev/null <<EOF
 wal_level = logical
@@ -135,7 +161,6 @@ max_connections = 60
 shared_buffers = 64MB
 fsync = off
 max_wal_size = 4GB
-autovacuum_naptime = 10s
 jit = off
 listen_addresses = '127.0.0.1'
 unix_socket_directories = '$folder'
@@ -186,16 +211,23 @@ cluster_set() {
     sql postgres "ALTER SYSTEM SET $1 = '$2'" && sql postgres 'SELECT pg_reload_conf()' >/dev/null
 }
 
+# Without a process of their own: these are called some ten thousand times in a run.
 conninfo() {
-    echo "host=$(cluster_folder) port=$(cluster_port) user=postgres dbname=$1"
+    local folder=$HARNESS/clusters/$CLUSTER port
+    read -r port <"$folder/port"
+    echo "host=$folder port=$port user=postgres dbname=$1"
 }
 
 conninfo_tcp() {
-    echo "host=127.0.0.1 port=$(cluster_port) user=${2:-postgres} dbname=$1"
+    local port
+    read -r port <"$HARNESS/clusters/$CLUSTER/port"
+    echo "host=127.0.0.1 port=$port user=${2:-postgres} dbname=$1"
 }
 
 sql() {
-    "$PSQL" -X -q -A -t -v ON_ERROR_STOP=1 -d "$(conninfo "$1")" -c "$2"
+    local folder=$HARNESS/clusters/$CLUSTER port
+    read -r port <"$folder/port"
+    "$PSQL" -X -q -A -t -v ON_ERROR_STOP=1 -d "host=$folder port=$port user=postgres dbname=$1" -c "$2"
 }
 
 sql_file() {

@@ -6,6 +6,7 @@
 #   agent_kill9 DATA                   SIGKILL, at once
 #   agent_running DATA
 #   wait_for SECONDS COMMAND...        polls until the command succeeds
+#   nap SECONDS                        a pause without a process of its own
 #   refute COMMAND...                  must fail (a bare "! command" in the middle of a bats test is not looked at by bats)
 #   expect_exit CODE PATTERN COMMAND   must end with this code and one line on stderr that has PATTERN (extended regexp)
 #   private_memory_of PID              waits until the process ends; its largest RssAnon, in kB
@@ -29,9 +30,15 @@ private_memory_of() {
     local pid=$1 most=0 now
     while now=$(awk '/^RssAnon/ { print $2 }' "/proc/$pid/status" 2>/dev/null) && [ -n "$now" ]; do
         [ "$now" -le "$most" ] || most=$now
-        sleep 0.02
+        nap 0.02
     done
     echo "$most"
+}
+
+# A pipe that nobody writes to.
+nap() {
+    [ -n "${nap_pipe:-}" ] || exec {nap_pipe}<> <(:)
+    read -rt "$1" -u "$nap_pipe" || true
 }
 
 complain() {
@@ -39,10 +46,10 @@ complain() {
     return 1
 }
 
-# The pid file of the agent of a data directory.
-agent_file() {
-    local name=${1%/}
-    echo "$HARNESS/agents/${name//\//_}.$2"
+# Sets $agent_place: what is known of the agent of a data directory is in files of this name with .pid, .log, .rc.
+agent_know() {
+    agent_place=${1%/}
+    agent_place=$HARNESS/agents/${agent_place//\//_}
 }
 
 agent_start() {
@@ -51,46 +58,45 @@ agent_start() {
         wait=no
         shift
     fi
-    local data=$1
+    local data=$1 agent_place
     shift
-    local pid log rc
-    pid=$(agent_file "$data" pid)
-    log=$(agent_file "$data" log)
-    rc=$(agent_file "$data" rc)
-    rm -f "$rc" "$pid"
+    agent_know "$data"
+    rm -f "$agent_place.rc" "$agent_place.pid"
     # A subshell of its own stays with it, so that its exit code is known to whoever asks. Descriptor 3 belongs to bats.
     # setsid: Ctrl-C on the terminal is for the caller, who stops the agent in his own order.
     (
-        setsid "$PGSTRAND_BUILD/pgstrand-agent" --data "$data" "$@" >>"$log" 2>&1 </dev/null &
-        echo $! >"$pid.new"
-        mv "$pid.new" "$pid"
+        setsid "$PGSTRAND_BUILD/pgstrand-agent" --data "$data" "$@" >>"$agent_place.log" 2>&1 </dev/null &
+        echo $! >"$agent_place.pid.new"
+        mv "$agent_place.pid.new" "$agent_place.pid"
         code=0
         wait $! || code=$?
-        echo "$code" >"$rc.new"
-        mv "$rc.new" "$rc"
+        echo "$code" >"$agent_place.rc.new"
+        mv "$agent_place.rc.new" "$agent_place.rc"
     ) 3>&- >/dev/null 2>&1 </dev/null &
-    wait_for 5 test -s "$pid" || return 1
+    wait_for 5 test -s "$agent_place.pid" || return 1
     [ "$wait" = yes ] || return 0
-    if ! pgstrand wait --data "$data" --timeout 60 >/dev/null 2>"$log.wait"; then
-        complain "the agent of $data does not capture: $(<"$log.wait")" "$(tail -n 20 "$log")"
+    if ! pgstrand wait --data "$data" --timeout 60 >/dev/null 2>"$agent_place.log.wait"; then
+        complain "the agent of $data does not capture: $(<"$agent_place.log.wait")" "$(tail -n 20 "$agent_place.log")"
     fi
 }
 
 agent_pid() {
-    cat "$(agent_file "$1" pid)"
+    local agent_place
+    agent_know "$1"
+    cat "$agent_place.pid"
 }
 
 agent_running() {
-    local pid
-    pid=$(agent_file "$1" pid)
-    [ -s "$pid" ] && [ ! -e "$(agent_file "$1" rc)" ] && kill -0 "$(<"$pid")" 2>/dev/null
+    local agent_place
+    agent_know "$1"
+    [ -s "$agent_place.pid" ] && [ ! -e "$agent_place.rc" ] && kill -0 "$(<"$agent_place.pid")" 2>/dev/null
 }
 
 agent_exit_code() {
-    local rc
-    rc=$(agent_file "$1" rc)
-    wait_for "${2:-60}" test -s "$rc" || complain "the agent of $1 did not end" || return 1
-    cat "$rc"
+    local agent_place
+    agent_know "$1"
+    wait_for "${2:-60}" test -s "$agent_place.rc" || complain "the agent of $1 did not end" || return 1
+    cat "$agent_place.rc"
 }
 
 agent_stop() {
@@ -102,23 +108,33 @@ agent_stop() {
 }
 
 agent_kill9() {
-    kill -KILL "$(agent_pid "$1")"
-    wait_for 10 test -s "$(agent_file "$1" rc)"
+    local agent_place
+    agent_know "$1"
+    kill -KILL "$(<"$agent_place.pid")"
+    wait_for 10 test -s "$agent_place.rc"
 }
 
 agent_log() {
-    cat "$(agent_file "$1" log)"
+    local agent_place
+    agent_know "$1"
+    cat "$agent_place.log"
 }
 
+# Pauses twice as long as the last look took, so that looking takes a third of a processor at most.
 wait_for() {
-    local limit=$((SECONDS + $1))
+    local wait_limit=$((SECONDS + $1)) wait_began wait_pause
     shift
-    until "$@" >/dev/null 2>&1; do
-        if [ "$SECONDS" -ge "$limit" ]; then
+    while :; do
+        wait_began=${EPOCHREALTIME//[!0-9]/}
+        ! "$@" >/dev/null 2>&1 || return 0
+        if [ "$SECONDS" -ge "$wait_limit" ]; then
             complain "gave up waiting for: $*"
             return 1
         fi
-        sleep 0.1
+        wait_pause=$((2 * (${EPOCHREALTIME//[!0-9]/} - wait_began)))
+        wait_pause=$((wait_pause < 20000 ? 20000 : wait_pause > 200000 ? 200000 : wait_pause))
+        printf -v wait_pause '0.%06d' "$wait_pause"
+        nap "$wait_pause"
     done
 }
 
@@ -151,9 +167,10 @@ user_tables() {
         ORDER BY 1"
 }
 
-# One session for all tables. The settings are those under which pgstrand reads values, so that text is comparable.
+# One session for all tables. The settings are those under which pgstrand reads values, so that text is comparable. The server
+# sorts: rows of equal text are equal in the file, too.
 dump_tables() {
-    local source=$1 folder=$2 table file
+    local source=$1 folder=$2 table name
     shift 2
     [ $# -gt 0 ] || mapfile -t tables < <(user_tables "$source")
     [ $# -eq 0 ] || local tables=("$@")
@@ -164,8 +181,9 @@ dump_tables() {
         echo "SET bytea_output = hex; SET lc_monetary = 'C'; SET client_encoding = 'UTF8';"
         echo "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"
         for table in "${tables[@]}"; do
-            file=${table%% WHERE *}
-            echo "COPY (SELECT * FROM ONLY $table) TO STDOUT \\g |LC_ALL=C sort > '$folder/${file//[\"\'\\\/]/}'"
+            name=${table%% WHERE *}
+            echo "COPY (SELECT * FROM ONLY $name AS dumped_row ${table#"$name"} ORDER BY dumped_row::text COLLATE \"C\") TO STDOUT" \
+                "\\g '$folder/${name//[\"\'\\\/]/}'"
         done
         echo "COMMIT;"
     } | "$PSQL" -X -q -v ON_ERROR_STOP=1 -d "$source"

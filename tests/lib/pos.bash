@@ -7,6 +7,9 @@
 #   pos_dump CONNINFO FOLDER TIER...
 #   pos_assert_same SOURCE TARGET TIER...      both are connection strings
 #   pos_rows CONNINFO TIER...      how many rows the tables of these tiers have together
+#   pos_captured [INIT OPTIONS]    in setup_file: a harness, a cluster, database shop with the example captured in $DATA; the agent runs.
+#                                  `shop_more`, if there is such a function, makes more of the database before that
+#   pos_shipped BUSINESS FULL      ships to two new vaults of these names: one for any device, one with the device's own rows
 
 POS=$PGSTRAND_ROOT/deploy/examples/pos
 
@@ -53,4 +56,23 @@ pos_rows() {
         union+=" UNION ALL SELECT count(*) FROM $table"
     done < <(pos_tables "$@")
     "$PSQL" -X -A -t -d "$source" -c "SELECT sum(n) FROM ($union) q"
+}
+
+pos_captured() {
+    harness_begin
+    export DATA=$HARNESS/data
+    cluster_new one
+    pos_load shop
+    ! declare -F shop_more >/dev/null || shop_more
+    pgstrand init --data "$DATA" --source "$(conninfo shop)" --config "$POS/pgstrand.conf" "$@" >"$HARNESS/init.out"
+    agent_start "$DATA"
+}
+
+pos_shipped() {
+    local vault
+    pgstrand vault add --data "$DATA" "$1" "file://$HARNESS/$1" >/dev/null
+    pgstrand vault add --data "$DATA" "$2" "file://$HARNESS/$2" --backup-type full-device >/dev/null
+    for vault in "$@"; do
+        pgstrand ship --data "$DATA" "$vault" >/dev/null
+    done
 }

@@ -1,7 +1,22 @@
-# restoreflow: a small captured shop, and restores of it that are killed. Source it after workflow.bash.
+# restoreflow: a small captured shop, and restores of it that are killed. Load it at the top of a bats file: it brings cluster.bash,
+# pgstrand.bash and workflow.bash along, and the shop for the file.
 #
 #   restoreflow_shop                database shop, data directory $DATA, two kinds of changes in the log, the agent stopped
 #   killed_fresh | killed_parallel | killed_replace | killed_merge FAULT      one restore into $target, for workflow_sweep
+
+source "${BASH_SOURCE[0]%/*}/cluster.bash"
+source "${BASH_SOURCE[0]%/*}/pgstrand.bash"
+source "${BASH_SOURCE[0]%/*}/workflow.bash"
+
+setup_file() {
+    harness_begin
+    cluster_new one
+    restoreflow_shop
+}
+
+teardown_file() {
+    harness_end
+}
 
 restoreflow_shop() {
     export DATA=$HARNESS/data

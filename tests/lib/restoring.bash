@@ -1,5 +1,8 @@
-# restoring: what the tests of restore share. Source it after cluster.bash and pgstrand.bash.
+# restoring: what the tests of restore share. Load it at the top of a bats file: it brings cluster.bash and pgstrand.bash along, a
+# cluster for the file and an empty database $target for each test. A file that needs more defines these functions again.
 #
+#   captured_begin SQL [CONF]          in setup_file: a harness, a cluster, database shop made by the SQL and captured in $DATA with this
+#                                      configuration; the agent runs
 #   restoring_begin | restoring_end    in setup and teardown: an empty database $target for the test, and its end
 #   restore ARGS...                    restores from $DATA into $target
 #   target_has QUERY WANTED
@@ -10,6 +13,37 @@
 #   changes_of TABLE FILE              [added, changed, removed, newer, conflicts, left] of a table in restore's JSON
 #   assert_changes TABLE FILE WANTED
 #   keeper_owns DB                     role keeper, who is no superuser, owns the database and its tables; keeper_leaves DB
+
+source "${BASH_SOURCE[0]%/*}/cluster.bash"
+source "${BASH_SOURCE[0]%/*}/pgstrand.bash"
+
+setup_file() {
+    harness_begin
+    cluster_new one
+}
+
+teardown_file() {
+    harness_end
+}
+
+setup() {
+    restoring_begin
+}
+
+teardown() {
+    restoring_end
+}
+
+captured_begin() {
+    harness_begin
+    export DATA=$HARNESS/data
+    cluster_new one
+    database_new shop
+    sql shop "$1"
+    printf '%s\n' "${2:-}" >"$HARNESS/start.conf"
+    pgstrand init --data "$DATA" --source "$(conninfo shop)" --config "$HARNESS/start.conf" >"$HARNESS/init.out"
+    agent_start "$DATA"
+}
 
 restoring_begin() {
     target=r$BATS_TEST_NUMBER

@@ -59,83 +59,20 @@ static inline uint32_t history_relation(struct history *h, size_t table, const c
     return version;
 }
 
-static inline size_t history_some_row(struct model *m, bool there)
-{
-    size_t at = model_random(m, MODEL_ROWS);
-    for (size_t n = 0; n < MODEL_ROWS && m->row[at].there != there; n++)
-        at = (at + 1) % MODEL_ROWS;
-    return at;
-}
+/* A listener for the model of one table. */
+struct history_ear {
+    struct history *h;
+    size_t table;
+};
 
-static inline void history_send(struct history *h, size_t table, enum action_kind kind,
-                                const struct model_row *old, const struct model_row *new, bool key_changes)
+static inline void history_hear(void *context, const struct action *a)
 {
-    const struct fold_shape *s = &history_table[table].shape;
+    const struct history_ear *ear = context;
     err e = ERR_INIT;
-    OWNED(buf) struct buf old_tuple = {0};
-    OWNED(buf) struct buf new_tuple = {0};
-    struct action a = {.kind = kind, .relation = h->version[table]};
-    bool unchanged[MODEL_COLUMNS] = {false};
-    if (old != NULL && (s->key_count == 0 || key_changes || kind == ACTION_DELETE)) {
-        a.old_kind = s->key_count == 0 ? 'O' : 'K';
-        model_tuple(old, NULL, s->key_count == 0 ? NULL : s, &old_tuple);
-        a.old = buf_view(&old_tuple);
-    }
-    if (new != NULL) {
-        unchanged[3] = old != NULL && strcmp(old->value[3], new->value[3]) == 0;
-        model_tuple(new, unchanged, NULL, &new_tuple);
-        a.new = buf_view(&new_tuple);
-    }
-    assert_done(logwriter_put(h->shop.log, &a, h->shop.next_lsn, &e), &e);
-    h->pending++;
-}
-
-/* `logged` false: the row is one of the base's. */
-static inline void history_create(struct history *h, size_t table, bool logged)
-{
-    struct model *m = &h->model[table];
-    size_t at = history_some_row(m, false);
-    struct model_row *r = &m->row[at];
-    if (r->there)
-        return;
-    if (m->shape.key_count > 0)
-        model_key(m, r, at);
-    for (uint16_t i = 0; i < MODEL_COLUMNS; i++)
-        model_fill(m, r, i);
-    r->there = true;
-    if (logged)
-        history_send(h, table, ACTION_CREATE, NULL, r, false);
-    else
-        model_line(r, &h->base[table]);
-}
-
-static inline void history_update(struct history *h, size_t table, bool move)
-{
-    struct model *m = &h->model[table];
-    size_t from = history_some_row(m, true);
-    size_t to = move ? history_some_row(m, false) : from;
-    if (!m->row[from].there || (move && m->row[to].there))
-        return;
-    struct model_row old = m->row[from];
-    struct model_row new = old;
-    for (uint16_t i = 0; i < MODEL_COLUMNS; i++)
-        if (model_random(m, 2) == 0)
-            model_fill(m, &new, i);
-    if (move)
-        model_key(m, &new, to);
-    m->row[from].there = false;
-    m->row[to] = new;
-    history_send(h, table, ACTION_UPDATE, &old, &new, move);
-}
-
-static inline void history_delete(struct history *h, size_t table)
-{
-    struct model *m = &h->model[table];
-    size_t at = history_some_row(m, true);
-    if (!m->row[at].there)
-        return;
-    m->row[at].there = false;
-    history_send(h, table, ACTION_DELETE, &m->row[at], NULL, false);
+    struct action own = *a;
+    own.relation = ear->h->version[ear->table];
+    assert_done(logwriter_put(ear->h->shop.log, &own, ear->h->shop.next_lsn, &e), &e);
+    ear->h->pending++;
 }
 
 /* One table, or one together with the next. */
@@ -145,8 +82,7 @@ static inline void history_truncate(struct history *h, size_t table, size_t coun
     for (size_t n = 0; n < count; n++) {
         size_t at = (table + n) % HISTORY_TABLES;
         versions[n] = h->version[at];
-        for (size_t i = 0; i < MODEL_ROWS; i++)
-            h->model[at].row[i].there = false;
+        model_empty(&h->model[at]);
     }
     shop_truncate(&h->shop, versions, count);
     h->pending++;
@@ -182,17 +118,20 @@ static inline void history_step(struct history *h)
 {
     struct model *dice = &h->model[0];
     size_t table = model_random(dice, HISTORY_TABLES);
+    struct history_ear ear = {h, table};
+    const struct model_listener log = {&ear, history_hear};
+    struct model *m = &h->model[table];
     uint64_t kind = model_random(dice, 3000);
     if (kind < 3)
         history_truncate(h, table, 1 + model_random(dice, 2));
     else if (kind < 30)
         history_note(h);
     else if (kind < 700)
-        history_create(h, table, true);
+        (void)model_create(m, &log);
     else if (kind < 1200)
-        history_delete(h, table);
+        model_delete(m, &log);
     else
-        history_update(h, table, history_table[table].shape.key_count > 0 && kind < 1900);
+        model_update(m, &log, m->shape.key_count > 0 && kind < 1900);
     if (model_random(dice, 6) == 0)
         history_commit(h);
 }
@@ -207,7 +146,7 @@ static inline struct history *history_begin(uint64_t seed)
         h->model[t].random = seed * 7 + t;
         h->version[t] = history_relation(h, t, "d");
         for (size_t i = 0; i < MODEL_ROWS / 4; i++)
-            history_create(h, t, false);
+            model_line(model_create(&h->model[t], NULL), &h->base[t]);
     }
     return h;
 }

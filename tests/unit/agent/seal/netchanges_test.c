@@ -42,8 +42,10 @@ static void put(struct history *h, size_t table, enum action_kind kind, const ch
     (void)snprintf(old.value[0], MODEL_TEXT, "%s", old_key == NULL ? key : old_key);
     if (strcmp(large, "?") != 0)
         (void)snprintf(new.value[3], MODEL_TEXT, "%s", large);
-    history_send(h, table, kind, kind == ACTION_CREATE ? NULL : &old, kind == ACTION_DELETE ? NULL : &new,
-                 old_key != NULL);
+    struct history_ear ear = {h, table};
+    const struct model_listener log = {&ear, history_hear};
+    model_tell(&h->model[table], &log, kind, kind == ACTION_CREATE ? NULL : &old,
+               kind == ACTION_DELETE ? NULL : &new, old_key != NULL);
 }
 
 /* The seqs that are needed, as text: "1 4 5". */

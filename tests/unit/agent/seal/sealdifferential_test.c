@@ -4,10 +4,6 @@
 
 #include "store/snapreader.h"
 
-#define FULL PGSTRAND__SNAPSHOT_TYPE__FULL
-#define INCREMENTAL PGSTRAND__SNAPSHOT_TYPE__INCREMENTAL
-#define DIFFERENTIAL PGSTRAND__SNAPSHOT_TYPE__DIFFERENTIAL
-
 static struct chain *load(const struct shop *s, size_t links)
 {
     err e = ERR_INIT;
@@ -148,8 +144,7 @@ static void the_chain_goes_on(void **state)
     for (uint64_t i = 0; i < 4; i++) {
         OWNED(seal_result) struct seal_result sealed = {0};
         if (types[i] == INCREMENTAL) {
-            shop_row(&s, s.orders, 1, "again");
-            shop_commit(&s);
+            shop_again(&s, 0);
         }
         assert_done(shop_seal(&s, types[i], NULL, &sealed, &e), &e);
         assert_int_equal(sealed.last_seq, i / 2 + 1);
@@ -159,8 +154,7 @@ static void the_chain_goes_on(void **state)
     OWNED(seal_result) struct seal_result sealed = {0};
     assert_done(shop_seal(&s, DIFFERENTIAL, NULL, &sealed, &e), &e);
     assert_true(sealed.nothing_new);
-    shop_row(&s, s.orders, 1, "again");
-    shop_commit(&s);
+    shop_again(&s, 0);
     assert_done(shop_seal(&s, DIFFERENTIAL, NULL, &sealed, &e), &e);
     assert_int_equal(sealed.first_seq, 3);
     OWNED(chain) struct chain *chain = load(&s, 8);
@@ -178,14 +172,10 @@ static void its_time_is_the_latest(void **state)
     static const pgtime times[] = {100, 900, 300};
     shop_open(&s);
     for (size_t i = 0; i < 3; i++) {
-        shop_row(&s, s.orders, 1, "again");
-        s.clock = times[i];
-        shop_commit(&s);
+        shop_again(&s, times[i]);
     }
     assert_done(shop_seal(&s, DIFFERENTIAL, NULL, &sealed, &e), &e);
-    s.clock = 400;
-    shop_row(&s, s.orders, 1, "again");
-    shop_commit(&s);
+    shop_again(&s, 400);
     assert_done(shop_seal(&s, DIFFERENTIAL, NULL, &sealed, &e), &e);
     OWNED(chain) struct chain *chain = load(&s, 5);
     assert_int_equal(chain->link[2].commit->header->first_time, 100);

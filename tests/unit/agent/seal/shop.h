@@ -13,6 +13,9 @@
 #include "agent/seal/sealrun.h"
 #include "proto/tuple.h"
 
+#define INCREMENTAL PGSTRAND__SNAPSHOT_TYPE__INCREMENTAL
+#define DIFFERENTIAL PGSTRAND__SNAPSHOT_TYPE__DIFFERENTIAL
+
 struct shop {
     struct scratch scratch;
     struct datadir *d;
@@ -77,6 +80,14 @@ static inline void shop_commit(struct shop *s)
     assert_done(logwriter_flush(s->log, &e), &e);
 }
 
+/* One more action of the same row, committed at this time (0: its LSN). */
+static inline void shop_again(struct shop *s, pgtime time)
+{
+    s->clock = time;
+    shop_row(s, s->orders, 1, "again");
+    shop_commit(s);
+}
+
 /* A FULL without tables, of the state at last_seq. */
 static inline void shop_full(struct shop *s, uint64_t last_seq)
 {
@@ -130,6 +141,14 @@ static inline status shop_seal(struct shop *s, Pgstrand__SnapshotType type, cons
     const struct seal_request request = {.type = type, .name = name, .offline = true};
     seal_result_fini(out);
     return seal_snapshot(s->d, &request, &progress_silent, out, e);
+}
+
+/* One whose result is nobody's business. */
+static inline void shop_sealed(struct shop *s, Pgstrand__SnapshotType type)
+{
+    err e = ERR_INIT;
+    OWNED(seal_result) struct seal_result sealed = {0};
+    assert_done(shop_seal(s, type, NULL, &sealed, &e), &e);
 }
 
 /* Before a child opens the environments itself: LMDB's must not be carried over a fork. Leaves the data

@@ -105,6 +105,14 @@ static void bench_end(struct bench *b)
 }
 OWN_VALUE(bench, bench_end);
 
+/* From now on the step fails so many times. */
+static void breaks(struct bench *b, int step, int times, enum err_class class)
+{
+    b->work.fail_at = step;
+    b->work.failures = times;
+    b->work.class = class;
+}
+
 static status run(struct bench *b, const uuid *id, err *e)
 {
     return workflow_run(b->d, &b->spec, id, &progress_silent, &b->id, e);
@@ -119,13 +127,30 @@ static Pgstrand__WorkflowRecord *record(struct bench *b)
     return r;
 }
 
+static void runs(struct bench *b, const uuid *id)
+{
+    err e = ERR_INIT;
+    assert_done(run(b, id, &e), &e);
+}
+
+static void run_fails(struct bench *b, const uuid *id, enum err_class class)
+{
+    err e = ERR_INIT;
+    assert_fails(run(b, id, &e), &e, class);
+}
+
+static void assert_state(struct bench *b, Pgstrand__WorkflowRecord__State state)
+{
+    PB_OWNED(Pgstrand__WorkflowRecord) *r = record(b);
+    assert_int_equal(r->state, state);
+}
+
 static void steps_run_once_and_are_written_down(void **state)
 {
     (void)state;
     OWNED(bench) struct bench b;
     bench_make(&b);
-    err e = ERR_INIT;
-    assert_done(run(&b, NULL, &e), &e);
+    runs(&b, NULL);
     PB_OWNED(Pgstrand__WorkflowRecord) *r = record(&b);
     assert_int_equal(r->state, STATE(COMPLETED));
     assert_int_equal(r->n_step, STEPS);
@@ -145,11 +170,8 @@ static void failures_that_may_pass_are_tried_again(void **state)
     (void)state;
     OWNED(bench) struct bench b;
     bench_make(&b);
-    err e = ERR_INIT;
-    b.work.fail_at = END;
-    b.work.failures = 2;
-    b.work.class = ERR_NETWORK;
-    assert_done(run(&b, NULL, &e), &e);
+    breaks(&b, END, 2, ERR_NETWORK);
+    runs(&b, NULL);
     PB_OWNED(Pgstrand__WorkflowRecord) *r = record(&b);
     assert_int_equal(r->state, STATE(COMPLETED));
     assert_int_equal(r->retries, 2);
@@ -167,19 +189,15 @@ static void after_the_last_retry_it_has_failed_and_can_be_resumed(void **state)
     (void)state;
     OWNED(bench) struct bench b;
     bench_make(&b);
-    err e = ERR_INIT;
-    b.work.fail_at = DO;
-    b.work.failures = 4; /* the first and three retries */
-    b.work.class = ERR_TIMEOUT;
-    assert_fails(run(&b, NULL, &e), &e, ERR_TIMEOUT);
+    breaks(&b, DO, 4, ERR_TIMEOUT); /* the first and three retries */
+    run_fails(&b, NULL, ERR_TIMEOUT);
     PB_OWNED(Pgstrand__WorkflowRecord) *r = record(&b);
     assert_int_equal(r->state, STATE(FAILED));
     assert_int_equal(r->retries, 3);
     assert_string_equal(r->error->text, "step 1 broke");
     assert_non_null(strstr(r->advice, "pgstrand workflow resume"));
     assert_int_equal(b.work.undone, 1);
-    e = ERR_INIT;
-    assert_done(run(&b, &b.id, &e), &e);
+    runs(&b, &b.id);
     PB_OWNED(Pgstrand__WorkflowRecord) *now = record(&b);
     assert_int_equal(now->state, STATE(COMPLETED));
     assert_null(now->error);
@@ -192,15 +210,11 @@ static void other_failures_are_not(void **state)
     (void)state;
     OWNED(bench) struct bench b;
     bench_make(&b);
-    err e = ERR_INIT;
-    b.work.fail_at = END;
-    b.work.failures = 1;
-    b.work.class = ERR_SCHEMA;
-    assert_fails(run(&b, NULL, &e), &e, ERR_SCHEMA);
+    breaks(&b, END, 1, ERR_SCHEMA);
+    run_fails(&b, NULL, ERR_SCHEMA);
     assert_int_equal(b.work.runs[END], 1);
     /* What lasts is not done again by whoever goes on. */
-    e = ERR_INIT;
-    assert_done(run(&b, &b.id, &e), &e);
+    runs(&b, &b.id);
     assert_int_equal(b.work.runs[DO], 1);
     assert_int_equal(b.work.runs[END], 2);
 }
@@ -211,14 +225,10 @@ static void a_hasty_step_is_tried_once(void **state)
     (void)state;
     OWNED(bench) struct bench b;
     bench_make(&b);
-    err e = ERR_INIT;
-    b.work.fail_at = LOOK;
-    b.work.failures = 1;
-    b.work.class = ERR_NETWORK;
-    assert_fails(run(&b, NULL, &e), &e, ERR_NETWORK);
+    breaks(&b, LOOK, 1, ERR_NETWORK);
+    run_fails(&b, NULL, ERR_NETWORK);
     assert_int_equal(b.work.runs[LOOK], 1);
-    PB_OWNED(Pgstrand__WorkflowRecord) *r = record(&b);
-    assert_int_equal(r->state, STATE(FAILED));
+    assert_state(&b, STATE(FAILED));
 }
 
 static void cancelled_while_it_runs(void **state)
@@ -226,12 +236,10 @@ static void cancelled_while_it_runs(void **state)
     (void)state;
     OWNED(bench) struct bench b;
     bench_make(&b);
-    err e = ERR_INIT;
     b.work.fail_at = LOOK;
     b.work.cancel = true;
-    assert_fails(run(&b, NULL, &e), &e, ERR_INTERRUPTED);
-    PB_OWNED(Pgstrand__WorkflowRecord) *r = record(&b);
-    assert_int_equal(r->state, STATE(CANCELLED));
+    run_fails(&b, NULL, ERR_INTERRUPTED);
+    assert_state(&b, STATE(CANCELLED));
     assert_int_equal(b.work.runs[DO], 0);
     assert_int_equal(b.work.undone_by, ERR_INTERRUPTED);
 }
@@ -242,10 +250,8 @@ static void behind_the_final_step_it_is_too_late(void **state)
     OWNED(bench) struct bench b;
     bench_make(&b);
     err e = ERR_INIT;
-    b.work.fail_at = END;
-    b.work.failures = 1;
-    b.work.class = ERR_VALIDATION;
-    assert_fails(run(&b, NULL, &e), &e, ERR_VALIDATION);
+    breaks(&b, END, 1, ERR_VALIDATION);
+    run_fails(&b, NULL, ERR_VALIDATION);
     e = ERR_INIT;
     assert_fails(workflow_abandon(b.d, &b.spec, &b.id, &e), &e, ERR_REFUSED);
     assert_mentions(&e, "only resumed");
@@ -258,9 +264,9 @@ static void one_process_at_a_time(void **state)
     OWNED(io_lock) struct io_lock *lock = NULL;
     bench_make(&b);
     err e = ERR_INIT;
-    assert_done(run(&b, NULL, &e), &e);
+    runs(&b, NULL);
     assert_done(workflowrecord_lock(b.d, &b.id, &lock, &e), &e);
-    assert_fails(run(&b, &b.id, &e), &e, ERR_REFUSED);
+    run_fails(&b, &b.id, ERR_REFUSED);
 }
 
 static bool stop_now(void *context)
@@ -280,11 +286,9 @@ static void suspended_it_waits_for_the_next_process(void **state)
     stopping.stopped = stop_now;
     b.spec.stop = WORKFLOW_SUSPENDS;
     assert_fails(workflow_run(b.d, &b.spec, NULL, &stopping, &b.id, &e), &e, ERR_INTERRUPTED);
-    PB_OWNED(Pgstrand__WorkflowRecord) *r = record(&b);
-    assert_int_equal(r->state, STATE(PENDING));
+    assert_state(&b, STATE(PENDING));
     assert_int_equal(b.work.undone, 0);
-    e = ERR_INIT;
-    assert_done(run(&b, &b.id, &e), &e);
+    runs(&b, &b.id);
 }
 
 /* A workflow that kills whoever takes it up is not taken up for ever. */
@@ -295,7 +299,7 @@ static void interrupted_too_often_it_has_failed(void **state)
     bench_make(&b);
     err e = ERR_INIT;
     b.spec.stop = WORKFLOW_SUSPENDS;
-    assert_done(run(&b, NULL, &e), &e);
+    runs(&b, NULL);
     for (int i = 0; i < 4; i++) {
         PB_OWNED(Pgstrand__WorkflowRecord) *r = record(&b);
         r->state = STATE(IN_PROGRESS); /* as a kill leaves it */
@@ -307,8 +311,7 @@ static void interrupted_too_often_it_has_failed(void **state)
             assert_fails(run(&b, &b.id, &e), &e, ERR_TIMEOUT);
         b.work.failures = 0;
     }
-    PB_OWNED(Pgstrand__WorkflowRecord) *r = record(&b);
-    assert_int_equal(r->state, STATE(FAILED));
+    assert_state(&b, STATE(FAILED));
     assert_mentions(&e, "interrupted");
 }
 
@@ -319,7 +322,7 @@ static void those_that_ended_are_forgotten_in_time(void **state)
     OWNED(workflow_list) struct workflow_list all = {0};
     bench_make(&b);
     err e = ERR_INIT;
-    assert_done(run(&b, NULL, &e), &e);
+    runs(&b, NULL);
     uuid first = b.id;
     PB_OWNED(Pgstrand__WorkflowRecord) *r = record(&b);
     for (int i = 0; i < WORKFLOWRECORD_KEPT + 5; i++) {

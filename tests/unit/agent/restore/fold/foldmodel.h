@@ -1,6 +1,6 @@
 /*
  * foldmodel: a table kept in the most naive way, to compare the fold with: an array of rows, changed one
- * action at a time. It also makes the actions, as pgoutput would have sent them.
+ * action at a time, at random if wanted. It also makes the actions, as pgoutput would have sent them.
  */
 #ifndef PGSTRAND_FOLDMODEL_H
 #define PGSTRAND_FOLDMODEL_H
@@ -128,6 +128,94 @@ static inline void model_fill(struct model *m, struct model_row *r, uint16_t col
         (void)snprintf(r->value[column], MODEL_TEXT, "%s", odd[kind]);
     else /* few values, so that a multiset has duplicates */
         (void)snprintf(r->value[column], MODEL_TEXT, "v%llu", (unsigned long long)model_random(m, 4));
+}
+
+/* ---- random changes ---- */
+
+/* Who is told what was changed. */
+struct model_listener {
+    void *context;
+    void (*hear)(void *context, const struct action *a);
+};
+
+static inline size_t model_some_row(struct model *m, bool there)
+{
+    size_t at = model_random(m, MODEL_ROWS);
+    for (size_t n = 0; n < MODEL_ROWS && m->row[at].there != there; n++)
+        at = (at + 1) % MODEL_ROWS;
+    return at;
+}
+
+static inline void model_tell(const struct model *m, const struct model_listener *to, enum action_kind kind,
+                              const struct model_row *old, const struct model_row *new, bool key_changes)
+{
+    const struct fold_shape *s = &m->shape;
+    OWNED(buf) struct buf old_tuple = {0};
+    OWNED(buf) struct buf new_tuple = {0};
+    struct action a = {.kind = kind};
+    bool unchanged[MODEL_COLUMNS] = {false};
+    if (old != NULL && (s->key_count == 0 || key_changes || kind == ACTION_DELETE)) {
+        a.old_kind = s->key_count == 0 ? 'O' : 'K';
+        model_tuple(old, NULL, s->key_count == 0 ? NULL : s, &old_tuple);
+        a.old = buf_view(&old_tuple);
+    }
+    if (new != NULL) {
+        unchanged[3] = old != NULL && strcmp(old->value[3], new->value[3]) == 0;
+        model_tuple(new, unchanged, NULL, &new_tuple);
+        a.new = buf_view(&new_tuple);
+    }
+    to->hear(to->context, &a);
+}
+
+/* The new row; NULL when there is no room. Nobody is told when `to` is NULL: a row of the base. */
+static inline const struct model_row *model_create(struct model *m, const struct model_listener *to)
+{
+    size_t at = model_some_row(m, false);
+    struct model_row *r = &m->row[at];
+    if (r->there)
+        return NULL;
+    if (m->shape.key_count > 0)
+        model_key(m, r, at);
+    for (uint16_t i = 0; i < MODEL_COLUMNS; i++)
+        model_fill(m, r, i);
+    r->there = true;
+    if (to != NULL)
+        model_tell(m, to, ACTION_CREATE, NULL, r, false);
+    return r;
+}
+
+/* `move`: to another key. */
+static inline void model_update(struct model *m, const struct model_listener *to, bool move)
+{
+    size_t from = model_some_row(m, true);
+    size_t into = move ? model_some_row(m, false) : from;
+    if (!m->row[from].there || (move && m->row[into].there))
+        return;
+    struct model_row old = m->row[from];
+    struct model_row new = old;
+    for (uint16_t i = 0; i < MODEL_COLUMNS; i++)
+        if (model_random(m, 2) == 0)
+            model_fill(m, &new, i);
+    if (move)
+        model_key(m, &new, into);
+    m->row[from].there = false;
+    m->row[into] = new;
+    model_tell(m, to, ACTION_UPDATE, &old, &new, move);
+}
+
+static inline void model_delete(struct model *m, const struct model_listener *to)
+{
+    size_t at = model_some_row(m, true);
+    if (!m->row[at].there)
+        return;
+    m->row[at].there = false;
+    model_tell(m, to, ACTION_DELETE, &m->row[at], NULL, false);
+}
+
+static inline void model_empty(struct model *m)
+{
+    for (size_t i = 0; i < MODEL_ROWS; i++)
+        m->row[i].there = false;
 }
 
 #endif

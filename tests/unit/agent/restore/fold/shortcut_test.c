@@ -3,20 +3,10 @@
 
 #include "agent/restore/plan/plan.h"
 
-#define FULL PGSTRAND__SNAPSHOT_TYPE__FULL
-#define INCREMENTAL PGSTRAND__SNAPSHOT_TYPE__INCREMENTAL
-#define DIFFERENTIAL PGSTRAND__SNAPSHOT_TYPE__DIFFERENTIAL
-
 static void seal(struct shop *s, Pgstrand__SnapshotType type, pgtime time)
 {
-    err e = ERR_INIT;
-    OWNED(seal_result) struct seal_result sealed = {0};
-    if (time != 0) {
-        s->clock = time;
-        shop_row(s, s->orders, 1, "again");
-        shop_commit(s);
-    }
-    assert_done(shop_seal(s, type, NULL, &sealed, &e), &e);
+    shop_again(s, time);
+    shop_sealed(s, type);
 }
 
 /*
@@ -129,8 +119,7 @@ static void to_a_snapshot(void **state)
     OWNED(seal_result) struct seal_result sealed = {0};
     err e = ERR_INIT;
     eleven_links(&s);
-    shop_row(&s, s.orders, 1, "again");
-    shop_commit(&s);
+    shop_again(&s, 1500);
     assert_done(shop_seal(&s, DIFFERENTIAL, "noon", &sealed, &e), &e);
     seal(&s, INCREMENTAL, 1600);
     const struct restore_target target = {.kind = TARGET_NAME, .snapshot = "noon"};
