@@ -151,14 +151,16 @@ bats_log() {
     echo "$logs/$kind-$(basename "$1" .bats).log"
 }
 
-# One bats file: its TAP goes to a log. A pattern that is not in the file's name selects tests inside it.
+# One bats file: its TAP goes to a log. A pattern that is not in the file's name selects tests inside it. In tests/full a sweep over
+# every crash point is one test.
 run_bats_file() {
-    local file=$1 name log select=()
+    local file=$1 name log select=() test_limit=300 limit=1500
+    [[ $file != tests/full/* ]] || { test_limit=3600 limit=14400; }
     name=$(basename "$file" .bats)
     log=$(bats_log "$file")
     wanted "$name" || select=(--filter "$only")
     local begin=$SECONDS
-    BATS_TEST_TIMEOUT=${BATS_TEST_TIMEOUT:-300} timeout -k 30 1500 \
+    BATS_TEST_TIMEOUT=${BATS_TEST_TIMEOUT:-$test_limit} timeout -k 30 "$limit" \
         bats --formatter tap --timing "${select[@]}" "$file" >"$log" 2>&1 </dev/null
     echo "$?" >"$log.exit"
     echo $((SECONDS - begin)) >"$log.seconds"
@@ -279,6 +281,14 @@ beside() {
     fi
 }
 
+# For full/sanitizers.bats, which names what is missing.
+build_sanitized() {
+    bats_wanted tests/full/sanitizers.bats || return 0
+    wait "$beside" # it builds asan, too
+    step build-asan-programs build asan pgstrand pgstrand-agent
+    step build-tsan build tsan pgstrand pgstrand-agent threaded_tests
+}
+
 if [ "$install" = yes ]; then
     deploy/install-deps.sh --dev || exit 1
     # Without the network the tests that want other majors name what is missing.
@@ -301,11 +311,14 @@ beside &
 beside=$!
 if ! step_failed build-release; then
     for folder in "${folders[@]}"; do
+        [ "$folder" != tests/full ] || build_sanitized
         run_bats "$folder"
     done
 fi
-wait "$beside"
+wait "$beside" 2>/dev/null
 report_step build-asan
+report_step build-asan-programs
+report_step build-tsan
 report_step clang-tidy
 report_step build-fuzz
 ! step_failed build-release || report_not_run "integration tests" "the release build failed"

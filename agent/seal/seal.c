@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "agent/base/base.h"
 #include "agent/seal/schemaversion.h"
 #include "agent/seal/sealrun.h"
 
@@ -77,6 +78,7 @@ status seal_snapshot(struct datadir *d, const struct seal_request *request, cons
     TRY(sealrun_begin(d, request, progress, &run, e));
     if (run.chain->count == 0)
         return err_set(e, ERR_VALIDATION, "there is no base to seal after: run pgstrand init");
+    TRY(base_clear(d, e)); /* rows that an interrupted sealing left */
     TRY(open_log(&run, &state, e));
     TRY(connect(&run, e));
     take_version(&run);

@@ -1,13 +1,11 @@
-# Killed at every crash point in turn, before it and after it, until a whole run completes.
+# Killed at every crash point in turn, before it and after it, until a whole run completes. What each sweep came to is printed.
+# CRASH_SECONDS and CRASH_FROM (lib/crashpoints.bash) run a sweep in pieces.
 
 setup_file() {
     load ../lib/cluster
     load ../lib/pgstrand
-    load ../lib/oracle
     harness_begin
     cluster_new one logical_decoding_work_mem=64kB
-    oracle_begin shop "$HARNESS/data"
-    export ORACLE_DB ORACLE_DATA ORACLE_FILES
 }
 
 teardown_file() {
@@ -22,34 +20,34 @@ setup() {
     load ../lib/crashpoints
 }
 
-@test "the agent killed before each crash point: the log is what was committed (1 of 2)" {
-    crash_sweep kill 2 1 crash_agent
+teardown() {
+    [ -z "${ORACLE_DATA:-}" ] || ! agent_running "$ORACLE_DATA" || agent_kill9 "$ORACLE_DATA"
 }
 
-@test "the agent killed before each crash point: the log is what was committed (2 of 2)" {
-    crash_sweep kill 2 2 crash_agent
+@test "the agent killed before each crash point: the log is what was committed" {
+    crash_fresh before
+    crash_sweep kill 1 1 crash_agent
 }
 
-@test "the agent killed after each crash point: the log is what was committed (1 of 2)" {
-    crash_sweep killafter 2 1 crash_agent
+@test "the agent killed after each crash point: the log is what was committed" {
+    crash_fresh after
+    crash_sweep killafter 1 1 crash_agent
 }
 
-@test "the agent killed after each crash point: the log is what was committed (2 of 2)" {
-    crash_sweep killafter 2 2 crash_agent
+crash_init() {
+    local data=$HARNESS/init slots="SELECT count(*) FROM pg_replication_slots WHERE database = 'small' AND slot_name LIKE 'pgstrand%'"
+    crash_command "$1" init --yes --data "$data" --source "$(conninfo small)" || return 1
+    pgstrand init --yes --quiet --data "$data" --source "$(conninfo small)" >/dev/null || return 1
+    [ "$(sql postgres "$slots")" -eq 1 ] || complain "$(sql postgres "$slots") slots" || return 1
+    [ "$(find "$data/snapshots" -name '*.commit' | wc -l)" -eq 1 ] || complain 'not one snapshot' || return 1
+    [ -z "$(find "$data" -name '*.part')" ] || complain 'half a file' || return 1
+    pgstrand verify --data "$data" >/dev/null || return 1
+    pgstrand uninstall --data "$data" --yes --quiet >/dev/null 2>&1 || return 1
+    [ "$(sql postgres "$slots")" -eq 0 ] || complain 'the slot is left' || return 1
+    rm -rf "$data"
 }
 
 @test "init killed at each crash point: the next run finishes, with one slot and one snapshot" {
-    crash_init() {
-        local data=$HARNESS/init slots="SELECT count(*) FROM pg_replication_slots WHERE database = 'small' AND slot_name LIKE 'pgstrand%'"
-        crash_command "$1" init --yes --data "$data" --source "$(conninfo small)" || return 1
-        pgstrand init --yes --quiet --data "$data" --source "$(conninfo small)" >/dev/null || return 1
-        [ "$(sql postgres "$slots")" -eq 1 ] || complain "$(sql postgres "$slots") slots" || return 1
-        [ "$(find "$data/snapshots" -name '*.commit' | wc -l)" -eq 1 ] || complain 'not one snapshot' || return 1
-        [ -z "$(find "$data" -name '*.part')" ] || complain 'half a file' || return 1
-        pgstrand verify --data "$data" >/dev/null || return 1
-        pgstrand uninstall --data "$data" --yes --quiet >/dev/null 2>&1 || return 1
-        rm -rf "$data"
-    }
     database_new small
     sql small "CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT g, 'v' FROM generate_series(1, 100) g; CREATE TABLE u (a int)"
     crash_sweep kill 1 1 crash_init
@@ -58,28 +56,70 @@ setup() {
 }
 
 @test "ship killed at each crash point: the vault verifies after the next run" {
+    crash_fresh ship
     pgstrand vault add --data "$ORACLE_DATA" vault "$HARNESS/vault" >/dev/null
-    crash_sweep kill 3 1 crash_ship
-    crash_sweep killafter 3 2 crash_ship
+    crash_sweep kill 1 1 crash_ship
+    crash_sweep killafter 1 1 crash_ship
 }
 
 @test "sealing killed at each crash point: the chain is whole, and the next seal goes on" {
+    crash_fresh seal
     agent_start "$ORACLE_DATA"
     crash_sweep kill 1 1 crash_seal
     crash_sweep killafter 1 1 crash_seal
-    crash_sweep kill 1 1 crash_differential
     agent_stop "$ORACLE_DATA"
 }
 
-@test "a FULL killed at each crash point: the chain is whole, and the next seal goes on" {
+@test "a DIFFERENTIAL killed at each crash point: the chain is whole, and the next seal goes on" {
+    crash_fresh differential
     agent_start "$ORACLE_DATA"
-    crash_sweep kill 2 1 crash_full
-    crash_sweep killafter 2 2 crash_full
+    crash_sweep kill 1 1 crash_differential
+    crash_sweep killafter 1 1 crash_differential
     agent_stop "$ORACLE_DATA"
+}
+
+@test "a FULL killed before each crash point: the chain is whole, and the next seal goes on" {
+    crash_fresh full_before
+    agent_start "$ORACLE_DATA"
+    crash_sweep kill 1 1 crash_full
+    agent_stop "$ORACLE_DATA"
+}
+
+@test "a FULL killed after each crash point: the chain is whole, and the next seal goes on" {
+    crash_fresh full_after
+    agent_start "$ORACLE_DATA"
+    crash_sweep killafter 1 1 crash_full
+    agent_stop "$ORACLE_DATA"
+}
+
+crash_wide() {
+    crash_fresh "$1"
+    # Wide enough to be no small rewrite, which is told to the log row by row.
+    oracle_sql "CREATE TABLE wide (id int PRIMARY KEY, n bigint, t text); INSERT INTO wide SELECT g, g, repeat(md5(g::text), 5) FROM generate_series(1, 12000) g"
+    agent_start "$ORACLE_DATA"
+    wait_for 30 eval "pgstrand status --data '$ORACLE_DATA' --json | jq -e .healthy"
+    agent_stop "$ORACLE_DATA"
+}
+
+@test "a table's new base killed before each crash point: it is made by the next run, and no FULL" {
+    crash_wide tables_before
+    crash_sweep kill 1 1 crash_tables
+}
+
+@test "a table's new base killed after each crash point: it is made by the next run, and no FULL" {
+    crash_wide tables_after
+    crash_sweep killafter 1 1 crash_tables
+}
+
+@test "a restore killed at each crash point: the target is as it was, or whole" {
+    crash_fresh restore
+    crash_sweep kill 1 1 crash_restore
+    crash_sweep killafter 1 1 crash_restore
 }
 
 # Every write of the spilled parts is a crash point: hundreds, of which some are drawn.
 @test "a restore that spills killed at crash points of what it spills: the target is as it was, or whole" {
+    crash_fresh spill
     agent_start "$ORACLE_DATA"
     oracle_sql "INSERT INTO acct SELECT g, 'o' || g, g, repeat(md5(g::text), 8) FROM generate_series(200000, 240000) g"
     oracle_sql "UPDATE acct SET balance = balance + 1 WHERE id >= 200000"

@@ -15,6 +15,8 @@ setup() {
     load ../lib/cluster
     load ../lib/pgstrand
     load ../lib/heal
+    load ../lib/oracle
+    load ../lib/crashpoints
     DB=shop
     DATA=$HARNESS/data$BATS_TEST_NUMBER
 }
@@ -195,36 +197,57 @@ lead_here() {
     agent_stop "$DATA"
 }
 
-@test "killed at every seventh crash point of a healing: it ends the same" {
-    cluster_new seventh
+# A healing, killed: the next run ends it, with the difference alone.
+killed_healing() {
+    local old code
+    old=$(incarnation)
+    wait_for 10 slot_drop || return 1
+    shop "INSERT INTO item SELECT max(id) + 1, 'round $1', '' FROM item; DELETE FROM visit WHERE ctid = (SELECT max(ctid) FROM visit)"
+    PGSTRAND_IO_FAULT=$1 agent_start --no-wait "$DATA" || return 1
+    ended() {
+        ! agent_running "$DATA" || { renewed "$old" && healthy; }
+    }
+    wait_for 60 ended || return 1
+    kill -TERM "$(agent_pid "$DATA")" 2>/dev/null || true
+    code=$(agent_exit_code "$DATA") || return 1
+    case $code in
+    0) crash_whole=yes ;;
+    137) ;;
+    *) complain "the agent ended with $code:" "$(agent_log "$DATA" | tail -n 3)" || return 1 ;;
+    esac
+    agent_start "$DATA" && caught_up && wait_for 30 healthy || return 1
+    if [ $((${1##*:} % 5)) -eq 0 ]; then
+        database_new "back_$DB"
+        assert_restores_here || return 1
+        database_drop "back_$DB"
+    fi
+    pgstrand verify --data "$DATA" >/dev/null || return 1
+    [ "$(full_count)" -eq 1 ] || complain 'a FULL was made' || return 1
+    agent_stop "$DATA"
+}
+
+assert_restores_here() {
+    pgstrand restore --data "$DATA" --quiet --target "$(conninfo "back_$DB")" >/dev/null &&
+        assert_same_tables "$(conninfo "$DB")" "$(conninfo "back_$DB")"
+}
+
+# healing_sweep kill|killafter
+healing_sweep() {
+    cluster_new "$1"
     shop_new
     agent_stop "$DATA"
-    local n killed=0 id=0
-    for ((n = 1; n < 400; n += 7)); do
-        slot_drop 2>/dev/null || true
-        id=$((n + 10000))
-        shop "INSERT INTO item VALUES ($id, 'round $n', ''); DELETE FROM visit WHERE ctid = (SELECT max(ctid) FROM visit)"
-        PGSTRAND_IO_FAULT=kill:$n agent_start --no-wait "$DATA"
-        ended() {
-            ! agent_running "$DATA" || healthy
-        }
-        wait_for 60 ended
-        if agent_running "$DATA"; then
-            agent_stop "$DATA"
-            break
-        fi
-        killed=$((killed + 1))
-        agent_start "$DATA"
-        caught_up
-        wait_for 30 healthy
-        [ $((n % 5)) -ne 0 ] || assert_as_source
-        pgstrand verify --data "$DATA" >/dev/null
-        agent_stop "$DATA"
-    done
-    echo "killed $killed times" >&2
-    [ "$killed" -gt 5 ]
+    crash_sweep "$1" 1 1 killed_healing
     agent_start "$DATA"
+    caught_up
     assert_as_source
-    [ "$(full_count)" -eq 1 ]
     agent_stop "$DATA"
+    cluster_remove "$1"
+}
+
+@test "a healing killed before each crash point: it ends the same" {
+    healing_sweep kill
+}
+
+@test "a healing killed after each crash point: it ends the same" {
+    healing_sweep killafter
 }

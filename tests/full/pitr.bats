@@ -21,6 +21,7 @@ setup() {
 
 # Between two restores.
 disturb() {
+    DISTURBED=$((${DISTURBED:-0} + 1))
     case $((RANDOM % 6)) in
     0)
         agent_kill9 "$ORACLE_DATA"
@@ -60,4 +61,5 @@ disturb() {
     oracle_check_kept
     [ "$(ls "$ORACLE_FILES" | grep -c '^kept')" -eq "${PITR_RESTORES:-50}" ]
     pgstrand verify --data "$HARNESS/data" >/dev/null
+    echo "# $round rounds, $(wc -l <"$ORACLE_FILES/witness") changes, $(oracle_last_seq) actions, $DISTURBED disturbances" >&3
 }

@@ -8,7 +8,7 @@ setup_file() {
     cluster_new one logical_decoding_work_mem=64kB
     database_new shop
     sql shop "CREATE TABLE t (id int PRIMARY KEY, v text); CREATE TABLE u (a int); INSERT INTO t SELECT g, 'x' FROM generate_series(1, 200) g"
-    powerloss_run shop
+    powerloss_run shop powerloss_more
 }
 
 teardown_file() {

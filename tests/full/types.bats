@@ -52,7 +52,7 @@ sums="SELECT id, length(v), length(b), md5(v), md5(b) FROM t ORDER BY id"
     watch_memory 3>&- &
     sql "$DB" "INSERT INTO t VALUES (2, repeat('abcdefghij', 50000000))"
     pgstrand wait --data "$DATA" --timeout 120 >/dev/null
-    echo "private memory: $(<"$HARNESS/most") kB" >&2
+    echo "# private memory: $(<"$HARNESS/most") kB" >&3
     sql "$DB" "UPDATE t SET note = 'left alone'"
     pgstrand wait --data "$DATA" --timeout 120 >/dev/null
     agent_kill9 "$DATA"
@@ -86,7 +86,7 @@ sums="SELECT id, length(v), length(b), md5(v), md5(b) FROM t ORDER BY id"
         SAVEPOINT a; INSERT INTO t SELECT g, 'gone' FROM generate_series(9000001, 10000000) g; ROLLBACK TO a;
         INSERT INTO t SELECT g, 'late ' || g FROM generate_series(9000001, 10000000) g; COMMIT"
     pgstrand wait --data "$DATA" --timeout 240 >/dev/null
-    echo "private memory: $(<"$HARNESS/most") kB" >&2
+    echo "# private memory: $(<"$HARNESS/most") kB" >&3
     [ "$(<"$HARNESS/most")" -lt 65536 ]
     [ -z "$(ls "$DATA/spool")" ]
     agent_kill9 "$DATA"

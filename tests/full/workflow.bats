@@ -23,3 +23,15 @@ setup() {
 @test "a merge killed at every step" {
     workflow_sweep 1 1 killed_merge
 }
+
+@test "a seal of each type killed at every step" {
+    agent_start "$DATA"
+    workflow_sweep 1 1 killed_incremental
+    workflow_sweep 1 1 killed_differential
+    workflow_sweep 1 1 killed_full
+    agent_stop "$DATA"
+}
+
+@test "a drill killed at every step" {
+    workflow_sweep 1 1 killed_drill
+}

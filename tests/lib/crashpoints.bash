@@ -3,28 +3,31 @@
 #
 #   crash_sweep kill|killafter STEP FIRST COMMAND...    COMMAND kill:N runs once, and fails unless all is right afterwards; it
 #                                       sets crash_whole=yes when nothing was killed. STEP 1 and FIRST 1: every one of them
+#   crash_fresh NAME                    a database and data directory of its own for a sweep, with a short chain
 #   crash_sample kill|killafter PATTERN COUNT COMMAND...    the same at COUNT of the crash points on paths that contain PATTERN, drawn
 #                                       from all of them: where there are hundreds of them, and a run takes seconds
 #   crash_agent FAULT                   one run of the agent; the log equals the witness afterwards
+#   crash_tables FAULT                  a new base of a table that a rewrite made necessary, sealed by the agent
 #   crash_seal, crash_full, crash_differential, crash_ship, crash_restore FAULT      the same for the commands
 
-# CRASH_SECONDS (300) bounds a sweep: what it did not come to is named, and CRASH_FROM=N goes on there.
+# A sweep ends when a run is whole. CRASH_SECONDS=N ends it earlier: what it did not come to is named, and CRASH_FROM=N goes on there.
 crash_sweep() {
     local action=$1 step=$2 first=$3 n began=$SECONDS
     shift 3
     crash_whole=no
-    first=$((first + (${CRASH_FROM:-0} / step) * step))
+    while [ "$first" -lt "${CRASH_FROM:-0}" ]; do
+        first=$((first + step))
+    done
     for ((n = first; ; n += step)); do
-        if [ $((SECONDS - began)) -ge "${CRASH_SECONDS:-300}" ]; then
-            echo "$* $action: right from $first to $((n - step)) in steps of $step, then the time was up: CRASH_FROM=$n goes on" >&2
-            echo "# $* $action: not beyond $((n - step)); CRASH_FROM=$n goes on" >&3
+        if [ -n "${CRASH_SECONDS:-}" ] && [ $((SECONDS - began)) -ge "$CRASH_SECONDS" ]; then
+            echo "# $* $action: right from $first to $((n - step)), then the time was up: CRASH_FROM=$n goes on" >&3
             return
         fi
         "$@" "$action:$n" || complain "$* $action:$n" || return 1
         [ "$crash_whole" = no ] || break
     done
-    echo "$* $action: whole at $n" >&2
-    [ "$n" -gt "$first" ] || complain "$* was never killed"
+    echo "# $* $action: killed at $(((n - first) / step)) points from $first on, whole at $n ($((SECONDS - began)) s)" >&3
+    [ "$n" -gt "$first" ] || [ "$n" -le "${CRASH_FROM:-0}" ] || complain "$* was never killed"
 }
 
 crash_sample() {
@@ -40,7 +43,18 @@ crash_sample() {
         n=$((RANDOM % all + 1))
         "$@" "$action:$n:$pattern" || complain "$* $action:$n:$pattern" || return 1
     done
-    echo "$* $action: fewer than $all crash points" >&2
+    echo "# $* $action: fewer than $all crash points" >&3
+}
+
+# Two links behind the base: what a sweep takes grows with the chain.
+crash_fresh() {
+    oracle_begin "$1" "$HARNESS/$1" || return 1
+    agent_start "$ORACLE_DATA" || return 1
+    crash_work || return 1
+    pgstrand seal --data "$ORACLE_DATA" --quiet >/dev/null || return 1
+    crash_work || return 1
+    pgstrand seal --data "$ORACLE_DATA" --quiet >/dev/null || return 1
+    agent_stop "$ORACLE_DATA"
 }
 
 # What one run of the agent sees: rows, a streamed transaction that spools, another that is rolled back, a message, a TRUNCATE.
@@ -73,8 +87,64 @@ crash_agent() {
     agent_start "$ORACLE_DATA" || return 1
     pgstrand wait --data "$ORACLE_DATA" --timeout 60 >/dev/null || return 1
     agent_stop "$ORACLE_DATA" || return 1
-    oracle_witness && oracle_check_log || return 1
+    oracle_witness && oracle_check_log && oracle_forget || return 1
     [ -z "$(find "$ORACLE_DATA" -name '*.part')" ] || complain "half a file: $(find "$ORACLE_DATA" -name '*.part')"
+}
+
+crash_bases() {
+    pgstrand snapshots --data "$ORACLE_DATA" --json | jq '[.[] | select(.type == "incremental" and .rows > 0)] | length'
+}
+
+crash_has_base() {
+    [ "$(crash_bases)" -gt "$1" ] && pgstrand status --data "$ORACLE_DATA" --json | jq -e .healthy
+}
+
+crash_tables_settled() {
+    ! agent_running "$ORACLE_DATA" || crash_has_base "$1"
+}
+
+crash_same_restored() {
+    database_drop crash_target 2>/dev/null
+    database_new crash_target
+    pgstrand restore --data "$ORACLE_DATA" --target "$(conninfo crash_target)" --quiet "${@:2}" >/dev/null || return 1
+    oracle_rows "$(conninfo crash_target)" >"$ORACLE_FILES/restored"
+    oracle_same_rows "$1" "$ORACLE_FILES/restored" 'restored'
+}
+
+# The rewrite's values are in no stream. Killed while the agent keeps the schema's new version, copies the table and seals: the
+# next run has a base of it, no FULL; what came before the rewrite and what is there now are both restored.
+crash_tables() {
+    local before fulls seq code
+    before=$(crash_bases)
+    fulls=$(pgstrand snapshots --data "$ORACLE_DATA" --json | jq '[.[] | select(.type == "full")] | length')
+    agent_start "$ORACLE_DATA" || return 1
+    oracle_sql "UPDATE wide SET t = 'before ' || id WHERE id % 100 = 0"
+    seq=$(pgstrand wait --data "$ORACLE_DATA" --timeout 60) || return 1
+    agent_stop "$ORACLE_DATA" || return 1
+    oracle_rows "$(conninfo "$ORACLE_DB")" >"$ORACLE_FILES/before"
+    PGSTRAND_IO_FAULT=$1 agent_start --no-wait "$ORACLE_DATA" || return 1
+    oracle_sql "ALTER TABLE wide ALTER n TYPE bigint USING n + id; UPDATE wide SET t = 'after' WHERE id < 5"
+    wait_for 60 crash_tables_settled "$before" || return 1
+    kill -TERM "$(agent_pid "$ORACLE_DATA")" 2>/dev/null || true
+    code=$(agent_exit_code "$ORACLE_DATA") || return 1
+    case $code in
+    0) crash_whole=yes ;;
+    137) ;;
+    *) complain "the agent ended with $code:" "$(agent_log "$ORACLE_DATA" | tail -n 3)" || return 1 ;;
+    esac
+    pgstrand verify --data "$ORACLE_DATA" >/dev/null || return 1
+    agent_start "$ORACLE_DATA" || return 1
+    wait_for 60 crash_has_base "$before" || return 1
+    oracle_sql "DELETE FROM wide WHERE id = (SELECT max(id) FROM wide)"
+    pgstrand wait --data "$ORACLE_DATA" --timeout 60 >/dev/null || return 1
+    agent_stop "$ORACLE_DATA" || return 1
+    [ "$(pgstrand snapshots --data "$ORACLE_DATA" --json | jq '[.[] | select(.type == "full")] | length')" -eq "$fulls" ] ||
+        complain 'a FULL was made' || return 1
+    [ -z "$(find "$ORACLE_DATA" -name '*.part')" ] && [ -z "$(ls "$ORACLE_DATA/base")" ] ||
+        complain "left: $(find "$ORACLE_DATA" -name '*.part') $(ls "$ORACLE_DATA/base")" || return 1
+    [ "$(sql postgres "SELECT count(*) FROM pg_replication_slots WHERE slot_name LIKE 'pgstrand%table%'")" -eq 0 ] || return 1
+    oracle_rows "$(conninfo "$ORACLE_DB")" >"$ORACLE_FILES/wanted"
+    crash_same_restored "$ORACLE_FILES/wanted" && crash_same_restored "$ORACLE_FILES/before" --to-seq "$seq"
 }
 
 # crash_command FAULT ARGS...: runs pgstrand with the fault; sets crash_whole.

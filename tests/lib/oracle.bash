@@ -12,6 +12,7 @@
 #   oracle_witness              reads the witness and the log into files, what is new since the last call
 #   oracle_end                  drops the witness, which would hold WAL
 #   oracle_check_log            every change of the witness is in the log: once, in its order, in its transaction, no other one
+#   oracle_forget               what was right so far is not read and compared again: where there are hundreds of checks
 #   oracle_check_markers        the witness, played up to each marker, is what the source held there: so it can be believed
 #   oracle_check_seq N          restores to seq N and compares it with the witness played up to there
 #   oracle_keep_seq N           restores to seq N and keeps what came out, while the load may go on; oracle_check_kept compares
@@ -82,8 +83,14 @@ oracle_loading() {
     return 1
 }
 
+# Nobody but the disturbances ends the agent.
+oracle_agent_lives() {
+    agent_running "$ORACLE_DATA" || complain 'the agent ended by itself:' "$(agent_log "$ORACLE_DATA" | tail -n 5)"
+}
+
 oracle_disturb() {
-    agent_running "$ORACLE_DATA" || agent_start --no-wait "$ORACLE_DATA"
+    oracle_agent_lives || return 1
+    ORACLE_DISTURBED=$((${ORACLE_DISTURBED:-0} + 1))
     case $(($1 % 8)) in
     0 | 1 | 2)
         agent_kill9 "$ORACLE_DATA"
@@ -122,16 +129,26 @@ oracle_settle() {
     done
     oracle_sql "INSERT INTO marker VALUES ($1)"
     oracle_rows "$(conninfo "$ORACLE_DB")" >"$ORACLE_FILES/marker.$1"
-    agent_running "$ORACLE_DATA" || agent_start --no-wait "$ORACLE_DATA"
+    oracle_agent_lives || return 1
     pgstrand wait --data "$ORACLE_DATA" --timeout 120 >/dev/null
 }
 
 oracle_witness() {
     oracle_sql "SELECT data FROM pg_logical_slot_get_changes('witness_$ORACLE_DB', NULL, NULL)" >>"$ORACLE_FILES/decoded"
     awk -f "$ORACLE/decoded.awk" "$ORACLE_FILES/decoded" >"$ORACLE_FILES/witness"
-    pgstrand log --data "$ORACLE_DATA" --json >"$ORACLE_FILES/log.json"
+    pgstrand log --data "$ORACLE_DATA" --json --from-seq "$(oracle_from)" >"$ORACLE_FILES/log.json"
     jq -r -f "$ORACLE/logged.jq" "$ORACLE_FILES/log.json" >"$ORACLE_FILES/logged"
     jq -r '[.seq, .lsn] | @tsv' "$ORACLE_FILES/log.json" >"$ORACLE_FILES/seqs"
+}
+
+# The first seq that is still to be compared.
+oracle_from() {
+    cat "$ORACLE_FILES/from" 2>/dev/null || echo 1
+}
+
+oracle_forget() {
+    echo $(($(oracle_last_seq) + 1)) >"$ORACLE_FILES/from"
+    : >"$ORACLE_FILES/decoded"
 }
 
 oracle_end() {
@@ -143,7 +160,7 @@ oracle_last_seq() {
 }
 
 oracle_check_log() {
-    awk -F '\t' '$1 != NR { print "seq " $1 " in place " NR; exit 1 }' "$ORACLE_FILES/seqs" ||
+    awk -F '\t' -v from="$(oracle_from)" '$1 != from + NR - 1 { print "seq " $1 " in place " from + NR - 1; exit 1 }' "$ORACLE_FILES/seqs" ||
         complain "the log's seqs are not dense" || return 1
     diff <(cat -v "$ORACLE_FILES/witness") <(cut -f 2- "$ORACLE_FILES/logged" | cat -v) >"$ORACLE_FILES/difference" ||
         complain "$(grep -c '^[<>]' "$ORACLE_FILES/difference") changes differ (< was committed, > was logged):" \
@@ -223,13 +240,14 @@ oracle_run() {
     local seed=$1 rounds=$2 chunks=$3 sessions=$4 nap=$5 restores=$6 data=$HARNESS/data$1 round
     echo "ORACLE_SEED=$seed" >&2
     RANDOM=$seed
+    ORACLE_DISTURBED=0
     oracle_begin "shop$seed" "$data"
     agent_start "$data"
     for ((round = 1; round <= rounds; round++)); do
         oracle_round "$seed" "$round" "$chunks" "$sessions"
         while oracle_loading; do
             "$nap"
-            oracle_disturb "$RANDOM"
+            oracle_disturb "$RANDOM" || return 1
         done
         oracle_settle "$round" || return 1
     done
@@ -241,6 +259,7 @@ oracle_run() {
     done
     oracle_check_seq "$last" || return 1
     pgstrand verify --data "$data" >/dev/null || return 1
+    echo "# seed $seed: $ORACLE_DISTURBED disturbances, $(wc -l <"$ORACLE_FILES/witness") changes, $(oracle_last_seq) actions" >&3
     pgstrand uninstall --data "$data" --yes >/dev/null || return 1
     rm -rf "$data"
     database_drop "shop$seed"

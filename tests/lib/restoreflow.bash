@@ -3,6 +3,8 @@
 #
 #   restoreflow_shop                database shop, data directory $DATA, two kinds of changes in the log, the agent stopped
 #   killed_fresh | killed_parallel | killed_replace | killed_merge FAULT      one restore into $target, for workflow_sweep
+#   killed_full | killed_incremental | killed_differential FAULT      one seal; the agent has to run
+#   killed_drill FAULT
 
 source "${BASH_SOURCE[0]%/*}/cluster.bash"
 source "${BASH_SOURCE[0]%/*}/pgstrand.bash"
@@ -54,10 +56,10 @@ killed_restore() {
     shift 2
     restoreflow_prepare "$mode"
     workflow_killed "$fault" restore --data "$DATA" --target "$(conninfo "$target")" --mode "$mode" $extra || return 1
-    rows=$(sql "$target" "SELECT coalesce((SELECT sum(n_live_tup) FROM pg_stat_user_tables), 0) * 0")
-    [ "$(tables_of "$target")" = 0 ] || rows=$(sql "$target" 'SELECT count(*) FROM public.goods')
-    case $rows in
-    0 | 1 | 300) ;;
+    rows=none
+    [ "$(tables_of "$target")" = 0 ] || rows=$(sql "$target" 'SELECT (SELECT count(*) FROM public.goods), (SELECT count(*) FROM public.sales)')
+    case $mode:$rows in
+    fresh:none | replace:1\|0 | merge:1\|0 | *:300\|800) ;;
     *) complain "half a restore: $rows rows" || return 1 ;;
     esac
     for id in $(workflow_open "$DATA"); do
@@ -85,4 +87,40 @@ killed_replace() {
 
 killed_merge() {
     extra='--conflicts replace --newer replace' killed_restore merge "$@"
+}
+
+# killed_seal TYPE FAULT: what is open is gone on from, and the chain has one more of the type, not two.
+killed_seal() {
+    local before id
+    before=$(pgstrand snapshots --data "$DATA" --json | jq length)
+    sql shop "UPDATE goods SET price = price + 1 WHERE id = 1"
+    pgstrand wait --data "$DATA" >/dev/null || return 1
+    workflow_killed "$2" seal --data "$DATA" --type "$1" || return 1
+    for id in $(workflow_open "$DATA"); do
+        pgstrand workflow resume "$id" --data "$DATA" --quiet || return 1
+        [ "$(pgstrand snapshots --data "$DATA" --json | jq "[.[$before:][] | select(.type == \"$1\")] | length")" = 1 ] ||
+            complain "not one $1" || return 1
+    done
+    [ -z "$(workflow_open "$DATA")" ] || complain 'a workflow is left open' || return 1
+    pgstrand verify --data "$DATA" >/dev/null
+}
+
+killed_full() {
+    killed_seal full "$1"
+}
+
+killed_incremental() {
+    killed_seal incremental "$1"
+}
+
+killed_differential() {
+    killed_seal differential "$1"
+}
+
+# A drill that was killed is cancelled by the next one, and leaves no database.
+killed_drill() {
+    workflow_killed "$1" drill --data "$DATA" || return 1
+    pgstrand drill --data "$DATA" --quiet >/dev/null || return 1
+    [ -z "$(workflow_open "$DATA")" ] || complain 'a workflow is left open' || return 1
+    [ "$(sql postgres "SELECT count(*) FROM pg_database WHERE datname LIKE 'pgstrand_drill%'")" = 0 ] || complain 'a scratch database is left'
 }

@@ -15,7 +15,7 @@ workflow_sweep() {
             "$@" "$action:$n:catalog.mdb" || complain "$* $action:$n" || return 1
             [ "$workflow_whole" = no ] || break
         done
-        echo "$* $action: whole at $n" >&2
+        echo "# $* $action: killed $(((n - first) / step)) times, whole at $n" >&3
         [ "$n" -gt "$first" ] || complain "$* was never killed" || return 1
     done
 }

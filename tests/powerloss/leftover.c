@@ -43,39 +43,41 @@ status leftover_read(const char *root, struct leftover_reference *out, err *e)
         return err_no_memory(e);
     TRY(logreader_open(dir, &r, e));
     TRY(logreader_state(r, &state, e));
-    *out = (struct leftover_reference){.first_seq = state.first_seq};
-    out->action = calloc((size_t)(state.position.last_seq + 2 - state.first_seq), sizeof *out->action);
-    if (out->action == NULL)
+    uint64_t *grown = realloc(out->action, (size_t)(state.position.last_seq + 2) * sizeof *grown);
+    if (grown == NULL)
         return err_no_memory(e);
+    out->action = grown;
+    if (state.first_seq > out->count + 1)
+        return err_set(e, ERR_STORAGE, "the run's log lacks seq %" PRIu64, out->count + 1);
     for (bool end = false; !end;) {
         struct log_entry entry;
         TRY(logreader_next(r, &entry, &end, e));
-        if (!end)
-            out->action[out->count++] = hash_entry(&entry);
+        if (end)
+            break;
+        out->action[entry.seq - 1] = hash_entry(&entry);
+        out->count = entry.seq > out->count ? entry.seq : out->count;
     }
     return DONE;
 }
 
 /* Every action that can be read is the reference's, in its place, without a gap. */
 static status check_actions(const char *dir, uint64_t last_seq, const struct leftover_reference *reference,
-                            err *e)
+                            uint64_t *first_seq, err *e)
 {
     OWNED(logreader) struct logreader *r = NULL;
     struct log_state state;
     TRY(logreader_open(dir, &r, e));
     TRY(logreader_state(r, &state, e));
-    uint64_t seq = state.first_seq;
+    uint64_t seq = *first_seq = state.first_seq;
     for (bool end = false; !end; seq++) {
         struct log_entry entry;
         TRY(logreader_next(r, &entry, &end, e));
         if (end)
             break;
-        const uint64_t at = seq - reference->first_seq;
         if (entry.seq != seq)
             return err_set(e, ERR_STORAGE, "seq %" PRIu64 " stands where %" PRIu64 " belongs", entry.seq,
                            seq);
-        if (seq < reference->first_seq || at >= reference->count ||
-            reference->action[at] != hash_entry(&entry))
+        if (seq > reference->count || reference->action[seq - 1] != hash_entry(&entry))
             return err_set(e, ERR_STORAGE, "seq %" PRIu64 " is not what was captured", seq);
     }
     if (seq - 1 != last_seq)
@@ -98,7 +100,14 @@ static status whose(const char *dir, struct log_options *out, err *e)
     return DONE;
 }
 
-static status check_log(const char *dir, lsn confirmed, const struct leftover_reference *reference, err *e)
+/* What a chain holds, beside its incarnations' other folders. */
+struct holding {
+    unsigned links;
+    uint64_t last_seq;
+};
+
+static status check_log(const char *dir, lsn confirmed, const struct leftover_reference *reference,
+                        uint64_t *first_seq, err *e)
 {
     OWNED(logwriter) struct logwriter *w = NULL;
     struct log_options options;
@@ -114,7 +123,7 @@ static status check_log(const char *dir, lsn confirmed, const struct leftover_re
     if (at.end_lsn < confirmed)
         return err_set(e, ERR_STORAGE, "%s was confirmed to the server, the log has only %s",
                        lsn_format(confirmed, a), lsn_format(at.end_lsn, b));
-    TRY(check_actions(dir, at.last_seq, reference, e));
+    TRY(check_actions(dir, at.last_seq, reference, first_seq, e));
     const struct action message = {.kind = ACTION_MESSAGE};
     struct commit c = {.lsn = UINT64_MAX - 16, .end_lsn = UINT64_MAX - 8};
     TRY(logwriter_put(w, &message, c.lsn, e));
@@ -122,13 +131,16 @@ static status check_log(const char *dir, lsn confirmed, const struct leftover_re
     return logwriter_flush(w, e);
 }
 
-static status check_chain(const char *dir, err *e)
+static status check_chain(const char *dir, struct holding *out, err *e)
 {
     OWNED(chain) struct chain *chain = NULL;
     OWNED(io_names) struct io_names names = {0};
     TRY(chain_tidy(dir, e));
     TRY(chain_load(dir, &chain, e));
-    for (size_t i = 0; i < chain->count; i++) {
+    for (size_t i = chain->own; i < chain->count; i++) {
+        out->links++;
+        if (chain->link[i].commit->header->last_seq > out->last_seq)
+            out->last_seq = chain->link[i].commit->header->last_seq;
         OWNED(snapreader) struct snapreader *r = NULL;
         uint64_t frames = 0;
         TRY(snapreader_open(dir, chain->link[i].name, &r, e));
@@ -142,7 +154,7 @@ static status check_chain(const char *dir, err *e)
 }
 
 /* Every folder below that holds snapshots. */
-static status check_chains(const char *dir, err *e)
+static status check_chains(const char *dir, struct holding *out, err *e)
 {
     OWNED(io_names) struct io_names names = {0};
     bool chain = false;
@@ -155,31 +167,47 @@ static status check_chains(const char *dir, err *e)
         if (inner == NULL)
             return err_no_memory(e);
         if (stat(inner, &facts) == 0 && S_ISDIR(facts.st_mode))
-            TRY(check_chains(inner, e));
+            TRY(check_chains(inner, out, e));
         else
             chain = true;
     }
-    return chain ? check_chain(dir, e) : DONE;
+    return chain ? check_chain(dir, out, e) : DONE;
 }
 
-static status check_data(const char *data, lsn confirmed, const struct leftover_reference *reference, err *e)
+static status check_data(const char *data, const struct leftover_promise *promise,
+                         const struct leftover_reference *reference, err *e)
 {
     OWNED(datadir) struct datadir *d = NULL;
+    struct holding sealed = {0};
+    uint64_t first_seq = 1;
     TRY(datadir_open(data, NULL, DATADIR_CREATE, &d, e)); /* as init does when it goes on */
     if (d->has_identity) {
         struct signing_key key;
         TRY(datadir_device_key(d, &key, e));
     }
-    TRY(check_log(d->log, confirmed, reference, e));
-    return check_chains(d->snapshots, e);
+    TRY(check_log(d->log, promise->confirmed, reference, &first_seq, e));
+    TRY(check_chains(d->snapshots, &sealed, e));
+    if (sealed.links < promise->sealed)
+        return err_set(e, ERR_STORAGE, "%u snapshots were sealed, %u are there", promise->sealed,
+                       sealed.links);
+    if (sealed.last_seq + 1 < first_seq)
+        return err_set(e, ERR_STORAGE, "the chain ends at seq %" PRIu64 ", the log begins at %" PRIu64,
+                       sealed.last_seq, first_seq);
+    return DONE;
 }
 
-status leftover_check(const char *root, lsn confirmed, const struct leftover_reference *reference, err *e)
+status leftover_check(const char *root, const struct leftover_promise *promise,
+                      const struct leftover_reference *reference, err *e)
 {
     OWNED(text) char *data = io_join(root, "data");
     OWNED(text) char *vault = io_join(root, "vault");
+    struct holding shipped = {0};
     if (data == NULL || vault == NULL)
         return err_no_memory(e);
-    TRY(check_data(data, confirmed, reference, e));
-    return check_chains(vault, e);
+    TRY(check_data(data, promise, reference, e));
+    TRY(check_chains(vault, &shipped, e));
+    if (shipped.links < promise->shipped)
+        return err_set(e, ERR_STORAGE, "%u snapshots were shipped, %u are there", promise->shipped,
+                       shipped.links);
+    return DONE;
 }

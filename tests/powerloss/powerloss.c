@@ -30,6 +30,7 @@ struct run {
     const char *folder;
     uint64_t seed;
     struct leftover_reference reference;
+    struct leftover_promise promise; /* up to the cut */
     unsigned tried;
     unsigned wrong;
 };
@@ -73,7 +74,7 @@ static void make_folder(const struct run *run)
 }
 
 /* In a child, as the environments of another image may have the same file numbers. */
-static bool judge(struct run *run, size_t cut, const char *way, lsn confirmed)
+static bool judge(struct run *run, size_t cut, const char *way)
 {
     err e = ERR_INIT;
     int how = 0;
@@ -81,7 +82,7 @@ static bool judge(struct run *run, size_t cut, const char *way, lsn confirmed)
     if (child < 0)
         stop("cannot fork", "");
     if (child == 0) {
-        if (leftover_check(run->folder, confirmed, &run->reference, &e).ok)
+        if (leftover_check(run->folder, &run->promise, &run->reference, &e).ok)
             _exit(0);
         (void)fprintf(stderr, "power lost after step %zu, %s (op %u): %s\n", cut, way,
                       cut == 0 ? 0 : run->event[cut - 1].r.op, e.message);
@@ -103,24 +104,53 @@ static void try_cut(struct run *run, const struct diskmodel *m, size_t cut)
                                          : way == 1 ? DISKMODEL_NONE
                                                     : DISKMODEL_SOME;
         make_folder(run);
+        run->promise.confirmed = diskmodel_confirmed(m);
         diskmodel_find(m, loss, run->seed * UINT64_C(1000003) + cut * WAYS + way, run->folder);
         run->tried++;
-        if (!judge(run, cut, name[way], diskmodel_confirmed(m)))
+        if (!judge(run, cut, name[way]))
             run->wrong++;
     }
+}
+
+/* A file /sealed.N or /shipped.N is made when a command has ended well and N links are there. */
+static void hear_promise(struct run *run, const struct event *x)
+{
+    char name[64];
+    if (x->r.op != IORECORD_CREATE)
+        return;
+    (void)snprintf(name, sizeof name, "%.*s", (int)x->path.len, (const char *)x->path.data);
+    (void)sscanf(name, "/sealed.%u", &run->promise.sealed);
+    (void)sscanf(name, "/shipped.%u", &run->promise.shipped);
+}
+
+static void read_log(struct run *run, const struct diskmodel *m)
+{
+    err e = ERR_INIT;
+    make_folder(run);
+    diskmodel_find(m, DISKMODEL_NONE, 0, run->folder);
+    if (!leftover_read(run->folder, &run->reference, &e).ok)
+        stop("the run cannot be read:", e.message);
+}
+
+static bool trims_log(const struct event *x)
+{
+    static const char log[] = "/data/log/";
+    static const char part[] = ".part";
+    return x->r.op == IORECORD_UNLINK && x->path.len > sizeof log &&
+           memcmp(x->path.data, log, sizeof log - 1) == 0 &&
+           memmem(x->path.data, x->path.len, part, sizeof part - 1) == NULL;
 }
 
 static void read_reference(struct run *run)
 {
     struct diskmodel *m = diskmodel_new();
-    err e = ERR_INIT;
-    for (size_t i = 0; i < run->count; i++)
+    for (size_t i = 0; i < run->count; i++) {
+        if (trims_log(&run->event[i]))
+            read_log(run, m);
         diskmodel_apply(m, &run->event[i].r, run->event[i].path, run->event[i].data);
-    make_folder(run);
-    diskmodel_find(m, DISKMODEL_NONE, 0, run->folder);
+    }
+    read_log(run, m);
     diskmodel_free(m);
-    if (!leftover_read(run->folder, &run->reference, &e).ok)
-        stop("the whole run cannot be read:", e.message);
 }
 
 int main(int argc, char **argv)
@@ -139,8 +169,10 @@ int main(int argc, char **argv)
     for (size_t i = 0; i <= run.count && run.wrong < COMPLAINTS; i++) {
         if ((i + run.seed) % step == 0 || i == run.count)
             try_cut(&run, m, i);
-        if (i < run.count)
-            diskmodel_apply(m, &run.event[i].r, run.event[i].path, run.event[i].data);
+        if (i == run.count)
+            break;
+        hear_promise(&run, &run.event[i]);
+        diskmodel_apply(m, &run.event[i].r, run.event[i].path, run.event[i].data);
     }
     char confirmed[LSN_TEXT];
     const lsn told = diskmodel_confirmed(m);
@@ -148,7 +180,11 @@ int main(int argc, char **argv)
     free(run.reference.action);
     if (told == 0)
         stop("the record has nothing that was confirmed to the server:", argv[1]);
-    (void)printf("%zu steps, %u states of the disk, %u wrong; %llu actions, confirmed up to %s\n", run.count,
-                 run.tried, run.wrong, (unsigned long long)run.reference.count, lsn_format(told, confirmed));
+    if (run.wrong == 0 && (run.promise.sealed == 0 || run.promise.shipped == 0))
+        stop("the record does not say what was sealed and shipped:", argv[1]);
+    (void)printf("%zu steps, %u states of the disk, %u wrong; %llu actions, confirmed up to %s, %u sealed, %u "
+                 "shipped\n",
+                 run.count, run.tried, run.wrong, (unsigned long long)run.reference.count,
+                 lsn_format(told, confirmed), run.promise.sealed, run.promise.shipped);
     return run.wrong == 0 ? 0 : 1;
 }

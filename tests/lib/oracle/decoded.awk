@@ -1,6 +1,7 @@
 # The output of test_decoding (data alone, a line a message) into canonical changes: XID TABLE KIND OLD NEW, separated by tabs. OLD
 # and NEW are their columns that are not NULL, name=value, in the table's order, separated by \037; "name~" is a value that did not
-# change and was not sent. pgstrand's own tables are left out.
+# change and was not sent. A message is XID PREFIX MESSAGE, nothing, CONTENT, with xid 0 when it is its own commit. pgstrand's own
+# tables and messages are left out.
 
 # One tuple: name[type]:value ..., into text; rest[] takes what follows it ("new-tuple: ...").
 function tuple(s,    out, name, value, at, quote) {
@@ -42,7 +43,13 @@ function tuple(s,    out, name, value, at, quote) {
 }
 
 /^BEGIN / { xid = $2; next }
-/^(COMMIT|message:)/ { next }
+/^COMMIT / { next }
+/^message: .* prefix: pgstrand\./ { next }
+/^message: transactional: [01] prefix: [a-z]+, sz: [0-9]+ content:/ {
+    at = index($0, "content:")
+    print ($3 == 1 ? xid : 0) "\t" substr($5, 1, length($5) - 1) "\tMESSAGE\t\t" substr($0, at + 8)
+    next
+}
 /^table pgstrand\./ { next }
 /^table / {
     at = index($0, ": ")

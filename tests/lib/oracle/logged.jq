@@ -12,6 +12,7 @@ def row: if . == null then "" else row(keys_unsorted; []) end;
 def new:
     .unchanged as $missing
     | if $missing == null then (.new | row) else .table as $table | .new | row(order[$table]; $missing) end;
-select(.kind != "DDL" and .kind != "MESSAGE")
-| [.seq, .xid, (if .kind == "TRUNCATE" then (.tables | join(",")) else .table end), .kind, (.old | row), new]
+select(.kind != "DDL" and (.kind == "MESSAGE" and (.prefix | startswith("pgstrand.")) | not))
+| if .kind == "MESSAGE" then [.seq, .xid, .prefix, .kind, "", .content]
+  else [.seq, .xid, (if .kind == "TRUNCATE" then (.tables | join(",")) else .table end), .kind, (.old | row), new] end
 | map(tostring) | join("\t")

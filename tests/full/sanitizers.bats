@@ -1,0 +1,89 @@
+# The programs as the sanitizers build them, at their whole work: data races between the agent's threads, and memory that is misused
+# or lost. tests/run.sh --full builds them; where they are not built these tests are skipped.
+
+setup_file() {
+    load ../lib/cluster
+    harness_begin
+}
+
+teardown_file() {
+    load ../lib/cluster
+    harness_end
+}
+
+setup() {
+    load ../lib/cluster
+    load ../lib/pgstrand
+}
+
+# built PRESET
+built() {
+    PGSTRAND_BUILD=$PGSTRAND_ROOT/build/$1
+    [ -x "$PGSTRAND_BUILD/pgstrand-agent" ] && [ -x "$PGSTRAND_BUILD/pgstrand" ] ||
+        skip "not built: cmake --build --preset $1 --target pgstrand pgstrand-agent"
+}
+
+# under_asan FILES...: the integration tests as they are, with other programs. What a sanitizer finds ends a program with 99.
+under_asan() {
+    local file failed=0
+    built asan
+    for file in "$@"; do
+        env -i PATH="$PATH" HOME="$HOME" TMPDIR="${TMPDIR:-/tmp}" PGSTRAND_BUILD="$PGSTRAND_BUILD" BATS_TEST_TIMEOUT=600 \
+            ASAN_OPTIONS="detect_leaks=1:exitcode=99:log_path=$HARNESS/asan" UBSAN_OPTIONS="halt_on_error=1:exitcode=99:print_stacktrace=1:log_path=$HARNESS/asan" \
+            bats --formatter tap "$CLUSTER_ROOT/tests/integration/$file.bats" >"$BATS_TEST_TMPDIR/$file" 2>&1 3>&- </dev/null || failed=1
+        echo "== $file"
+        cat "$BATS_TEST_TMPDIR/$file"
+    done
+    [ -z "$(ls "$HARNESS"/asan.* 2>/dev/null)" ] || complain "$(head -n 60 "$HARNESS"/asan.*)" || return 1
+    [ "$failed" -eq 0 ]
+}
+
+@test "address and undefined-behaviour sanitizers: capture" { under_asan capture; }
+@test "address and undefined-behaviour sanitizers: restore" { under_asan restore; }
+@test "address and undefined-behaviour sanitizers: DDL, healing" { under_asan ddl heal; }
+@test "address and undefined-behaviour sanitizers: merge, history" { under_asan merge history; }
+
+nothing_raced() {
+    [ -z "$(ls "$HARNESS"/tsan.* 2>/dev/null)" ] || complain "$(head -n 80 "$HARNESS"/tsan.*)"
+}
+
+@test "thread sanitizer: the agent under a load with seals, DDL, a drill, a crash of the server; init and restore with two jobs" {
+    built tsan
+    export TSAN_OPTIONS="suppressions=$PGSTRAND_ROOT/tests/lib/tsan.supp log_path=$HARNESS/tsan exitcode=0"
+    local data=$HARNESS/data load round
+    cluster_new one logical_decoding_work_mem=64kB
+    database_new shop
+    "$PG_BIN/pgbench" -i -q -s 1 "$(conninfo shop)" >/dev/null 2>&1
+    sql shop "CREATE TABLE note (id int PRIMARY KEY, n int, t text); INSERT INTO note SELECT g, g, repeat('x', 200) FROM generate_series(1, 12000) g"
+    printf '[seal]\ninterval = 3s\n[drill]\ninterval = 5s\n[capture]\nschema_check = 4s\nstatus_interval = 500ms\n[log]\nsegment_bytes = 1 MiB\n' >"$HARNESS/start.conf"
+    pgstrand init --yes --quiet --data "$data" --source "$(conninfo shop)" --config "$HARNESS/start.conf" >/dev/null
+    agent_start "$data"
+    for round in 1 2; do
+        "$PG_BIN/pgbench" -n -c 2 -R 200 -T 12 "$(conninfo shop)" >/dev/null 2>&1 3>&- &
+        load=$!
+        sql shop "INSERT INTO note SELECT g, g, 'streamed' FROM generate_series($round * 100000, $round * 100000 + 9000) g"
+        sql shop "BEGIN; INSERT INTO note SELECT g, g, 'gone' FROM generate_series($round * 500000, $round * 500000 + 9000) g; ROLLBACK"
+        sql shop "ALTER TABLE note ADD a$round int DEFAULT 3; ALTER TABLE note ALTER n TYPE bigint USING n + 1"
+        pgstrand seal --data "$data" --quiet >/dev/null
+        pgstrand status --data "$data" >/dev/null || true
+        pgstrand entity --data "$data" note 5 >/dev/null
+        sql shop "SELECT pg_terminate_backend(pid) FROM pg_stat_replication" >/dev/null
+        pgstrand seal --data "$data" --type full --quiet >/dev/null
+        wait "$load" || true
+        [ "$round" -eq 2 ] || { cluster_crash && cluster_start; }
+    done
+    pgstrand wait --data "$data" --timeout 120 >/dev/null
+    wait_for 60 eval "agent_log '$data' | grep -q 'is proven'"
+    agent_stop "$data"
+    database_new back
+    pgstrand restore --data "$data" --target "$(conninfo back)" --jobs 2 --quiet >/dev/null
+    assert_same_tables "$(conninfo shop)" "$(conninfo back)"
+    nothing_raced
+}
+
+@test "thread sanitizer: unit tests of what has threads" {
+    built tsan
+    TSAN_OPTIONS="suppressions=$PGSTRAND_ROOT/tests/lib/tsan.supp" \
+        ctest --test-dir "$PGSTRAND_BUILD" --output-on-failure -j 1 -L threads >"$BATS_TEST_TMPDIR/ctest" 2>&1 || complain "$(tail -n 60 "$BATS_TEST_TMPDIR/ctest")"
+    [ "$(sed -n 's/.*tests passed, 0 tests failed out of //p' "$BATS_TEST_TMPDIR/ctest")" -ge 6 ]
+}
