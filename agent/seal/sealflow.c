@@ -110,22 +110,6 @@ static struct workflow_spec spec_of(struct flow *f, Pgstrand__WorkflowJob *job, 
                                   .retries = &none};
 }
 
-static status supersede(struct datadir *d, const struct seal_request *request, err *e)
-{
-    OWNED(workflow_list) struct workflow_list all = {0};
-    TRY(workflowrecord_list(d, &all, e));
-    for (size_t i = 0; i < all.count; i++) {
-        const Pgstrand__SealJob *j = all.record[i]->job->seal;
-        if (j == NULL || !workflowrecord_is_open(all.record[i]) ||
-            workflowrecord_is_running(d, all.record[i]) ||
-            (j->type != (uint32_t)request->type && j->type != PGSTRAND__SNAPSHOT_TYPE__INCREMENTAL))
-            continue;
-        err ended = ERR_INIT; /* it has published already: then it is resumed, which finds that */
-        (void)sealflow_cancel(d, all.record[i], &ended).ok;
-    }
-    return DONE;
-}
-
 static void fill(struct flow *f, struct datadir *d, const Pgstrand__SealJob *j, struct seal_result *out)
 {
     *f = (struct flow){.d = d, .out = out};
@@ -135,6 +119,25 @@ static void fill(struct flow *f, struct datadir *d, const Pgstrand__SealJob *j, 
                                        .conninfo = j->conninfo};
 }
 
+/* What was interrupted before: cancelled, or completed where its snapshot is there already. */
+static status supersede(struct datadir *d, const struct seal_request *request, const struct sealflow *how,
+                        const struct progress *progress, err *e)
+{
+    OWNED(workflow_list) struct workflow_list all = {0};
+    TRY(workflowrecord_list(d, &all, e));
+    for (size_t i = 0; i < all.count; i++) {
+        const Pgstrand__SealJob *j = all.record[i]->job->seal;
+        if (j == NULL || !workflowrecord_is_open(all.record[i]) ||
+            workflowrecord_is_running(d, all.record[i]) ||
+            (j->type != (uint32_t)request->type && j->type != PGSTRAND__SNAPSHOT_TYPE__INCREMENTAL))
+            continue;
+        err ended = ERR_INIT; /* it stays open, and the new one can be sealed all the same */
+        if (!sealflow_cancel(d, all.record[i], &ended).ok)
+            (void)sealflow_resume(d, all.record[i], how, progress, &ended).ok;
+    }
+    return DONE;
+}
+
 status sealflow_run(struct datadir *d, const struct seal_request *request, const struct sealflow *how,
                     const struct progress *progress, struct seal_result *out, err *e)
 {
@@ -142,7 +145,7 @@ status sealflow_run(struct datadir *d, const struct seal_request *request, const
     Pgstrand__WorkflowJob job = PGSTRAND__WORKFLOW_JOB__INIT;
     Pgstrand__SealJob packed = PGSTRAND__SEAL_JOB__INIT;
     *out = (struct seal_result){0};
-    TRY(supersede(d, request, e));
+    TRY(supersede(d, request, how, progress, e));
     packed.type = (uint32_t)request->type;
     packed.name = (char *)(uintptr_t)request->name;
     packed.description = (char *)(uintptr_t)request->description;

@@ -176,7 +176,10 @@ crash_sealed() {
     pgstrand verify --data "$ORACLE_DATA" >/dev/null || return 1
     [ "$(pgstrand snapshots --data "$ORACLE_DATA" --json | jq '[.[].number] == [range(0; length)]')" = true ] ||
         complain "numbers: $(pgstrand snapshots --data "$ORACLE_DATA" --json | jq -c '[.[].number]')" || return 1
-    [ -z "$(find "$ORACLE_DATA/snapshots" -name '*.part')" ] || complain "half a file is left"
+    [ -z "$(find "$ORACLE_DATA/snapshots" -name '*.part')" ] || complain "half a file is left" || return 1
+    # A FULL or DIFFERENTIAL that was killed waits for somebody to go on with it.
+    [ "$type" != incremental ] || [ "$(pgstrand workflow list --data "$ORACLE_DATA" --json | jq '[.[] | select(.status == "PENDING" or .status == "IN_PROGRESS")] | length')" -eq 0 ] ||
+        complain 'a workflow is left open'
 }
 
 crash_seal() {

@@ -182,9 +182,10 @@ int main(int argc, char **argv)
         stop("the record has nothing that was confirmed to the server:", argv[1]);
     if (run.wrong == 0 && (run.promise.sealed == 0 || run.promise.shipped == 0))
         stop("the record does not say what was sealed and shipped:", argv[1]);
-    (void)printf("%zu steps, %u states of the disk, %u wrong; %llu actions, confirmed up to %s, %u sealed, %u "
-                 "shipped\n",
-                 run.count, run.tried, run.wrong, (unsigned long long)run.reference.count,
-                 lsn_format(told, confirmed), run.promise.sealed, run.promise.shipped);
+    (void)printf(
+        "%zu steps, %u states of the disk, %u wrong; %llu actions, confirmed up to %s, %u sealed, %u "
+        "shipped\n",
+        run.count, run.tried, run.wrong, (unsigned long long)run.reference.count, lsn_format(told, confirmed),
+        run.promise.sealed, run.promise.shipped);
     return run.wrong == 0 ? 0 : 1;
 }
