@@ -18,9 +18,10 @@ static status flush(struct committer *c, err *e)
     const size_t count = assembler_marks(c->assembler, &marks);
     exchange_set_durable(c->exchange, at->end_lsn);
     c->flushed_at = now_ms();
-    c->observer->flushed(c->observer->context, at->last_seq, at->end_lsn, c->bytes_before + totals.bytes);
+    /* First: who sees the seq knows what there was up to it. */
     for (size_t i = 0; i < count; i++)
         c->observer->schema_changed(c->observer->context, marks[i].seq, marks[i].at, marks[i].what);
+    c->observer->flushed(c->observer->context, at->last_seq, at->end_lsn, c->bytes_before + totals.bytes);
     return DONE;
 }
 

@@ -41,12 +41,16 @@ static status write_tables(struct keeper *k, err *e)
 static status write_breaks(struct keeper *k, err *e)
 {
     struct board_break *list = NULL;
+    struct board_facts facts;
+    board_facts(k->board, &facts); /* before: what comes from here on has a later seq */
     const size_t count = board_take_breaks(k->board, &list);
     const status written = records_breaks(k->data, list, count, e);
-    if (written.ok)
+    if (written.ok) {
         board_recorded(k->board, count);
-    else
+        k->recorded = facts.last_seq;
+    } else {
         board_put_back(k->board, list, count);
+    }
     free(list);
     return written;
 }
@@ -67,7 +71,7 @@ static status say_state(struct keeper *k, struct said *said, int64_t now, err *e
     board_facts(k->board, &facts);
     if (said->at != 0 && now - said->at < HEARTBEAT_MS && !changed(said, &facts, &progress))
         return DONE;
-    TRY(records_agent(k->data, &facts, &progress, e));
+    TRY(records_agent(k->data, &facts, &progress, k->recorded, e));
     char text[LSN_TEXT];
     notify_send("STATUS=%s; seq %llu, durable up to %s%s%s", facts.connected ? "capturing" : facts.problem,
                 (unsigned long long)facts.last_seq, lsn_format(facts.durable, text),
@@ -147,6 +151,6 @@ void keeper_join(struct keeper *k)
     board_facts(k->board, &facts);
     const struct capture_progress progress = capture_progress(k->capture);
     const bool stopped_well = facts.problem[0] == '\0';
-    if (!records_agent(k->data, stopped_well ? NULL : &facts, &progress, &e).ok)
+    if (!records_agent(k->data, stopped_well ? NULL : &facts, &progress, k->recorded, &e).ok)
         report_line(REPORT_PROBLEM, "cannot write down that the agent stopped: %s", e.message);
 }

@@ -12,6 +12,7 @@ struct keeper {
     struct datadir *data; /* its own */
     struct board *board;
     struct capture *capture;
+    uint64_t recorded; /* changes of the schema up to this seq are in the catalogue */
     pthread_t thread;
     bool started;
 };

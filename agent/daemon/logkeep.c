@@ -53,8 +53,8 @@ static bool has_segments(const struct datadir *d)
     return false;
 }
 
-status logkeep_find_ddl(const struct datadir *d, uint64_t after, const struct capture_observer *observer,
-                        err *e)
+status logkeep_find_ddl(const struct datadir *d, uint64_t after, uint64_t recorded,
+                        const struct capture_observer *observer, err *e)
 {
     OWNED(logreader) struct logreader *log = NULL;
     struct log_state state;
@@ -63,6 +63,8 @@ status logkeep_find_ddl(const struct datadir *d, uint64_t after, const struct ca
         return DONE;
     TRY(logreader_open(d->log, &log, e));
     TRY(logreader_state(log, &state, e));
+    if (recorded > after && recorded <= state.position.last_seq)
+        after = recorded;
     TRY(logreader_seek(log, after + 1 > state.first_seq ? after + 1 : state.first_seq, e));
     for (;;) {
         struct log_entry entry;

@@ -17,9 +17,10 @@ MUST_CHECK status logkeep_through(const struct datadir *d, uint64_t sealed_seq, 
 
 /*
  * A change of the schema is recorded just after its commit is durable; a kill in between loses the record.
- * Looks for DDL in the log behind `after` and tells `observer` as capture would have.
+ * Looks for DDL in the log behind `after`, and behind `recorded`, up to which the last agent had recorded all
+ * (not believed when the log ends before it), and tells `observer` as capture would have.
  */
-MUST_CHECK status logkeep_find_ddl(const struct datadir *d, uint64_t after,
+MUST_CHECK status logkeep_find_ddl(const struct datadir *d, uint64_t after, uint64_t recorded,
                                    const struct capture_observer *observer, err *e);
 
 #endif

@@ -144,9 +144,11 @@ static status find_lost_ddl(struct agent *a, err *e)
     size_t open = 0;
     uint64_t last_break = 0;
     uint64_t sealed = 0;
+    uint64_t recorded = 0;
     TRY(breaks_open(a->data->catalog, &open, &last_break, e));
     TRY(records_sealed_seq(a->data, &sealed, e));
-    return logkeep_find_ddl(a->data, last_break > sealed ? last_break : sealed, &observer, e);
+    TRY(records_recorded_seq(a->data, &recorded, e));
+    return logkeep_find_ddl(a->data, last_break > sealed ? last_break : sealed, recorded, &observer, e);
 }
 
 static status run_all(struct agent *a, err *e)

@@ -57,7 +57,7 @@ status records_breaks(struct datadir *d, const struct board_break *list, size_t 
 }
 
 status records_agent(struct datadir *d, const struct board_facts *facts,
-                     const struct capture_progress *progress, err *e)
+                     const struct capture_progress *progress, uint64_t recorded, err *e)
 {
     Pgstrand__AgentState r = PGSTRAND__AGENT_STATE__INIT;
     struct board_facts copy = {0};
@@ -75,6 +75,8 @@ status records_agent(struct datadir *d, const struct board_facts *facts,
     r.received_lsn = progress->received;
     r.has_server_lsn = true;
     r.server_lsn = progress->server_end;
+    r.has_recorded_seq = true;
+    r.recorded_seq = recorded;
     r.problem = problems;
     if (copy.problem[0] != '\0')
         problems[r.n_problem++] = copy.problem;
@@ -83,6 +85,14 @@ status records_agent(struct datadir *d, const struct board_facts *facts,
     if (copy.lacks[0] != '\0')
         problems[r.n_problem++] = copy.lacks;
     return catalog_put(d->catalog, CATALOG_AGENT, (struct bytes){0}, &r.base, e);
+}
+
+status records_recorded_seq(struct datadir *d, uint64_t *seq, err *e)
+{
+    PB_OWNED(Pgstrand__AgentState) *r = NULL;
+    TRY(catalog_get(d->catalog, CATALOG_AGENT, (struct bytes){0}, (ProtobufCMessage **)(void *)&r, e));
+    *seq = r != NULL && r->has_recorded_seq ? r->recorded_seq : 0;
+    return DONE;
 }
 
 struct chain_end {

@@ -46,9 +46,9 @@ thread_us() {
     }
     for task in "/proc/$(agent_pid "$data")/task"/*; do
         name=$(<"$task/comm")
-        if [ "$but" = yes ] && [ "$name" != "$1" ] || [ "$but" = no ] && [ "$name" = "$1" ]; then
-            sum=$((sum + $(awk '{ sub(/.*\) /, ""); print $12 + $13 }' "$task/stat")))
-        fi
+        case "$but:$([ "$name" = "$1" ] && echo it)" in
+        no:it | yes:) sum=$((sum + $(awk '{ sub(/.*\) /, ""); print $12 + $13 }' "$task/stat"))) ;;
+        esac
     done
     echo $((sum * 1000000 / $(getconf CLK_TCK)))
 }
