@@ -3,6 +3,7 @@
 #include "agent/drill.h"
 #include "agent/restore/load/quarantine.h"
 #include "agent/seal/sealflow.h"
+#include "agent/setup/setup.h"
 #include "agent/workflow/workflowrecord.h"
 
 void resume_result_fini(struct resume_result *r)
@@ -56,6 +57,8 @@ status resume_run(struct datadir *d, const Pgstrand__WorkflowRecord *record, enu
         const struct sealflow seal = {.stop = stop, .alone = alone};
         return sealflow_resume(d, record, &seal, progress, e);
     }
+    if (record->job->init != NULL)
+        return setup_resume(d, record, progress, e);
     if (record->job->restore != NULL && record->state == PGSTRAND__WORKFLOW_RECORD__STATE__COMPLETED &&
         record->left_out > 0)
         return retry_left_out(d, record, progress, e);
@@ -75,6 +78,8 @@ status resume_cancel(struct datadir *d, const Pgstrand__WorkflowRecord *record, 
         return drill_cancel(d, record, e);
     if (record->job->seal != NULL)
         return sealflow_cancel(d, record, e);
+    if (record->job->init != NULL)
+        return setup_cancel(d, record, e);
     if (record->job->restore != NULL)
         return restoreflow_cancel(d, record, e);
     return unknown(record, e);
@@ -82,6 +87,7 @@ status resume_cancel(struct datadir *d, const Pgstrand__WorkflowRecord *record, 
 
 bool resume_is_due(const struct datadir *d, const Pgstrand__WorkflowRecord *record)
 {
-    return workflowrecord_is_open(record) && record->job->init == NULL &&
+    const bool scheduled = record->job->seal != NULL && record->job->seal->scheduled;
+    return workflowrecord_is_open(record) && record->job->init == NULL && !scheduled &&
            !workflowrecord_is_running(d, record);
 }

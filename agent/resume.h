@@ -24,7 +24,8 @@ MUST_CHECK status resume_run(struct datadir *d, const Pgstrand__WorkflowRecord *
 /* One that is running is asked to stop; of one that nobody has, what it left behind goes. */
 MUST_CHECK status resume_cancel(struct datadir *d, const Pgstrand__WorkflowRecord *record, err *e);
 
-/* Is it one that goes on by itself, when the agent starts? Those of init go on with init. */
+/* Is it one that goes on by itself, when the agent starts? Those of init go on with init, seals by schedule
+ * with the schedule. */
 bool resume_is_due(const struct datadir *d, const Pgstrand__WorkflowRecord *record);
 
 #endif

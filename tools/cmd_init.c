@@ -9,11 +9,13 @@
 #include "tools/report.h"
 #include "tools/tableview.h"
 
+#define RETRIES_MOST 1000 /* as the configuration's workflow.retries */
+
 struct init_request {
     const char *source;
     const char *dataset;
     const char *device_name;
-    struct option_number jobs;
+    struct option_number jobs, retries;
     bool no_wal_limit;
     bool dry_run;
 };
@@ -159,6 +161,8 @@ static status set_up(struct cli *cli, const struct init_request *q, const struct
     TRY(datadir_open(cli->data, cli->config, DATADIR_CREATE, &d, e));
     TRY(make_identity(cli, d, options, &shown, e));
     struct init_options all = *options;
+    const uint32_t retries = (uint32_t)q->retries.value;
+    all.retries = q->retries.given ? &retries : NULL;
     all.jobs = q->jobs.given ? (int)q->jobs.value : d->config->base_jobs;
     status done = setup_init(d, &all, p, &cli->progress, &result, e);
     if (done.ok)
@@ -207,6 +211,9 @@ status cmd_init(struct cli *cli, err *e)
         {"dataset", OPTION_TEXT, &q.dataset, "UUID", "join this dataset instead of making a new one"},
         {"device-name", OPTION_TEXT, &q.device_name, "N", "this device's name (default: the host's)"},
         {"jobs", OPTION_NUMBER, &q.jobs, "N", "connections that copy the base"},
+        {"retries", OPTION_NUMBER, &q.retries, "N",
+         "tries after the first one when network, locks or a full disk are in the way (default: "
+         "workflow.retries)"},
         {"no-wal-limit", OPTION_FLAG, &q.no_wal_limit, NULL, "leave max_slot_wal_keep_size alone"},
         {"dry-run", OPTION_FLAG, &q.dry_run, NULL, "look, and stop before changing anything"},
     };
@@ -215,5 +222,7 @@ status cmd_init(struct cli *cli, err *e)
         return DONE;
     if (q.jobs.given && (q.jobs.value < 1 || q.jobs.value > 64))
         return err_set(e, ERR_USAGE, "--jobs wants a number from 1 to 64");
+    if (q.retries.given && q.retries.value > RETRIES_MOST)
+        return err_set(e, ERR_USAGE, "--retries wants a number from 0 to %d", RETRIES_MOST);
     return run(cli, &q, e);
 }

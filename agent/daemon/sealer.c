@@ -6,7 +6,7 @@
 #include "agent/daemon/records.h"
 #include "agent/daemon/report.h"
 #include "agent/seal/schemaversion.h"
-#include "agent/seal/seal.h"
+#include "agent/seal/sealflow.h"
 #include "agent/ship/retention.h"
 
 #define TICK_MS 200
@@ -53,7 +53,8 @@ static status prefer_tables(struct sealer *s, struct seal_request *request, uint
 static status make(struct sealer *s, const struct seal_request *request, const struct progress *progress,
                    struct seal_result *result, err *e)
 {
-    const bool sealed = seal_snapshot(s->data, request, progress, result, e).ok;
+    const struct sealflow how = {.stop = WORKFLOW_RESTS, .scheduled = true};
+    const bool sealed = sealflow_run(s->data, request, &how, progress, result, e).ok;
     s->tables_failed = !sealed && request->table_count > 0;
     return sealed ? DONE : FAILED;
 }
@@ -178,9 +179,21 @@ static void version_due(struct sealer *s)
     board_sealed(s->board, s->schedule.sealed_seq, NULL);
 }
 
+/* What a kill or a stop has interrupted is due now. */
+static enum schedule_due interrupted(struct sealer *s)
+{
+    bool found = false;
+    Pgstrand__SnapshotType type = PGSTRAND__SNAPSHOT_TYPE__INCREMENTAL;
+    err e = ERR_INIT; /* then the schedule makes up for it */
+    if (!sealflow_interrupted(s->data, &found, &type, &e).ok || !found)
+        return DUE_NOTHING;
+    return type == PGSTRAND__SNAPSHOT_TYPE__FULL ? DUE_NEW_FULL : DUE_INCREMENTAL;
+}
+
 static void *run(void *context)
 {
     struct sealer *s = context;
+    enum schedule_due left = interrupted(s);
     while (!board_wait(s->board, TICK_MS)) {
         struct board_facts facts;
         const int64_t now = now_ms();
@@ -189,7 +202,10 @@ static void *run(void *context)
             s->breaks_seen = facts.breaks;
             schedule_changed(&s->schedule, now);
         }
-        const enum schedule_due due = schedule_due(&s->schedule, now, facts.last_seq, facts.log_bytes);
+        const enum schedule_due due =
+            left != DUE_NOTHING ? left : schedule_due(&s->schedule, now, facts.last_seq, facts.log_bytes);
+        if (facts.connected)
+            left = DUE_NOTHING;
         if (due == DUE_VERSION && facts.connected)
             version_due(s);
         else if (due != DUE_NOTHING && facts.connected)

@@ -7,6 +7,7 @@ struct flow {
     struct datadir *d;
     struct seal_request request;
     struct seal_result *out;
+    bool anew; /* the record is of an earlier try that failed: where the chain was then does not matter */
 };
 
 static void reset(void *context)
@@ -44,9 +45,11 @@ static status validate_parent(void *context, struct workflow *w, err *e)
     Pgstrand__SealJob *j = workflow_record(w)->job->seal;
     OWNED(chain) struct chain *chain = NULL;
     TRY(seal_reconcile(f->d, &chain, e));
-    if (j->has_behind || chain->count == 0)
+    if ((j->has_behind && !f->anew) || chain->count == 0)
         return DONE;
+    f->anew = false;
     const struct bytes last = id_of(&chain->link[chain->count - 1]);
+    free(j->behind.data);
     j->behind.data = malloc(last.len);
     if (j->behind.data == NULL)
         return err_no_memory(e);
@@ -56,14 +59,30 @@ static status validate_parent(void *context, struct workflow *w, err *e)
     return DONE;
 }
 
+/* What an earlier process published. */
+static status tell(const struct chain_link *link, struct seal_result *out, err *e)
+{
+    const Pgstrand__SnapshotCommit *c = link->commit;
+    out->type = c->header->type;
+    out->first_seq = c->header->first_seq;
+    out->last_seq = c->header->last_seq;
+    out->size = c->size;
+    for (size_t i = 0; i < c->n_section; i++) {
+        out->rows += c->section[i]->rows;
+        out->actions += c->section[i]->actions;
+    }
+    return uuid_from_bytes(id_of(link), link->name, &out->snapshot, e);
+}
+
 static status create(void *context, struct workflow *w, err *e)
 {
     struct flow *f = context;
     OWNED(chain) struct chain *chain = NULL;
     if (workflow_resumed(w)) {
         TRY(lineage_load(f->d, &chain, e));
-        if (find_behind(chain, workflow_record(w)->job->seal) != NULL)
-            return DONE;
+        const struct chain_link *made = find_behind(chain, workflow_record(w)->job->seal);
+        if (made != NULL)
+            return tell(made, f->out, e);
     }
     TRY(seal_snapshot(f->d, &f->request, workflow_progress(w), f->out, e));
     if (f->out->nothing_new)
@@ -97,9 +116,12 @@ static const struct workflow_step steps[] = {
 static struct workflow_spec spec_of(struct flow *f, Pgstrand__WorkflowJob *job, const struct sealflow *how)
 {
     static const uint32_t none = 0; /* sealing without the server is done offline; what waits has waited */
-    static const char *const names[] = {"", "seal full", "seal incremental", "seal differential"};
+    static const char *const names[][2] = {{"", ""},
+                                           {"seal full", "seal full by schedule"},
+                                           {"seal incremental", "seal incremental by schedule"},
+                                           {"seal differential", "seal differential by schedule"}};
     return (struct workflow_spec){.type = PGSTRAND__WORKFLOW_RECORD__TYPE__BACKUP,
-                                  .name = names[f->request.type],
+                                  .name = names[f->request.type][how->scheduled],
                                   .job = job,
                                   .step = steps,
                                   .count = sizeof steps / sizeof steps[0],
@@ -107,7 +129,44 @@ static struct workflow_spec spec_of(struct flow *f, Pgstrand__WorkflowJob *job, 
                                   .reset = reset,
                                   .stop = how->stop,
                                   .alone = how->alone,
-                                  .retries = &none};
+                                  .later = how->scheduled,
+                                  .retries = how->scheduled ? NULL : &none};
+}
+
+/* ---- by schedule ---- */
+
+static bool is_scheduled(const Pgstrand__WorkflowRecord *record)
+{
+    const Pgstrand__SealJob *j = record->job->seal;
+    return j != NULL && j->scheduled && workflowrecord_is_open(record);
+}
+
+/* The newest of this type that has not ended, which nobody else has. */
+static status find_scheduled(struct datadir *d, Pgstrand__SnapshotType type, Pgstrand__WorkflowRecord **out,
+                             err *e)
+{
+    OWNED(workflow_list) struct workflow_list all = {0};
+    *out = NULL;
+    TRY(workflowrecord_list(d, &all, e));
+    for (size_t i = all.count; i-- > 0 && *out == NULL;)
+        if (is_scheduled(all.record[i]) && all.record[i]->job->seal->type == (uint32_t)type &&
+            !workflowrecord_is_running(d, all.record[i])) {
+            *out = all.record[i];
+            all.record[i] = NULL;
+        }
+    return DONE;
+}
+
+status sealflow_interrupted(struct datadir *d, bool *found, Pgstrand__SnapshotType *type, err *e)
+{
+    OWNED(workflow_list) struct workflow_list all = {0};
+    *found = false;
+    TRY(workflowrecord_list(d, &all, e));
+    for (size_t i = all.count; i-- > 0 && !*found;) {
+        *found = is_scheduled(all.record[i]) && !workflowrecord_is_running(d, all.record[i]);
+        *type = *found ? (Pgstrand__SnapshotType)all.record[i]->job->seal->type : *type;
+    }
+    return DONE;
 }
 
 static void fill(struct flow *f, struct datadir *d, const Pgstrand__SealJob *j, struct seal_result *out)
@@ -116,7 +175,10 @@ static void fill(struct flow *f, struct datadir *d, const Pgstrand__SealJob *j, 
     f->request = (struct seal_request){.type = (Pgstrand__SnapshotType)j->type,
                                        .name = j->name,
                                        .description = j->description,
-                                       .conninfo = j->conninfo};
+                                       .conninfo = j->conninfo,
+                                       .offline = j->offline,
+                                       .tables = j->table,
+                                       .table_count = j->n_table};
 }
 
 /* What was interrupted before: cancelled, or completed where its snapshot is there already. */
@@ -145,13 +207,24 @@ status sealflow_run(struct datadir *d, const struct seal_request *request, const
     Pgstrand__WorkflowJob job = PGSTRAND__WORKFLOW_JOB__INIT;
     Pgstrand__SealJob packed = PGSTRAND__SEAL_JOB__INIT;
     *out = (struct seal_result){0};
-    TRY(supersede(d, request, how, progress, e));
+    if (!how->scheduled)
+        TRY(supersede(d, request, how, progress, e));
     packed.type = (uint32_t)request->type;
     packed.name = (char *)(uintptr_t)request->name;
     packed.description = (char *)(uintptr_t)request->description;
+    packed.has_scheduled = packed.scheduled = how->scheduled;
+    packed.has_offline = packed.offline = request->offline;
+    packed.table = (uint32_t *)(uintptr_t)request->tables;
+    packed.n_table = request->table_count;
     job.seal = &packed; /* the database is the configuration's: nothing of a connection is kept */
     const struct workflow_spec spec = spec_of(&f, &job, how);
-    return workflow_run(d, &spec, NULL, progress, NULL, e);
+    if (!how->scheduled)
+        return workflow_run(d, &spec, NULL, progress, NULL, e);
+    PB_OWNED(Pgstrand__WorkflowRecord) *last = NULL;
+    TRY(find_scheduled(d, request->type, &last, e));
+    f.anew = last != NULL && last->state == PGSTRAND__WORKFLOW_RECORD__STATE__PENDING;
+    const uuid id = last != NULL ? workflowrecord_id(last) : UUID_NIL;
+    return workflow_run(d, &spec, last != NULL ? &id : NULL, progress, NULL, e);
 }
 
 status sealflow_resume(struct datadir *d, const Pgstrand__WorkflowRecord *record, const struct sealflow *how,
@@ -161,14 +234,16 @@ status sealflow_resume(struct datadir *d, const Pgstrand__WorkflowRecord *record
     struct flow f;
     uuid id = workflowrecord_id(record);
     fill(&f, d, record->job->seal, &out);
-    const struct workflow_spec spec = spec_of(&f, record->job, how);
+    const struct sealflow by = {how->stop, how->alone, record->job->seal->scheduled};
+    f.anew = by.scheduled && record->state != PGSTRAND__WORKFLOW_RECORD__STATE__IN_PROGRESS;
+    const struct workflow_spec spec = spec_of(&f, record->job, &by);
     return workflow_run(d, &spec, &id, progress, NULL, e);
 }
 
 status sealflow_cancel(struct datadir *d, const Pgstrand__WorkflowRecord *record, err *e)
 {
     OWNED(seal_result) struct seal_result out = {0};
-    const struct sealflow how = {0};
+    const struct sealflow how = {.scheduled = record->job->seal->scheduled};
     struct flow f;
     uuid id = workflowrecord_id(record);
     fill(&f, d, record->job->seal, &out);

@@ -16,14 +16,18 @@
 struct sealflow {
     enum workflow_stop stop;
     bool alone;
+    bool scheduled; /* by the agent, whose schedule makes the pauses between tries */
 };
 
-/* Takes the place of others that were killed: what they would seal it seals. */
+/* Takes the place of others that were killed: what they would seal it seals. One by schedule goes on with the
+ * record of the last that was to be tried again, or was killed. */
 MUST_CHECK status sealflow_run(struct datadir *d, const struct seal_request *request,
                                const struct sealflow *how, const struct progress *progress,
                                struct seal_result *out, err *e);
 MUST_CHECK status sealflow_resume(struct datadir *d, const Pgstrand__WorkflowRecord *record,
                                   const struct sealflow *how, const struct progress *progress, err *e);
+/* Was one by schedule killed? Then what it was for is due at once. */
+MUST_CHECK status sealflow_interrupted(struct datadir *d, bool *found, Pgstrand__SnapshotType *type, err *e);
 MUST_CHECK status sealflow_cancel(struct datadir *d, const Pgstrand__WorkflowRecord *record, err *e);
 
 #endif

@@ -2,6 +2,8 @@
 #include "agent/setup/replident.h"
 #include "agent/setup/tend.h"
 #include "agent/setup/wallimit.h"
+#include "agent/workflow/workflow.h"
+#include "agent/workflow/workflowrecord.h"
 #include "store/io.h"
 
 static status make_objects(struct init_run *run, err *e)
@@ -53,18 +55,153 @@ static status complete(struct init_run *run, err *e)
     return setuprecord_save(run->d, run->record, e);
 }
 
-static status run_steps(struct init_run *run, struct init_result *out, err *e)
+/* ---- as a workflow ---- */
+
+struct flow {
+    struct init_run run;
+    struct init_result *out;
+};
+
+static void flow_fini(struct flow *f)
 {
-    TRY(initidentity_settle(run, out, e));
-    TRY(make_objects(run, e));
-    TRY(publish(run, e));
-    TRY(limit_wal(run, e));
-    TRY(run->d->identity.taken_over ? initheir_run(run, out, e) : initbase_run(run, out, e));
-    /* The slot has waited for every transaction that was older than the publication: none can bring a table
-     * now that nobody has looked at. */
-    TRY(raise_identities(run, e));
-    return complete(run, e);
+    pgconn_close(f->run.conn);
+    if (f->run.record != NULL)
+        pbmem_free(&f->run.record->base);
+    f->run.conn = NULL;
+    f->run.record = NULL;
 }
+OWN_VALUE(flow, flow_fini);
+
+static void reset(void *context)
+{
+    flow_fini(context);
+}
+
+static status settle_step(void *context, struct workflow *w, err *e)
+{
+    struct flow *f = context;
+    f->run.progress = workflow_progress(w);
+    TRY(setuprecord_load(f->run.d, &f->run.record, e));
+    TRY(pgconn_open(f->run.options->conninfo, PGCONN_QUERY, &f->run.conn, e));
+    return initidentity_settle(&f->run, f->out, e);
+}
+
+static status objects_step(void *context, struct workflow *w, err *e)
+{
+    (void)w;
+    return make_objects(&((struct flow *)context)->run, e);
+}
+
+static status publish_step(void *context, struct workflow *w, err *e)
+{
+    (void)w;
+    return publish(&((struct flow *)context)->run, e);
+}
+
+static status limit_step(void *context, struct workflow *w, err *e)
+{
+    struct flow *f = context;
+    if (!f->run.options->wal_limit)
+        workflow_skip(w);
+    return limit_wal(&f->run, e);
+}
+
+static status base_step(void *context, struct workflow *w, err *e)
+{
+    struct flow *f = context;
+    (void)w;
+    return f->run.d->identity.taken_over ? initheir_run(&f->run, f->out, e)
+                                         : initbase_run(&f->run, f->out, e);
+}
+
+/* The slot has waited for every transaction that was older than the publication: none can bring a table now
+ * that nobody has looked at. */
+static status finish_step(void *context, struct workflow *w, err *e)
+{
+    struct flow *f = context;
+    (void)w;
+    TRY(raise_identities(&f->run, e));
+    return complete(&f->run, e);
+}
+
+/* Each looks at what is there already, so that all can be begun again: tables may have come since. */
+static const struct workflow_step steps[] = {
+    {"VALIDATE", settle_step, WORKFLOW_ANEW | WORKFLOW_HASTY, 0},
+    {"OBJECTS", objects_step, WORKFLOW_ANEW, WORKFLOW_AFTER(0)},
+    {"PUBLISH", publish_step, WORKFLOW_ANEW, WORKFLOW_AFTER(1)},
+    {"WAL_LIMIT", limit_step, WORKFLOW_ANEW, WORKFLOW_AFTER(0)},
+    {"CREATE_SNAPSHOT", base_step, WORKFLOW_ANEW, WORKFLOW_AFTER(2) | WORKFLOW_AFTER(3)},
+    {"COMPLETE", finish_step, WORKFLOW_LASTING, WORKFLOW_AFTER(4)},
+};
+
+/* Cancelled, everything goes from the database again; failed or killed, it stays for the next try. */
+static void undo(void *context, struct workflow *w, const err *why)
+{
+    struct flow *f = context;
+    err failed = ERR_INIT;
+    char line[ERR_TEXT + 64];
+    flow_fini(f);
+    if (why->class != ERR_INTERRUPTED || !f->run.d->has_identity ||
+        inituninstall(f->run.d, f->run.options->conninfo, &progress_silent, &failed).ok)
+        return;
+    (void)snprintf(line, sizeof line, "what init has made is still there (pgstrand uninstall): %s",
+                   failed.message);
+    workflow_progress(w)->say(workflow_progress(w)->context, line);
+}
+
+static struct workflow_spec spec_of(struct flow *f, Pgstrand__WorkflowJob *job)
+{
+    return (struct workflow_spec){.type = PGSTRAND__WORKFLOW_RECORD__TYPE__BACKUP,
+                                  .name = "init",
+                                  .job = job,
+                                  .step = steps,
+                                  .count = sizeof steps / sizeof steps[0],
+                                  .context = f,
+                                  .reset = reset,
+                                  .undo = undo,
+                                  .stop = WORKFLOW_RESTS,
+                                  .alone = true,
+                                  .retries = f->run.options->retries};
+}
+
+/* One that was interrupted or has failed goes on: what it was asked for is asked for again. */
+static status find_open(struct datadir *d, uuid *out, bool *found, err *e)
+{
+    OWNED(workflow_list) struct workflow_list all = {0};
+    *found = false;
+    TRY(workflowrecord_list(d, &all, e));
+    for (size_t i = all.count; i-- > 0 && !*found;) {
+        const Pgstrand__WorkflowRecord *at = all.record[i];
+        if (at->job->init == NULL)
+            continue;
+        *found = workflowrecord_is_open(at) || at->state == PGSTRAND__WORKFLOW_RECORD__STATE__FAILED;
+        *out = workflowrecord_id(at);
+        break;
+    }
+    return DONE;
+}
+
+static status run_flow(struct flow *f, const struct progress *progress, err *e)
+{
+    Pgstrand__WorkflowJob job = PGSTRAND__WORKFLOW_JOB__INIT;
+    Pgstrand__InitJob packed = PGSTRAND__INIT_JOB__INIT;
+    OWNED(text) char *conninfo = NULL;
+    OWNED(text) char *password = NULL;
+    uuid id;
+    bool found = false;
+    TRY(pgconn_without_password(f->run.options->conninfo, &conninfo, &password, e));
+    if (password != NULL)
+        explicit_bzero(password, strlen(password));
+    packed.conninfo = conninfo;
+    packed.jobs = (uint32_t)f->run.options->jobs;
+    packed.wal_limit = f->run.options->wal_limit;
+    job.init = &packed;
+    const struct workflow_spec spec = spec_of(f, &job);
+    TRY(find_open(f->run.d, &id, &found, e));
+    return workflow_run(f->run.d, &spec, found ? &id : NULL, progress, NULL, e);
+}
+
+/* ---- for callers ---- */
 
 static status report_complete(struct datadir *d, struct init_result *out, err *e)
 {
@@ -81,31 +218,30 @@ static status report_complete(struct datadir *d, struct init_result *out, err *e
                            &out->snapshot, e);
 }
 
-static void init_run_fini(struct init_run *run)
+static void begin(struct flow *f, struct datadir *d, const struct init_options *options,
+                  const struct preflight *preflight, struct init_result *out)
 {
-    pgconn_close(run->conn);
-    if (run->record != NULL)
-        pbmem_free(&run->record->base);
+    *out = (struct init_result){0};
+    *f = (struct flow){
+        .run = {.d = d,
+                .options = options,
+                .preflight = preflight,
+                .progress = &progress_silent,
+                .mode = preflight != NULL && preflight->server.superuser ? OBJECTS_FULL : OBJECTS_REDUCED},
+        .out = out};
 }
-OWN_VALUE(init_run, init_run_fini);
 
 status setup_init(struct datadir *d, const struct init_options *options, const struct preflight *preflight,
                   const struct progress *progress, struct init_result *out, err *e)
 {
     OWNED(text) char *lock_path = io_join(d->root, "agent.lock");
     OWNED(io_lock) struct io_lock *lock = NULL;
-    OWNED(init_run)
-    struct init_run run = {.d = d,
-                           .options = options,
-                           .preflight = preflight,
-                           .progress = progress,
-                           .mode = preflight->server.superuser ? OBJECTS_FULL : OBJECTS_REDUCED};
-    *out = (struct init_result){0};
-
-    TRY(setuprecord_load(d, &run.record, e));
-    TRY(pgconn_open(options->conninfo, PGCONN_QUERY, &run.conn, e));
-    if (run.record->complete) {
-        TRY(initidentity_check(&run, e));
+    OWNED(flow) struct flow f;
+    begin(&f, d, options, preflight, out);
+    TRY(setuprecord_load(d, &f.run.record, e));
+    TRY(pgconn_open(options->conninfo, PGCONN_QUERY, &f.run.conn, e));
+    if (f.run.record->complete) {
+        TRY(initidentity_check(&f.run, e));
         return report_complete(d, out, e);
     }
     TRY(preflight_verdict(preflight, e));
@@ -113,5 +249,34 @@ status setup_init(struct datadir *d, const struct init_options *options, const s
         return err_no_memory(e);
     if (!io_lock(lock_path, false, &lock, e).ok)
         return err_wrap(e, "another init or the agent is at work in %s", d->root);
-    return run_steps(&run, out, e);
+    return run_flow(&f, progress, e);
+}
+
+status setup_resume(struct datadir *d, const Pgstrand__WorkflowRecord *record,
+                    const struct progress *progress, err *e)
+{
+    const Pgstrand__InitJob *job = record->job->init;
+    const struct init_options options = {
+        .conninfo = job->conninfo, .jobs = (int)job->jobs, .wal_limit = job->wal_limit};
+    OWNED(preflight) struct preflight *found = NULL;
+    struct init_result result;
+    OWNED(pgconn) struct pgconn *c = NULL;
+    TRY(pgconn_open(job->conninfo, PGCONN_QUERY, &c, e));
+    TRY(preflight_run(c, d->config->tiers, &found, e));
+    pgconn_close(c);
+    c = NULL;
+    const status done = setup_init(d, &options, found, progress, &result, e);
+    explicit_bzero(result.recovery_secret, sizeof result.recovery_secret); /* kept until it is shown */
+    return done;
+}
+
+status setup_cancel(struct datadir *d, const Pgstrand__WorkflowRecord *record, err *e)
+{
+    const struct init_options options = {.conninfo = record->job->init->conninfo};
+    struct init_result none;
+    OWNED(flow) struct flow f;
+    begin(&f, d, &options, NULL, &none);
+    const struct workflow_spec spec = spec_of(&f, record->job);
+    uuid id = workflowrecord_id(record);
+    return workflow_abandon(d, &spec, &id, e);
 }

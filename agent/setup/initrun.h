@@ -33,6 +33,10 @@ bool initheir_is_due(const struct init_run *run);
  * differs (agent/heal). */
 MUST_CHECK status initheir_run(struct init_run *run, struct init_result *out, err *e);
 
+/* setup_uninstall without asking whether an agent runs. */
+MUST_CHECK status inituninstall(struct datadir *d, const char *conninfo, const struct progress *progress,
+                                err *e);
+
 /* The slot, the table bases under a snapshot, the FULL. */
 MUST_CHECK status initbase_run(struct init_run *run, struct init_result *out, err *e);
 

@@ -42,11 +42,13 @@ struct init_options {
     const char *device_name; /* NULL: host name */
     bool wal_limit;          /* false: --no-wal-limit */
     int jobs;
+    const uint32_t *retries; /* NULL: the configuration's */
 };
 /*
- * The whole of init on an opened data directory: preflight, identity, publication, trigger, replica
- * identities, slot (with exported snapshot), table bases, FULL snapshot. Goes on where an interrupted one
- * stopped. `recovery_secret` is filled when the identity is made in this call (*made_identity).
+ * The whole of init, as a workflow of type BACKUP, on an opened data directory: preflight, identity,
+ * publication, trigger, replica identities, slot (with exported snapshot), table bases, FULL snapshot. Goes
+ * on where an interrupted one stopped. `recovery_secret` is filled when the identity is made in this call
+ * (*made_identity).
  */
 struct init_result {
     bool made_identity;
@@ -59,6 +61,11 @@ struct init_result {
 MUST_CHECK status setup_init(struct datadir *d, const struct init_options *options,
                              const struct preflight *preflight, const struct progress *progress,
                              struct init_result *out, err *e);
+
+/* An init that was interrupted or has failed goes on; cancelled, everything it made in the database goes. */
+MUST_CHECK status setup_resume(struct datadir *d, const Pgstrand__WorkflowRecord *record,
+                               const struct progress *progress, err *e);
+MUST_CHECK status setup_cancel(struct datadir *d, const Pgstrand__WorkflowRecord *record, err *e);
 
 /* Drops slot, publication, triggers, schema; puts replica identities and the WAL limit back. What is already
  * gone is not an error. */

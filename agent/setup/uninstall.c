@@ -1,9 +1,7 @@
 #include <time.h>
 
-#include "agent/setup/objects.h"
+#include "agent/setup/initrun.h"
 #include "agent/setup/replident.h"
-#include "agent/setup/setup.h"
-#include "agent/setup/setuprecord.h"
 #include "agent/setup/wallimit.h"
 #include "store/io.h"
 
@@ -53,12 +51,20 @@ static status undo(struct datadir *d, struct pgconn *c, const Pgstrand__SetupRec
     return wallimit_undo(c, record, progress, e);
 }
 
-status setup_uninstall(struct datadir *d, const char *conninfo, const struct progress *progress, err *e)
+status inituninstall(struct datadir *d, const char *conninfo, const struct progress *progress, err *e)
 {
     PB_OWNED(Pgstrand__SetupRecord) *record = NULL;
+    OWNED(pgconn) struct pgconn *c = NULL;
+    TRY(setuprecord_load(d, &record, e));
+    TRY(pgconn_open(conninfo != NULL ? conninfo : d->config->conninfo, PGCONN_QUERY, &c, e));
+    TRY(undo(d, c, record, progress, e));
+    return setuprecord_forget(d, e);
+}
+
+status setup_uninstall(struct datadir *d, const char *conninfo, const struct progress *progress, err *e)
+{
     OWNED(text) char *lock_path = io_join(d->root, "agent.lock");
     OWNED(io_lock) struct io_lock *lock = NULL;
-    OWNED(pgconn) struct pgconn *c = NULL;
 
     if (!d->has_identity)
         return DONE; /* init never came so far as to change anything */
@@ -66,8 +72,5 @@ status setup_uninstall(struct datadir *d, const char *conninfo, const struct pro
         return err_no_memory(e);
     if (!io_lock(lock_path, false, &lock, e).ok)
         return err_wrap(e, "pgstrand-agent is at work in %s: stop it first", d->root);
-    TRY(setuprecord_load(d, &record, e));
-    TRY(pgconn_open(conninfo != NULL ? conninfo : d->config->conninfo, PGCONN_QUERY, &c, e));
-    TRY(undo(d, c, record, progress, e));
-    return setuprecord_forget(d, e);
+    return inituninstall(d, conninfo, progress, e);
 }

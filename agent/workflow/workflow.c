@@ -160,6 +160,7 @@ static status take(struct workflow *w, err *e)
         w->record->retries = 0;
     w->record->has_cancel = false;
     w->record->cancel = false;
+    w->record->has_retry_at = false;
     w->record->has_ended = false;
     return workflowrecord_set_error(&w->record->error, NULL, e);
 }
@@ -225,9 +226,9 @@ static void end_step(struct workflow *w, size_t i)
 static status stopped(const struct workflow *w, err *e)
 {
     char id[UUID_TEXT];
+    const bool cancelled = atomic_load(&w->watch.cancelled) || w->spec->stop == WORKFLOW_CANCELS;
     return err_set(e, ERR_INTERRUPTED, "workflow %s was %s", uuid_format(&w->id, id),
-                   atomic_load(&w->watch.cancelled) || w->spec->stop == WORKFLOW_CANCELS ? "cancelled"
-                                                                                         : "suspended");
+                   cancelled ? "cancelled" : "suspended");
 }
 
 /* Somebody who asks for it may always; nobody does when the agent starts. */
@@ -281,23 +282,36 @@ static void note_failure(struct workflow *w, const err *why)
     (void)workflowrecord_set_error(&step->error, why, &ignored).ok;
 }
 
-/* Another try, after a pause? */
-static bool again(struct workflow *w, const err *why)
+/* How long until another try; -1: there is none. */
+static int64_t pause_of(const struct workflow *w, const err *why)
 {
     const struct config *c = w->d->config;
     const struct retry_policy policy = {w->record->max_retries, c->workflow_retry_first,
                                         c->workflow_retry_most};
-    const int64_t pause = retry_pause_ms(&policy, why, w->record->retries);
-    char line[ERR_TEXT + 128];
-    err ignored = ERR_INIT; /* a record that cannot be written does not keep it from trying */
     const bool fresh = w->record->retries == 0 && !w->resumed;
-    if (pause < 0 || (fresh && (w->spec->step[w->at].kind & WORKFLOW_HASTY) != 0))
-        return false;
+    if (fresh && (w->spec->step[w->at].kind & WORKFLOW_HASTY) != 0)
+        return -1;
+    return retry_pause_ms(&policy, why, w->record->retries);
+}
+
+static void plan_try(struct workflow *w, int64_t pause)
+{
+    err ignored = ERR_INIT; /* a record that cannot be written does not keep it from trying */
     w->record->retries++;
     w->record->step[w->at]->retries++;
     w->record->has_retry_at = true;
     w->record->retry_at = pgtime_now() + pause * 1000;
     (void)workflow_save(w, &ignored).ok;
+}
+
+/* Another try, after a pause? */
+static bool again(struct workflow *w, const err *why)
+{
+    const int64_t pause = pause_of(w, why);
+    char line[ERR_TEXT + 128];
+    if (pause < 0 || w->spec->later)
+        return false;
+    plan_try(w, pause);
     (void)snprintf(line, sizeof line, "%s; again in %.1f s (try %u of %u)", why->message,
                    (double)pause / 1000, w->record->retries + 1, w->record->max_retries + 1);
     w->progress.say(w->progress.context, line);
@@ -348,8 +362,19 @@ static void end(struct workflow *w, Pgstrand__WorkflowRecord__State state, const
 
 static bool is_suspended(const struct workflow *w, const err *why)
 {
-    return why->class == ERR_INTERRUPTED && w->spec->stop == WORKFLOW_SUSPENDS &&
+    return why->class == ERR_INTERRUPTED && w->spec->stop != WORKFLOW_CANCELS &&
            !atomic_load(&w->watch.cancelled);
+}
+
+/* The caller's schedule comes again. */
+static bool comes_again(struct workflow *w, const err *why)
+{
+    const int64_t pause = w->spec->later && why->class != ERR_INTERRUPTED ? pause_of(w, why) : -1;
+    if (pause < 0)
+        return false;
+    w->record->state = STATE(PENDING);
+    plan_try(w, pause);
+    return true;
 }
 
 /* The failure is told even when it cannot be written down. */
@@ -360,6 +385,8 @@ static status conclude(struct workflow *w, status ran, err *e)
         end(w, STATE(COMPLETED), NULL);
         return workflow_save(w, e);
     }
+    if (comes_again(w, e))
+        return FAILED;
     if (is_suspended(w, e)) {
         w->record->state = STATE(PENDING);
         (void)workflow_save(w, &ignored).ok;

@@ -41,8 +41,9 @@ struct workflow_step {
 #define WORKFLOW_AFTER(number) (UINT32_C(1) << (number))
 
 enum workflow_stop {
-    WORKFLOW_CANCELS, /* progress->stopped: somebody does not want it any more */
-    WORKFLOW_SUSPENDS /* the process ends: the next one goes on */
+    WORKFLOW_CANCELS,  /* progress->stopped: somebody does not want it any more */
+    WORKFLOW_SUSPENDS, /* the process ends: the next one goes on, by itself */
+    WORKFLOW_RESTS     /* likewise, but when somebody asks for it */
 };
 
 struct workflow_spec {
@@ -58,6 +59,7 @@ struct workflow_spec {
     void (*undo)(void *context, struct workflow *w, const err *why);
     enum workflow_stop stop;
     bool alone;              /* nothing else goes on in this process: its connections may be cancelled */
+    bool later;              /* the caller has a schedule: another try is its next call, not made here */
     const uint32_t *retries; /* NULL: the configuration's */
 };
 

@@ -152,21 +152,33 @@ static status forget(struct datadir *d, const uuid *id, err *e)
     return io_unlink(buf_cstring(&lock), e);
 }
 
-status workflowrecord_prune(struct datadir *d, err *e)
+static bool is_scheduled(const Pgstrand__WorkflowRecord *record)
 {
-    OWNED(workflow_list) struct workflow_list all = {0};
+    return record->job->seal != NULL && record->job->seal->scheduled;
+}
+
+static status prune(struct datadir *d, const struct workflow_list *all, bool scheduled, size_t keep, err *e)
+{
     size_t ended = 0;
-    TRY(workflowrecord_list(d, &all, e));
-    for (size_t i = 0; i < all.count; i++)
-        ended += !workflowrecord_is_open(all.record[i]);
-    for (size_t i = 0; i < all.count && ended > WORKFLOWRECORD_KEPT; i++) {
-        uuid id = workflowrecord_id(all.record[i]);
-        if (workflowrecord_is_open(all.record[i]) || all.record[i]->left_out > 0)
+    for (size_t i = 0; i < all->count; i++)
+        ended += !workflowrecord_is_open(all->record[i]) && is_scheduled(all->record[i]) == scheduled;
+    for (size_t i = 0; i < all->count && ended > keep; i++) {
+        uuid id = workflowrecord_id(all->record[i]);
+        if (workflowrecord_is_open(all->record[i]) || all->record[i]->left_out > 0 ||
+            is_scheduled(all->record[i]) != scheduled)
             continue;
         TRY(forget(d, &id, e));
         ended--;
     }
     return DONE;
+}
+
+status workflowrecord_prune(struct datadir *d, err *e)
+{
+    OWNED(workflow_list) struct workflow_list all = {0};
+    TRY(workflowrecord_list(d, &all, e));
+    TRY(prune(d, &all, false, WORKFLOWRECORD_KEPT, e));
+    return prune(d, &all, true, WORKFLOWRECORD_KEPT_SCHEDULED, e);
 }
 
 /* ---- whose it is ---- */

@@ -12,8 +12,10 @@
 #include "agent/datadir.h"
 #include "store/io.h"
 
-/* So many that have ended are kept, the newest. */
+/* So many that have ended are kept, the newest; of the agent's own seals, which come every few minutes,
+ * fewer. */
 #define WORKFLOWRECORD_KEPT 200
+#define WORKFLOWRECORD_KEPT_SCHEDULED 20
 
 /* NULL in *out when there is none. */
 MUST_CHECK status workflowrecord_load(struct datadir *d, const uuid *id, Pgstrand__WorkflowRecord **out,
@@ -44,7 +46,7 @@ bool workflowrecord_is_open(const Pgstrand__WorkflowRecord *record);
 /* Asks whoever runs it to stop. */
 MUST_CHECK status workflowrecord_ask_cancel(struct datadir *d, const uuid *id, err *e);
 
-/* Forgets the oldest that have ended, beyond WORKFLOWRECORD_KEPT; those with rows in the quarantine stay. */
+/* Forgets the oldest that have ended, beyond these numbers; those with rows in the quarantine stay. */
 MUST_CHECK status workflowrecord_prune(struct datadir *d, err *e);
 
 uuid workflowrecord_id(const Pgstrand__WorkflowRecord *record);

@@ -258,9 +258,37 @@ finishes() {
     done
 }
 
+@test "workflows: init is one; killed it is gone on with, cancelled it leaves nothing in the database" {
+    shop
+    init_workflow() {
+        pgstrand workflow list --data "$DATA" --json | jq -c ".[] | select(.name == \"init\") | $1"
+    }
+    PGSTRAND_IO_FAULT=kill:2:.rows run init
+    [ "$(init_workflow '[.type, .status, .step]')" = '["BACKUP","IN_PROGRESS","CREATE_SNAPSHOT"]' ]
+    pgstrand workflow resume "$(init_workflow .uuid | tr -d '"')" --data "$DATA" --quiet
+    [ "$(init_workflow '[.status, .progress]')" = '["COMPLETED",1]' ]
+    init | grep -q 'captured already'
+    pgstrand verify --data "$DATA" >/dev/null
+    DATA=$BATS_TEST_TMPDIR/again
+    database_new "$DB.again"
+    sql "$DB.again" "CREATE TABLE t (id int PRIMARY KEY)"
+    local before
+    before=$(slots)
+    PGSTRAND_IO_FAULT=kill:1:.rows run pgstrand init --data "$DATA" --source "$(conninfo "$DB.again")" --quiet
+    [ "$(slots)" -eq $((before + 1)) ]
+    pgstrand workflow cancel "$(init_workflow .uuid | tr -d '"')" --data "$DATA" --quiet
+    [ "$(init_workflow .status)" = '"CANCELLED"' ]
+    [ "$(slots)" -eq "$before" ]
+    [ "$(sql "$DB.again" "SELECT count(*) FROM pg_namespace WHERE nspname = 'pgstrand'")" -eq 0 ]
+    # A cancelled one is no hindrance.
+    pgstrand init --data "$DATA" --source "$(conninfo "$DB.again")" --quiet >/dev/null
+    pgstrand uninstall --data "$DATA" --yes >/dev/null
+    DATA=$BATS_TEST_TMPDIR/data
+}
+
 @test "a full disk while init copies: exit 12, and the next run goes on" {
     shop
-    PGSTRAND_IO_FAULT=full:1:.rows run init
+    PGSTRAND_IO_FAULT=full:1:.rows run init --retries 0
     [ "$status" -eq 12 ]
     init
     [ "$(slots)" -eq 1 ]

@@ -530,7 +530,7 @@ small_end() {
 @test "a base that init took again after an interruption: seqs that it lies behind are refused, later ones are exact" {
     small_source
     sql small "CREATE TABLE gone (id int PRIMARY KEY)"
-    PGSTRAND_IO_FAULT=full:1:.rows refute pgstrand init --data "$small" --source "$(conninfo small)"
+    PGSTRAND_IO_FAULT=full:1:.rows refute pgstrand init --retries 0 --data "$small" --source "$(conninfo small)"
     sql small "INSERT INTO parent VALUES ('Rice')"
     sql small "INSERT INTO parent VALUES ('Salt')"
     sql small "TRUNCATE gone"

@@ -48,6 +48,34 @@ target_has() {
     workflow_sweep 4 3 killed_parallel
 }
 
+# Into a schema that has a column more; killed it goes on, and the chain's columns are the source's.
+killed_migration() {
+    local id
+    restoreflow_prepare replace
+    sql "$target" "ALTER TABLE goods ADD COLUMN shelf text DEFAULT 'new'"
+    workflow_killed "$1" restore --data "$DATA" --target "$(conninfo "$target")" --mode replace || return 1
+    for id in $(workflow_open "$DATA"); do
+        pgstrand workflow resume "$id" --data "$DATA" --quiet || return 1
+    done
+    [ "$(sql "$target" 'SELECT count(*) FROM goods')" = 300 ] || restore --mode replace --quiet || return 1
+    target_has "SELECT count(*), count(*) FILTER (WHERE shelf = 'new') FROM goods" '300|300' || return 1
+    target_has "SELECT md5(string_agg(id || name || price, ' ' ORDER BY id)) FROM goods" \
+        "$(sql shop "SELECT md5(string_agg(id || name || price, ' ' ORDER BY id)) FROM goods")"
+}
+
+@test "workflows: into a newer schema it is a MIGRATION; killed between its steps it is gone on from" {
+    workflow_sweep 3 3 killed_migration
+    [ "$(last '[.type, .status] | @json')" = '["MIGRATION","COMPLETED"]' ]
+    pgstrand workflow list --data "$DATA" | grep -q "$(last .uuid) .*MIGRATION"
+    # Cancelled, it leaves the newer schema and its row alone.
+    restoreflow_prepare replace
+    sql "$target" "ALTER TABLE goods ADD COLUMN shelf text DEFAULT 'new'"
+    workflow_killed kill:5:catalog.mdb restore --data "$DATA" --target "$(conninfo "$target")" --mode replace
+    pgstrand workflow cancel "$(workflow_open "$DATA")" --data "$DATA" --quiet
+    [ "$(last '[.type, .status] | @json')" = '["MIGRATION","CANCELLED"]' ]
+    target_has 'SELECT id, name, shelf FROM goods' '7|mine|new'
+}
+
 @test "retry: a lost connection is tried again; after the last retry it has failed, with what to do, and can be resumed" {
     restoreflow_prepare replace
     sql "$target" "BEGIN; LOCK TABLE goods; SELECT pg_sleep(30)" >/dev/null 2>&1 3>&- &
@@ -268,6 +296,37 @@ after restored yes" ]
     [ "$(last '[.type, .status, .name] | @json')" = '["BACKUP","COMPLETED","seal full"]' ]
     [ "$(last '[.steps[].name] | join(" ")')" = 'VALIDATE_PARENT CREATE_SNAPSHOT VALIDATE_SNAPSHOT' ]
     agent_stop "$DATA"
+}
+
+@test "backup-steps: the agent's seals are workflows; what was killed goes on when it starts, what fails is tried again" {
+    seals() {
+        pgstrand workflow list --data "$DATA" --json | jq -c "[.[] | select(.name | test(\"by schedule\")) | $1]"
+    }
+    sed -i 's/^interval = 1h/interval = 1s/' "$DATA/pgstrand.conf"
+    agent_start "$DATA"
+    sql shop "UPDATE goods SET price = price + 1 WHERE id = 2"
+    wait_for 20 eval '[ "$(seals "[.type, .status, .name]" | jq -c ".[-1]")" = "[\"BACKUP\",\"COMPLETED\",\"seal incremental by schedule\"]" ]'
+    agent_stop "$DATA"
+    # Killed while it publishes.
+    PGSTRAND_IO_FAULT=kill:1:.commit agent_start "$DATA"
+    sql shop "UPDATE goods SET price = price + 1 WHERE id = 2"
+    agent_exit_code "$DATA" >/dev/null
+    local id
+    id=$(workflow_open "$DATA")
+    agent_start "$DATA"
+    wait_for 20 eval '[ "$(pgstrand workflow show "$id" --data "$DATA" --json | jq -r .status)" = COMPLETED ]'
+    agent_stop "$DATA"
+    # A disk that is full: it waits for the schedule with its error, and the next agent goes on with the same one.
+    PGSTRAND_IO_FAULT=full:1:.snap agent_start "$DATA"
+    sql shop "UPDATE goods SET price = price + 1 WHERE id = 2"
+    wait_for 20 eval '[ "$(last "[.status, .retries > 0, .steps[1].error.class] | @json")" = "[\"PENDING\",true,\"storage\"]" ]'
+    id=$(last .uuid)
+    agent_kill9 "$DATA"
+    agent_start "$DATA"
+    wait_for 20 eval '[ "$(pgstrand workflow show "$id" --data "$DATA" --json | jq -r .status)" = COMPLETED ]'
+    agent_stop "$DATA"
+    sed -i 's/^interval = 1s/interval = 1h/' "$DATA/pgstrand.conf"
+    pgstrand verify --data "$DATA" >/dev/null
 }
 
 @test "quarantine: workflow resume tries the rows again that --on-error skip left out, and counts" {
