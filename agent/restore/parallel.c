@@ -91,13 +91,26 @@ static size_t rank_of(const struct parallel *p, struct bytes name)
     return AGENDA_NO_TABLE;
 }
 
+/* A large table's key is made as an index, while the table is proven, and then given to the constraint, which
+ * takes a moment. */
+static bool in_two_steps(const struct parallel *p, size_t rank, struct bytes statement,
+                         struct ddltext_unique *key)
+{
+    return rank < p->pieces.large && ddltext_unique(statement, key);
+}
+
 static status list_indexes(struct parallel *p, err *e)
 {
     for (size_t i = 0; i < p->statements[SCHEMASQL_INDEX]; i++) {
+        const struct bytes statement = p->statement[SCHEMASQL_INDEX][i];
+        struct ddltext_unique key;
         struct bytes name;
         bool locks = false;
-        bool known = ddltext_index(p->statement[SCHEMASQL_INDEX][i], &name, &locks);
-        TRY(agenda_add(&p->agenda, AGENDA_INDEX, known ? rank_of(p, name) : AGENDA_NO_TABLE, i, locks, e));
+        size_t rank = ddltext_index(statement, &name, &locks) ? rank_of(p, name) : AGENDA_NO_TABLE;
+        if (!locks || in_two_steps(p, rank, statement, &key))
+            TRY(agenda_add(&p->agenda, AGENDA_INDEX, rank, i, e));
+        if (locks)
+            TRY(agenda_add(&p->agenda, AGENDA_CONSTRAINT, rank, i, e));
     }
     return DONE;
 }
@@ -119,12 +132,12 @@ static status list_work(struct parallel *p, err *e)
 {
     TRY(agenda_init(&p->agenda, p->pieces.tables, e));
     for (size_t rank = 0; rank < p->pieces.tables; rank++) {
-        TRY(agenda_add(&p->agenda, AGENDA_LOAD, rank, rank, false, e));
+        TRY(agenda_add(&p->agenda, AGENDA_LOAD, rank, rank, e));
         if (!p->job->request->no_analyze)
-            TRY(agenda_add(&p->agenda, AGENDA_STATISTICS, rank, rank, false, e));
+            TRY(agenda_add(&p->agenda, AGENDA_STATISTICS, rank, rank, e));
     }
     for (size_t i = 0; i < p->pieces.proofs; i++)
-        TRY(agenda_add(&p->agenda, AGENDA_PROVE, p->pieces.prove[i].rank, i, false, e));
+        TRY(agenda_add(&p->agenda, AGENDA_PROVE, p->pieces.prove[i].rank, i, e));
     TRY(list_indexes(p, e));
     TRY(list_keys(p, e));
     agenda_ready(&p->agenda);
@@ -161,6 +174,38 @@ static status run_statement(struct parallel *p, struct pgconn *c, enum schemasql
             return FAILED;
         *e = ERR_INIT;
     }
+}
+
+static void append(struct buf *out, struct bytes piece)
+{
+    buf_bytes(out, piece.data, piece.len);
+}
+
+static status run_step(struct pgconn *c, const struct ddltext_unique *key, enum agenda_kind kind, err *e)
+{
+    OWNED(buf) struct buf sql = {0};
+    buf_text(&sql, kind == AGENDA_INDEX ? "CREATE UNIQUE INDEX " : "ALTER TABLE ONLY ");
+    append(&sql, kind == AGENDA_INDEX ? key->constraint : key->table);
+    buf_text(&sql, kind == AGENDA_INDEX ? " ON ONLY " : " ADD CONSTRAINT ");
+    append(&sql, kind == AGENDA_INDEX ? key->table : key->constraint);
+    if (kind == AGENDA_INDEX) {
+        buf_text(&sql, " (");
+        append(&sql, key->columns);
+        buf_text(&sql, ")");
+    } else {
+        buf_text(&sql, key->primary ? " PRIMARY KEY USING INDEX " : " UNIQUE USING INDEX ");
+        append(&sql, key->constraint);
+    }
+    TRY(buf_done(&sql, e));
+    return schemasql_statement(c, buf_view(&sql), e);
+}
+
+static status run_index(struct parallel *p, struct pgconn *c, const struct agenda_item *item, err *e)
+{
+    struct ddltext_unique key;
+    if (in_two_steps(p, item->table, p->statement[SCHEMASQL_INDEX][item->what], &key))
+        return run_step(c, &key, item->kind, e);
+    return run_statement(p, c, SCHEMASQL_INDEX, item->what, e);
 }
 
 static bool take(void *context, size_t *number)
@@ -202,7 +247,8 @@ static status work_task(void *context, struct pgconn *c, size_t number, err *e)
     case AGENDA_PROVE:
         return pieces_prove(&p->pieces, c, item->what, e);
     case AGENDA_INDEX:
-        return run_statement(p, c, SCHEMASQL_INDEX, item->what, e);
+    case AGENDA_CONSTRAINT:
+        return run_index(p, c, item, e);
     case AGENDA_STATISTICS:
         return make_statistics(p, c, item->what, e);
     case AGENDA_KEY:

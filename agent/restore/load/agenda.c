@@ -34,14 +34,14 @@ static status add(struct agenda *a, struct agenda_item item, err *e)
     return DONE;
 }
 
-status agenda_add(struct agenda *a, enum agenda_kind kind, size_t table, size_t what, bool alone, err *e)
+status agenda_add(struct agenda *a, enum agenda_kind kind, size_t table, size_t what, err *e)
 {
-    return add(a, (struct agenda_item){kind, table, table, what, alone, false}, e);
+    return add(a, (struct agenda_item){kind, table, table, what, false}, e);
 }
 
 status agenda_add_key(struct agenda *a, size_t table, size_t parent, size_t what, err *e)
 {
-    return add(a, (struct agenda_item){AGENDA_KEY, table, parent, what, true, false}, e);
+    return add(a, (struct agenda_item){AGENDA_KEY, table, parent, what, false}, e);
 }
 
 /* By table, then by kind, then as they were added. */
@@ -61,10 +61,16 @@ void agenda_ready(struct agenda *a)
         qsort(a->item, a->count, sizeof *a->item, in_order);
 }
 
+static bool alone(const struct agenda_item *item)
+{
+    return item->kind == AGENDA_CONSTRAINT || item->kind == AGENDA_KEY;
+}
+
+/* All kinds before it have ended; but indexes and proofs go together. */
 static bool ended_before(const unsigned left[static AGENDA_KINDS], enum agenda_kind kind)
 {
     for (int before = AGENDA_LOAD; before < (int)kind; before++)
-        if (left[before] > 0)
+        if (left[before] > 0 && !(kind == AGENDA_PROVE && before == AGENDA_INDEX))
             return false;
     return true;
 }
@@ -76,7 +82,7 @@ static bool table_lets(const struct agenda *a, const struct agenda_item *item, s
     if (rank == AGENDA_NO_TABLE)
         return ended_before(a->left, item->kind);
     const struct agenda_table *t = &a->table[rank];
-    return ended_before(t->left, item->kind) && !t->locked && (!item->alone || t->running == 0);
+    return ended_before(t->left, item->kind) && !t->locked && (!alone(item) || t->running == 0);
 }
 
 static bool may_start(const struct agenda *a, const struct agenda_item *item)
@@ -91,7 +97,7 @@ static void mark(struct agenda *a, const struct agenda_item *item, size_t rank, 
     if (t == NULL)
         return;
     t->running += running ? 1u : -1u;
-    if (item->alone)
+    if (alone(item))
         t->locked = running;
 }
 

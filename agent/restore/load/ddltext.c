@@ -75,6 +75,36 @@ bool ddltext_foreign_key(struct bytes statement, struct ddltext_key *out)
     return out->table.len > 0 && out->parent.len > 0;
 }
 
+/* Names only: PostgreSQL 18 has columns WITHOUT OVERLAPS. */
+static bool plain_names(struct bytes list)
+{
+    struct bytes name;
+    while (ddltext_next_name(&list, &name))
+        if (name.data[0] != '"' && memchr(name.data, ' ', name.len) != NULL)
+            return false;
+        else if (name.data[0] == '"' && name.data[name.len - 1] != '"')
+            return false;
+    return true;
+}
+
+bool ddltext_unique(struct bytes statement, struct ddltext_unique *out)
+{
+    struct reader r = reader_over(statement);
+    if (!take_text(&r, "ALTER TABLE "))
+        return false;
+    (void)take_text(&r, "ONLY ");
+    out->table = take_name(&r);
+    skip_space(&r);
+    if (!take_text(&r, "ADD CONSTRAINT "))
+        return false;
+    out->constraint = take_name(&r);
+    skip_space(&r);
+    out->primary = take_text(&r, "PRIMARY KEY ");
+    if ((!out->primary && !take_text(&r, "UNIQUE ")) || !take_columns(&r, &out->columns))
+        return false;
+    return take_text(&r, ";") && r.left == 0 && out->table.len > 0 && plain_names(out->columns);
+}
+
 bool ddltext_index(struct bytes statement, struct bytes *table, bool *locks)
 {
     struct reader r = reader_over(statement);

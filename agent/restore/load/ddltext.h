@@ -20,6 +20,17 @@ struct ddltext_key {
 /* False when it is no ALTER TABLE ... ADD CONSTRAINT ... FOREIGN KEY ... REFERENCES. */
 bool ddltext_foreign_key(struct bytes statement, struct ddltext_key *out);
 
+struct ddltext_unique {
+    struct bytes table; /* schema.table */
+    struct bytes constraint;
+    struct bytes columns;
+    bool primary;
+};
+
+/* ALTER TABLE ... ADD CONSTRAINT ... PRIMARY KEY or UNIQUE with columns and nothing else: the same as a
+ * unique index of these columns that is then given to the constraint. */
+bool ddltext_unique(struct bytes statement, struct ddltext_unique *out);
+
 /* The table that CREATE INDEX or ALTER TABLE ... ADD CONSTRAINT is about, schema.table; false for any other
  * statement. *locks: it keeps even readers of the table out. */
 bool ddltext_index(struct bytes statement, struct bytes *table, bool *locks);

@@ -45,6 +45,36 @@ static void test_quoted(void **state)
     assert_false(ddltext_names(k.parent, "my.shop", "p"));
 }
 
+static void test_unique(void **state)
+{
+    struct ddltext_unique u;
+    (void)state;
+    assert_true(
+        ddltext_unique(bytes_text("ALTER TABLE ONLY public.t\n    ADD CONSTRAINT t_pkey PRIMARY KEY (a, "
+                                  "\"b c)\");"),
+                       &u));
+    assert_true(u.primary);
+    assert_text(u.table, "public.t");
+    assert_text(u.constraint, "t_pkey");
+    assert_text(u.columns, "a, \"b c)\"");
+    assert_true(ddltext_unique(bytes_text("ALTER TABLE s.t ADD CONSTRAINT \"x y\" UNIQUE (a);"), &u));
+    assert_false(u.primary);
+    assert_text(u.constraint, "\"x y\"");
+    static const char *const other[] = {
+        "ALTER TABLE ONLY public.t ADD CONSTRAINT x PRIMARY KEY (a) INCLUDE (b);",
+        "ALTER TABLE ONLY public.t ADD CONSTRAINT x UNIQUE (a) DEFERRABLE INITIALLY DEFERRED;",
+        "ALTER TABLE ONLY public.t ADD CONSTRAINT x UNIQUE NULLS NOT DISTINCT (a);",
+        "ALTER TABLE ONLY public.t ADD CONSTRAINT x PRIMARY KEY (a, \"b\" WITHOUT OVERLAPS);",
+        "ALTER TABLE ONLY public.t ADD CONSTRAINT x PRIMARY KEY (a, b WITHOUT OVERLAPS);",
+        "ALTER TABLE ONLY public.t ADD CONSTRAINT x PRIMARY KEY (a) WITH (fillfactor='70');",
+        "ALTER TABLE ONLY public.t ADD CONSTRAINT x PRIMARY KEY (a",
+        "ALTER TABLE ONLY public.t ADD CONSTRAINT x FOREIGN KEY (a) REFERENCES public.u(a);",
+        "CREATE UNIQUE INDEX x ON public.t USING btree (a);",
+    };
+    for (size_t i = 0; i < sizeof other / sizeof other[0]; i++)
+        assert_false(ddltext_unique(bytes_text(other[i]), &u));
+}
+
 static void test_columns(void **state)
 {
     struct ddltext_key k;
@@ -113,9 +143,13 @@ static void test_other_statements(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_plain),   cmocka_unit_test(test_quoted),
-        cmocka_unit_test(test_columns), cmocka_unit_test(test_names_that_are_prefixes),
-        cmocka_unit_test(test_indexes), cmocka_unit_test(test_other_statements),
+        cmocka_unit_test(test_plain),
+        cmocka_unit_test(test_quoted),
+        cmocka_unit_test(test_unique),
+        cmocka_unit_test(test_columns),
+        cmocka_unit_test(test_names_that_are_prefixes),
+        cmocka_unit_test(test_indexes),
+        cmocka_unit_test(test_other_statements),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
