@@ -26,24 +26,23 @@ static status read_meta(struct logsegment *s, struct logmeta *out, err *e)
     return logrecord_read_meta(&t, out, e);
 }
 
-status logfind_commit_at(const char *dir, uint64_t seq, struct buf *keep, struct commit *out, bool *found,
-                         err *e)
+status logfind_commit_at(const struct logfind_place *place, uint64_t seq, struct buf *keep,
+                         struct commit *out, bool *found, err *e)
 {
-    OWNED(logsegment_list) struct logsegment_list list = {0};
-    OWNED(logsegment) struct logsegment s = {0};
+    struct logsegment *s = place->segment;
     struct logmeta meta;
     size_t at = 0;
     *found = false;
-    TRY(logsegment_find(dir, UINT64_MAX, &list, &at, &s, e));
-    TRY(read_meta(&s, &meta, e));
+    TRY(logsegment_find(place->dir, UINT64_MAX, place->list, &at, place->newest, e));
+    TRY(read_meta(place->newest, &meta, e));
     if (seq > meta.position.last_seq)
         seq = meta.position.last_seq; /* the last seq of the last visible commit, whichever segment has it */
-    if (seq < list.first[0])
+    if (seq < place->list->first[0])
         return DONE;
-    TRY(logsegment_find(dir, seq, &list, &at, &s, e));
-    TRY(copy_commit(&s, seq, keep, found, e));
+    TRY(logsegment_find(place->dir, seq, place->list, &at, s, e));
+    TRY(copy_commit(s, seq, keep, found, e));
     if (!*found)
-        return logrecord_damaged(s.env, e, "seq %llu belongs to no commit", (unsigned long long)seq);
+        return logrecord_damaged(s->env, e, "seq %llu belongs to no commit", (unsigned long long)seq);
     return commit_decode(buf_view(keep), out, e);
 }
 

@@ -7,9 +7,17 @@
 
 #include "store/logsegment.h"
 
+/* A log, and its segments that stay open from one look to the next: opening one takes half a millisecond. */
+struct logfind_place {
+    const char *dir;
+    struct logsegment_list *list;
+    struct logsegment *newest;
+    struct logsegment *segment; /* that was looked at last */
+};
+
 /* The visible commit that holds `seq`, or else the last one; what it points at lives in *keep. */
-MUST_CHECK status logfind_commit_at(const char *dir, uint64_t seq, struct buf *keep, struct commit *out,
-                                    bool *found, err *e);
+MUST_CHECK status logfind_commit_at(const struct logfind_place *place, uint64_t seq, struct buf *keep,
+                                    struct commit *out, bool *found, err *e);
 
 /* The seq before the first visible commit that is not before both limits. */
 struct logfind_limit {

@@ -39,10 +39,11 @@ struct batch {
 struct logreader {
     char *dir;
     struct logsegment_list list;
-    struct logsegment newest;  /* for the state */
-    struct logsegment segment; /* being read */
-    uint64_t limit;            /* last visible seq in it, as of the last batch */
-    uint64_t next_seq;         /* after the batch */
+    struct logsegment newest;    /* for the state */
+    struct logsegment segment;   /* being read */
+    struct logsegment looked_at; /* by logreader_commit_at */
+    uint64_t limit;              /* last visible seq in it, as of the last batch */
+    uint64_t next_seq;           /* after the batch */
     struct batch *batch;
     struct {
         struct bulkreader *file;
@@ -103,6 +104,7 @@ void logreader_close(struct logreader *r)
         return;
     logsegment_close(&r->newest);
     logsegment_close(&r->segment);
+    logsegment_close(&r->looked_at);
     logsegment_list_fini(&r->list);
     relcache_free(r->relations);
     leave_bulk(r);
@@ -491,5 +493,6 @@ status logreader_seq_before_time(struct logreader *r, pgtime before_time, uint64
 
 status logreader_commit_at(struct logreader *r, uint64_t seq, struct commit *out, bool *found, err *e)
 {
-    return logfind_commit_at(r->dir, seq, &r->found, out, found, e);
+    const struct logfind_place place = {r->dir, &r->list, &r->newest, &r->looked_at};
+    return logfind_commit_at(&place, seq, &r->found, out, found, e);
 }

@@ -1,10 +1,12 @@
 #include "agent/history/history.h"
 
 #include "agent/history/allactions.h"
+#include "store/actionlog.h"
 
 void history_fini(struct history *h)
 {
     entityindex_close(h->index);
+    logreader_close(h->log);
     place_fini(&h->place);
     *h = (struct history){0};
 }
@@ -19,6 +21,8 @@ status history_open(struct datadir *d, const struct progress *progress, struct h
     const struct restore_request own = {0};
     *out = (struct history){.d = d, .progress = progress};
     TRY(place_find(d, &own, &out->place, e));
+    if (out->place.log != NULL)
+        TRY(logreader_open(out->place.log, &out->log, e));
     const struct entityindex_place place = place_of(out);
     return entityindex_open(&place, progress, &out->index, e);
 }

@@ -15,6 +15,7 @@ struct history {
     const struct progress *progress;
     struct place place;
     struct entityindex *index;
+    struct logreader *log; /* so that the newest segment stays open: many look into it; NULL: there is none */
 };
 void history_fini(struct history *h);
 OWN_VALUE(history, history_fini);

@@ -1,6 +1,6 @@
 /*
  * Input: a byte ('c' actions by column, 'm' an ActionsFrame message), then the payload of a sealed frame.
- * What was read to its end is laid out again and read once more, to the same.
+ * What was read to its end is laid out again and read once more, to the same. Before, some are passed over.
  */
 #include "proto/actionpack.h"
 #include "proto/actionunpack.h"
@@ -52,6 +52,25 @@ static bool read_all(struct bytes payload, enum actionunpack_layout layout, stru
     }
 }
 
+/* Passes over some, takes one, passes over more. */
+static bool leap(struct bytes payload, enum actionunpack_layout layout, uint64_t stride)
+{
+    OWNED(actionunpack) struct actionunpack *u = NULL;
+    err e = ERR_INIT;
+    if (!actionunpack_new(&u, &e).ok || !actionunpack_open(u, payload, layout, &e).ok)
+        return false;
+    for (uint64_t from = stride;;) {
+        struct sealed_action a;
+        bool end = false;
+        actionunpack_from(u, from);
+        if (!actionunpack_next(u, &a, &end, &e).ok)
+            return false;
+        if (end)
+            return true;
+        from = a.seq + stride;
+    }
+}
+
 static void fuzz(struct bytes payload, enum actionunpack_layout layout)
 {
     OWNED(actionpack) struct actionpack *pack = NULL;
@@ -61,7 +80,11 @@ static void fuzz(struct bytes payload, enum actionunpack_layout layout)
     struct bytes again;
     bool packed = false;
     err e = ERR_INIT;
-    if (!read_all(payload, layout, NULL, &once, &packed) || !packed)
+    const bool near = leap(payload, layout, 2), far = leap(payload, layout, 300);
+    if (!read_all(payload, layout, NULL, &once, &packed))
+        return;
+    HOLDS(near && far);
+    if (!packed)
         return;
     buf_reset(&once);
     HOLDS(actionpack_new(LIMIT, &pack, &e).ok && packroom_new(&room, &e).ok);
