@@ -19,6 +19,22 @@ static status print_done(const struct cli *cli, const char *database, const char
     return DONE;
 }
 
+/* What says whose directory this is goes last: after an interruption the command finds the rest. */
+static status remove_data(const char *root, err *e)
+{
+    OWNED(io_names) struct io_names names = {0};
+    TRY(io_list(root, &names, e));
+    for (size_t i = 0; i < names.count; i++) {
+        OWNED(text) char *path = io_join(root, names.name[i]);
+        if (path == NULL)
+            return err_no_memory(e);
+        if (strncmp(names.name[i], "catalog.mdb", sizeof "catalog.mdb" - 1) != 0 &&
+            strcmp(names.name[i], "pgstrand.conf") != 0)
+            TRY(io_remove_tree(path, e));
+    }
+    return io_remove_tree(root, e);
+}
+
 status cmd_uninstall(struct cli *cli, err *e)
 {
     bool keep = false;
@@ -49,6 +65,6 @@ status cmd_uninstall(struct cli *cli, err *e)
     if (root == NULL || database == NULL)
         return err_no_memory(e);
     if (!keep)
-        TRY(io_remove_tree(root, e));
+        TRY(remove_data(root, e));
     return print_done(cli, database, root, keep, e);
 }

@@ -2,6 +2,7 @@
 
 #include "agent/document/docmeta.h"
 #include "agent/restore/fold/gather.h"
+#include "agent/restore/fold/spillfile.h"
 #include "agent/restore/fold/stages.h"
 #include "agent/restore/job.h"
 #include "agent/restore/plan/place.h"
@@ -97,7 +98,7 @@ status docexport_run(struct datadir *d, const struct docexport_request *request,
                                          request->what.tables, &place.unsealed};
     TRY(plan_make(&options, &plan, e));
     const struct fold_options memory = job_fold_options(d, &what);
-    TRY(io_make_dir(d->spool, e));
+    TRY(spillfile_dir(d->spool, e));
     TRY(fold_new(&memory, &fold, e));
     OWNED(memory) struct table_proof *proof = calloc(plan->count + 1, sizeof *proof);
     if (proof == NULL)

@@ -272,18 +272,21 @@ status docimport_run(struct datadir *d, const struct docimport_request *request,
     OWNED(io_lock) struct io_lock *lock = NULL;
     OWNED(text) char *lock_path = io_join(d->root, "import.lock");
     OWNED(text) char *dir = io_join(d->root, "import");
+    OWNED(text) char *note = dir == NULL ? NULL : io_join(dir, "chain");
     OWNED(docfacts) struct docfacts facts = {0};
     *out = (struct docimport_result){0};
-    if (lock_path == NULL || dir == NULL)
+    if (lock_path == NULL || note == NULL)
         return err_no_memory(e);
     TRY(io_lock(lock_path, true, &lock, e));
-    TRY(io_remove_tree(dir, e)); /* of one that was killed */
+    TRY(docsnapshot_tidy(note, e)); /* of one that was killed */
+    TRY(io_remove_tree(dir, e));
     TRY(io_make_dir(dir, e));
     status done = DONE;
     {
         OWNED(import)
-        struct import m = {.to = {.d = d, .request = request, .progress = progress, .facts = &facts},
-                           .dir = dir};
+        struct import m = {
+            .to = {.d = d, .request = request, .progress = progress, .facts = &facts, .note = note},
+            .dir = dir};
         done = read_and_import(&m, &facts, out, e);
     }
     err left = ERR_INIT;

@@ -1,6 +1,9 @@
 #include "agent/document/docsnapshot.h"
 
+#include <limits.h>
+
 #include "agent/seal/sealschema.h"
+#include "store/chain.h"
 #include "store/io.h"
 #include "store/snapreader.h"
 #include "store/vault.h"
@@ -138,6 +141,24 @@ static status write_sections(const struct docsnapshot *s, const struct heading *
     return publish(s, writer, dir, out, e);
 }
 
+status docsnapshot_tidy(const char *note, err *e)
+{
+    OWNED(io_names) struct io_names names = {0};
+    OWNED(memory) uint8_t *text = NULL;
+    size_t len = 0;
+    if (!io_exists(note))
+        return DONE;
+    TRY(io_load(note, PATH_MAX, &text, &len, e));
+    OWNED(text) char *dir = strndup((const char *)text, len);
+    if (dir == NULL)
+        return err_no_memory(e);
+    if (!io_exists(dir))
+        return DONE;
+    TRY(chain_tidy(dir, e));
+    TRY(io_list(dir, &names, e));
+    return names.count == 0 ? io_remove_tree(dir, e) : DONE;
+}
+
 status docsnapshot_write(const struct docsnapshot *s, struct docimport_result *out, err *e)
 {
     struct heading h = {0};
@@ -145,6 +166,7 @@ status docsnapshot_write(const struct docsnapshot *s, struct docimport_result *o
     OWNED(text) char *dir = vault_chain_dir(s->d->snapshots, &h.node, &h.incarnation);
     if (dir == NULL)
         return err_no_memory(e);
+    TRY(io_store(s->note, bytes_text(dir), e));
     TRY(io_make_dir(dir, e));
     if (!write_sections(s, &h, dir, out, e).ok) {
         err ignored = ERR_INIT;

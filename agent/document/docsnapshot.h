@@ -26,8 +26,12 @@ struct docsnapshot {
     size_t count;
     int server_version;
     struct pgconn *conn;
+    char *note; /* a file that names the chain's folder while it is written */
 };
 
 MUST_CHECK status docsnapshot_write(const struct docsnapshot *s, struct docimport_result *out, err *e);
+
+/* What a killed import left of the chain that its note names; without a note nothing. */
+MUST_CHECK status docsnapshot_tidy(const char *note, err *e);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "agent/breaks.h"
 #include "agent/restore/fold/gather.h"
+#include "agent/restore/fold/spillfile.h"
 #include "store/io.h"
 
 #define ALL_TIERS (TIER_BIT(TIER_BUSINESS) | TIER_BIT(TIER_AUDIT) | TIER_BIT(TIER_DEVICE))
@@ -35,7 +36,7 @@ static status load(struct datadir *d, const struct progress *progress, struct kn
     const struct plan_options options = {out->place.chain, out->place.log, &request.target,
                                          ALL_TIERS,        NULL,           &out->place.unsealed};
     TRY(plan_make(&options, &out->plan, e));
-    TRY(io_make_dir(d->spool, e));
+    TRY(spillfile_dir(d->spool, e));
     const struct fold_options memory = {
         .memory = (size_t)(d->config->restore_memory / 3 * 2), .dir = d->spool, .emitters = 1};
     TRY(fold_new(&memory, &out->fold, e));

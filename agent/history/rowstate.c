@@ -4,6 +4,7 @@
 #include "agent/history/entitykey.h"
 #include "agent/restore/fold/gather.h"
 #include "agent/restore/fold/source.h"
+#include "agent/restore/fold/spillfile.h"
 #include "agent/restore/fold/stages.h"
 #include "agent/restore/plan/plantable.h"
 #include "store/io.h"
@@ -251,7 +252,7 @@ status rowstate_at(struct history *h, const struct rowstate_request *request, st
         TRY(use_index(&s, e));
     else
         h->progress->say(h->progress->context, "reading all changes since the base");
-    TRY(io_make_dir(h->d->spool, e));
+    TRY(spillfile_dir(h->d->spool, e));
     TRY(fold_new(&options, &s.fold, e));
     TRY(gather_run(s.plan, s.fold, h->progress, e));
     TRY(emit(&s, e));

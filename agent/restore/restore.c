@@ -212,8 +212,7 @@ status restoring_plan(struct restoring *r, err *e)
     TRY(plan_make(&options, &r->plan, e));
     TRY(rolemap_apply(r->plan->schema, r->request->role, r->request->role_count, e));
     const struct fold_options memory = job_fold_options(r->d, r->request);
-    TRY(io_make_dir(r->d->spool, e));
-    TRY(spillfile_tidy(r->d->spool, e));
+    TRY(spillfile_dir(r->d->spool, e));
     TRY(fold_new(&memory, &r->fold, e));
     r->proof = calloc(r->plan->count + 1, sizeof(*r->proof));
     if (r->proof == NULL)

@@ -449,8 +449,10 @@ finishes() {
     pgstrand uninstall --data "$DATA" --yes --keep-data
     wait_for 5 limit_is -1
     diff <(catalogue) "$BATS_TEST_TMPDIR/before"
-    # Once more: nothing is left to do, and that is no error.
+    # Once more: nothing is left to do, and that is no error. Killed while the data directory goes, it goes on.
+    PGSTRAND_IO_FAULT=kill:2:/snapshots refute pgstrand uninstall --data "$DATA" --yes
     pgstrand uninstall --data "$DATA" --yes
+    [ ! -e "$DATA" ]
 }
 
 @test "without superuser: a table list, and init says what it lacks" {

@@ -61,10 +61,6 @@ powerloss_run() {
     powerloss_promise shipped
 }
 
-powerloss_segments() {
-    find "$HARNESS/record/data/log" -name '*.mdb' | wc -l
-}
-
 # Beside all that: a rewrite and the base of its table, a DIFFERENTIAL, a log that is trimmed, a lost slot and the incarnation after it.
 powerloss_more() {
     local data=$HARNESS/record/data old
@@ -79,12 +75,7 @@ powerloss_more() {
     pgstrand wait --data "$data" --timeout 60 >/dev/null || return 1
     powerloss_record pgstrand seal --data "$data" --type differential --quiet >/dev/null || return 1
     powerloss_promise sealed
-    local segments
-    segments=$(powerloss_segments)
-    trimmed() {
-        [ "$(powerloss_segments)" -lt "$segments" ]
-    }
-    wait_for 30 trimmed || return 1
+    wait_for 30 test ! -e "$data/log/seg-0000000000000001.mdb" || return 1
     old=$(pgstrand identity --data "$data" --json | jq -r .incarnation)
     agent_stop "$data" || return 1
     sql postgres "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = 'shop'" >/dev/null

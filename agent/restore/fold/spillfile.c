@@ -45,12 +45,16 @@ static pid_t owner_of(const char *name)
 {
     long pid = 0;
     unsigned serial = 0;
-    return sscanf(name, "restore-%ld-%u", &pid, &serial) == 2 && pid > 0 ? (pid_t)pid : 0;
+    const bool ours = sscanf(name, "restore-%ld-%u", &pid, &serial) == 2 ||
+                      sscanf(name, "restore-keys-%ld-%u", &pid, &serial) == 2 ||
+                      sscanf(name, "restore-conf-%ld-%u", &pid, &serial) == 2;
+    return ours && pid > 0 ? (pid_t)pid : 0;
 }
 
-status spillfile_tidy(const char *dir, err *e)
+status spillfile_dir(const char *dir, err *e)
 {
     OWNED(io_names) struct io_names names = {0};
+    TRY(io_make_dir(dir, e));
     TRY(io_list(dir, &names, e));
     for (size_t i = 0; i < names.count; i++) {
         const pid_t owner = owner_of(names.name[i]);

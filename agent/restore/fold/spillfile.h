@@ -19,8 +19,9 @@ MUST_CHECK status spillfile_new(const char *dir, size_t buffer, struct spillfile
 void spillfile_free(struct spillfile *f); /* NULL-safe */
 OWN_POINTER(spillfile, spillfile_free);
 
-/* Removes what programs that are no more have left in the folder. */
-MUST_CHECK status spillfile_tidy(const char *dir, err *e);
+/* Makes the folder when it is missing; what programs that are no more have left in it goes: these files, and
+ * others by the names restore-keys-PID-N and restore-conf-PID-N. */
+MUST_CHECK status spillfile_dir(const char *dir, err *e);
 
 MUST_CHECK status spillfile_put(struct spillfile *f, struct bytes record, err *e);
 uint64_t spillfile_records(const struct spillfile *f);

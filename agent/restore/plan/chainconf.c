@@ -10,7 +10,7 @@
 static status parse(const struct job *job, const char *text, struct config **out, err *e)
 {
     char name[64];
-    (void)snprintf(name, sizeof name, "chainconf-%ld", (long)getpid());
+    (void)snprintf(name, sizeof name, "restore-conf-%ld-0", (long)getpid());
     OWNED(text) char *path = io_join(job->d->spool, name);
     if (path == NULL)
         return err_no_memory(e);
