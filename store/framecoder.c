@@ -10,13 +10,13 @@
 
 struct framecoder {
     ZSTD_CCtx *zstd;
-    uint8_t *stored; /* ZSTD_compressBound(FRAME_RAW_MAX) bytes */
+    struct buf stored; /* of the frame that was compressed last */
     struct hasher *hasher;
 };
 
 struct framedecoder {
     ZSTD_DCtx *zstd;
-    uint8_t *raw; /* FRAME_RAW_MAX bytes */
+    struct buf raw; /* of the frame that was decompressed last */
 };
 
 static status zstd_failed(size_t result, const char *what, err *e)
@@ -39,8 +39,7 @@ status framecoder_new(int level, struct framecoder **out, err *e)
     if (c == NULL)
         return err_no_memory(e);
     c->zstd = ZSTD_createCCtx();
-    c->stored = malloc(ZSTD_compressBound(FRAME_RAW_MAX));
-    if (c->zstd == NULL || c->stored == NULL)
+    if (c->zstd == NULL)
         return err_no_memory(e);
     TRY(hasher_new(&c->hasher, e));
     TRY(set(c->zstd, ZSTD_c_compressionLevel, level, e));
@@ -56,7 +55,7 @@ void framecoder_free(struct framecoder *c)
     if (c == NULL)
         return;
     (void)ZSTD_freeCCtx(c->zstd);
-    free(c->stored);
+    buf_fini(&c->stored);
     hasher_free(c->hasher);
     free(c);
 }
@@ -68,10 +67,14 @@ struct hasher *framecoder_hasher(struct framecoder *c)
 
 status framecoder_compress(struct framecoder *c, struct bytes raw, struct bytes *stored, err *e)
 {
-    size_t result = ZSTD_compress2(c->zstd, c->stored, ZSTD_compressBound(FRAME_RAW_MAX), raw.data, raw.len);
+    size_t bound = ZSTD_compressBound(raw.len);
+    buf_reset(&c->stored);
+    uint8_t *room = buf_room(&c->stored, bound);
+    TRY(buf_done(&c->stored, e));
+    size_t result = ZSTD_compress2(c->zstd, room, bound, raw.data, raw.len);
     if (ZSTD_isError(result))
         return zstd_failed(result, "compress a frame", e);
-    *stored = bytes_of(c->stored, result);
+    *stored = bytes_of(room, result);
     return DONE;
 }
 
@@ -81,8 +84,7 @@ status framedecoder_new(struct framedecoder **out, err *e)
     if (d == NULL)
         return err_no_memory(e);
     d->zstd = ZSTD_createDCtx();
-    d->raw = malloc(FRAME_RAW_MAX);
-    if (d->zstd == NULL || d->raw == NULL)
+    if (d->zstd == NULL)
         return err_no_memory(e);
     size_t result = ZSTD_DCtx_setParameter(d->zstd, ZSTD_d_windowLogMax, WINDOW_LOG);
     if (ZSTD_isError(result))
@@ -97,7 +99,7 @@ void framedecoder_free(struct framedecoder *d)
     if (d == NULL)
         return;
     (void)ZSTD_freeDCtx(d->zstd);
-    free(d->raw);
+    buf_fini(&d->raw);
     free(d);
 }
 
@@ -115,11 +117,14 @@ status framedecoder_decompress(struct framedecoder *d, struct bytes stored, size
                                err *e)
 {
     TRY(declared(stored, raw_len, e));
-    size_t result = ZSTD_decompressDCtx(d->zstd, d->raw, raw_len, stored.data, stored.len);
+    buf_reset(&d->raw);
+    uint8_t *room = buf_room(&d->raw, raw_len);
+    TRY(buf_done(&d->raw, e));
+    size_t result = ZSTD_decompressDCtx(d->zstd, room, raw_len, stored.data, stored.len);
     if (ZSTD_isError(result))
         return zstd_failed(result, "decompress a frame", e);
     if (result != raw_len)
         return err_set(e, ERR_STORAGE, "a frame decompresses to %zu bytes, not %zu", result, raw_len);
-    *raw = bytes_of(d->raw, raw_len);
+    *raw = bytes_of(room, raw_len);
     return DONE;
 }

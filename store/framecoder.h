@@ -9,7 +9,8 @@
 #include "proto/base/digest.h"
 #include "store/snapwriter.h"
 
-/* Compresses at most FRAME_RAW_MAX bytes; *stored is borrowed until the next call. */
+/* Compresses at most FRAME_RAW_MAX bytes; *stored is borrowed until the next call. Memory: as much as the
+ * largest frame so far. */
 MUST_CHECK status framecoder_compress(struct framecoder *c, struct bytes raw, struct bytes *stored, err *e);
 
 /* The coder's own hasher, for its thread. */
@@ -21,8 +22,9 @@ void framedecoder_free(struct framedecoder *d);
 OWN_POINTER(framedecoder, framedecoder_free);
 
 /*
- * Decompresses into the decoder's own FRAME_RAW_MAX bytes; *raw is borrowed until the next call. ERR_STORAGE
- * unless `stored` is exactly one zstd frame that declares and yields raw_len bytes (<= FRAME_RAW_MAX).
+ * Decompresses into the decoder's own memory, as much as the largest frame so far takes; *raw is borrowed
+ * until the next call. ERR_STORAGE unless `stored` is exactly one zstd frame that declares and yields raw_len
+ * bytes (<= FRAME_RAW_MAX).
  */
 MUST_CHECK status framedecoder_decompress(struct framedecoder *d, struct bytes stored, size_t raw_len,
                                           struct bytes *raw, err *e);

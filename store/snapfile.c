@@ -29,8 +29,8 @@ struct snapfile {
     uint64_t covered; /* bytes that are known to be part of something */
     uint8_t header_hash[SHA256_LEN];
     Pgstrand__SectionList *list;
-    uint8_t *stored; /* FRAME_STORED_MAX bytes */
-    struct buf rows; /* a frame of rows, after it was by column */
+    struct buf stored; /* of the frame that was read last */
+    struct buf rows;   /* a frame of rows, after it was by column */
     struct framedecoder *decoder;
     struct actionunpack *actions; /* made when it is first needed */
     struct hasher *hasher;
@@ -72,8 +72,11 @@ static status read_frame(struct snapfile *f, uint64_t offset, struct placed_fram
     TRY(snapframe_decode(header, &out->frame, e));
     if (!holds(f, offset + sizeof header, out->frame.stored))
         return err_set(e, ERR_STORAGE, "cut short inside a frame at byte %" PRIu64, offset);
-    TRY(io_read_at(f->file, offset + sizeof header, f->stored, out->frame.stored, e));
-    struct bytes stored = bytes_of(f->stored, out->frame.stored);
+    buf_reset(&f->stored);
+    uint8_t *room = buf_room(&f->stored, out->frame.stored);
+    TRY(buf_done(&f->stored, e));
+    TRY(io_read_at(f->file, offset + sizeof header, room, out->frame.stored, e));
+    struct bytes stored = bytes_of(room, out->frame.stored);
     TRY(snapframe_check(header, stored, e));
     TRY(snapframe_leaf(f->hasher, header, stored, out->leaf, e));
     return framedecoder_decompress(f->decoder, stored, out->frame.raw, &out->raw, e);
@@ -163,8 +166,7 @@ status snapfile_open(const char *base, enum snapfile_names names, Pgstrand__File
     f->snapshot = *snapshot;
     f->parts = parts;
     f->base = strdup(base);
-    f->stored = malloc(FRAME_STORED_MAX);
-    if (f->base == NULL || f->stored == NULL)
+    if (f->base == NULL)
         return err_no_memory(e);
     TRY(framedecoder_new(&f->decoder, e));
     TRY(hasher_new(&f->hasher, e));
@@ -184,7 +186,7 @@ void snapfile_close(struct snapfile *f)
     actionunpack_free(f->actions);
     hasher_free(f->hasher);
     buf_fini(&f->rows);
-    free(f->stored);
+    buf_fini(&f->stored);
     free(f->base);
     free(f);
 }

@@ -73,13 +73,9 @@ wanted() {
     [ -z "$only" ] || [[ $1 =~ $only ]]
 }
 
-# any_wanted NAMES...
-any_wanted() {
-    local name
-    for name in "$@"; do
-        ! wanted "$name" || return 0
-    done
-    return 1
+# which_wanted COMMAND: those of the names that it prints.
+which_wanted() {
+    "$1" | grep -E -- "${only:-.}"
 }
 
 done_with() {
@@ -230,10 +226,10 @@ processor_time() {
 # that the run finds stay in the build folder; the committed corpus is only read.
 run_fuzzer() {
     local name=$1 pid used
-    local found=$root/build/fuzz/found/$name corpus=$root/tests/fuzz/corpus/$name
+    local found=$root/build/asan/found/$name corpus=$root/tests/fuzz/corpus/$name
     mkdir -p "$found"
     [ -d "$corpus" ] || corpus=
-    (cd "$found" && UBSAN_OPTIONS=halt_on_error=1 exec "$root/build/fuzz/fuzz/$name" \
+    (cd "$found" && UBSAN_OPTIONS=halt_on_error=1 exec "$root/build/asan/fuzz/$name" \
         -max_total_time=$((fuzz_seconds * 20 + 60)) -timeout=30 -rss_limit_mb=1024 -print_final_stats=1 "$found" ${corpus:+"$corpus"}) \
         >"$logs/fuzz-$name.log" 2>&1 </dev/null &
     pid=$!
@@ -268,17 +264,17 @@ tidy_sources() {
 
 # With what the integration tests leave of the processors.
 beside() {
-    local names
+    local units=() fuzzers=() targets=()
     renice -n 10 -p "$BASHPID" >/dev/null 2>&1
-    mapfile -t names < <(unit_names)
-    if any_wanted "${names[@]}" || [ "$tidy" = yes ]; then
-        step build-asan build asan unit_tests && any_wanted "${names[@]}" && run_unit_tests
-        [ "$tidy" = no ] || check clang-tidy tidy_sources
-    fi
-    mapfile -t names < <(for name in $(fuzz_names); do ! wanted "$name" || echo "$name"; done)
-    if [ "$fuzz_seconds" -gt 0 ] && [ ${#names[@]} -gt 0 ]; then
-        step build-fuzz build fuzz fuzzers && at_a_time "$jobs" run_fuzzer "${names[@]}"
-    fi
+    mapfile -t units < <(which_wanted unit_names)
+    [ "$fuzz_seconds" -eq 0 ] || mapfile -t fuzzers < <(which_wanted fuzz_names)
+    [ ${#units[@]} -eq 0 ] && [ "$tidy" = no ] || targets+=(unit_tests)
+    [ ${#fuzzers[@]} -eq 0 ] || targets+=(fuzzers)
+    [ ${#targets[@]} -gt 0 ] || return 0
+    step build-asan build asan "${targets[@]}" || return 0
+    [ ${#units[@]} -eq 0 ] || run_unit_tests
+    [ ${#fuzzers[@]} -eq 0 ] || at_a_time "$jobs" run_fuzzer "${fuzzers[@]}"
+    [ "$tidy" = no ] || check clang-tidy tidy_sources
 }
 
 # For full/sanitizers.bats, which names what is missing.
@@ -320,9 +316,8 @@ report_step build-asan
 report_step build-asan-programs
 report_step build-tsan
 report_step clang-tidy
-report_step build-fuzz
 ! step_failed build-release || report_not_run "integration tests" "the release build failed"
-! step_failed build-asan || report_not_run "unit tests" "the asan build failed"
+! step_failed build-asan || report_not_run "unit tests and fuzz targets" "the asan build failed"
 [ "$tidy" = yes ] || report_not_run clang-tidy "only with --tidy"
 
 report_section "Unit tests (address and undefined-behaviour sanitizers)"

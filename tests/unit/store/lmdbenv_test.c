@@ -96,6 +96,7 @@ static void descriptors_are_closed_on_exec(void **state)
     OWNED(scratch) struct scratch s = scratch_make();
     OWNED(text) char *path = io_join(s.dir, "env");
     OWNED(lmdbenv) struct lmdbenv *env = open_env(path, LMDBENV_CREATE);
+    assert_non_null(env);
     unsigned seen = 0;
     DIR *d = opendir("/proc/self/fd");
     assert_non_null(d);

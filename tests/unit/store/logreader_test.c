@@ -247,6 +247,7 @@ static void searches(uint64_t segment_bytes)
     OWNED(scratch) struct scratch s = scratch_make();
     OWNED(logwriter) struct logwriter *w = three(s.dir, segment_bytes);
     OWNED(logreader) struct logreader *r = fixture_reader(s.dir);
+    assert_non_null(w);
     assert_int_equal(commit_at(r, 0), 0);
     assert_int_equal(commit_at(r, 1), 200);
     assert_int_equal(commit_at(r, 10), 200);
@@ -276,6 +277,7 @@ static void an_empty_log_has_nothing_to_find(void **state)
     OWNED(scratch) struct scratch s = scratch_make();
     OWNED(logwriter) struct logwriter *w = fixture_writer(s.dir, 0);
     OWNED(logreader) struct logreader *r = fixture_reader(s.dir);
+    assert_non_null(w);
     assert_int_equal(commit_at(r, 5), 0);
     assert_int_equal(before_lsn(r, 5), 0);
     assert_int_equal(before_time(r, 5), 0);

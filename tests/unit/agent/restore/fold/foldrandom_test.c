@@ -73,14 +73,14 @@ static void random_histories_keyed(void **state)
         foldbench_keyed, {"s.adjoining", MODEL_COLUMNS, 2, adjoining}, {"s.apart", MODEL_COLUMNS, 2, apart}};
     for (uint64_t seed = 1; seed <= 8; seed++)
         for (size_t i = 0; i < 3; i++)
-            history(&shapes[i], seed * 31 + i, 50 << (seed % 6));
+            history(&shapes[i], seed * 31 + i, 50u << (seed % 6));
 }
 
 static void random_histories_multiset(void **state)
 {
     (void)state;
     for (uint64_t seed = 1; seed <= 8; seed++)
-        history(&foldbench_multiset, seed, 50 << (seed % 6));
+        history(&foldbench_multiset, seed, 50u << (seed % 6));
 }
 
 static void large_rows_through_the_disk(void **state)

@@ -32,8 +32,7 @@ static void test_places(void **state)
 static void test_all_else_stays(void **state)
 {
     static const char *const same[] = {
-        "CREATE FUNCTION public.f() RETURNS text LANGUAGE sql AS $$ GRANT x TO old; SELECT 'OWNER TO old' "
-        "$$;",
+        "CREATE FUNCTION public.f() RETURNS text LANGUAGE sql AS $$ GRANT x TO old; SELECT 'OWNER TO old' $$",
         "ALTER TABLE public.t ALTER COLUMN c SET DEFAULT 'OWNER TO old'::text;",
         "ALTER TABLE old RENAME TO old;",
         "GRANT old ON TABLE old.old TO older;",
