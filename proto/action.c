@@ -62,7 +62,8 @@ void action_encode(const struct action *a, bool with_index, struct buf *out)
         wire_uint(out, ACTION_INDEX, a->index);
 }
 
-size_t action_pieces(const struct action *a, struct buf *room, struct bytes out[static ACTION_PIECES])
+size_t action_pieces(const struct action *a, bool with_index, struct buf *room,
+                     struct bytes out[static ACTION_PIECES])
 {
     static const uint32_t number[] = {ACTION_OLD, ACTION_NEW, ACTION_CONTENT};
     const struct bytes field[] = {a->old, a->new, a->content};
@@ -70,7 +71,7 @@ size_t action_pieces(const struct action *a, struct buf *room, struct bytes out[
     size_t end[3], count = 0;
     small.old = small.new = small.content = (struct bytes){0};
     buf_reset(room);
-    action_encode(&small, true, room);
+    action_encode(&small, with_index, room);
     for (unsigned i = 0; i < 3; i++) {
         if (field[i].len > 0)
             wire_bytes_head(room, number[i], field[i].len);

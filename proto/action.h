@@ -48,10 +48,12 @@ MUST_CHECK status action_decode(struct bytes raw, struct action *out, err *e);
 
 /*
  * The same message in pieces, so that long fields are not copied: they come last and are borrowed, what is
- * before and between them goes into `room`. Returns how many pieces there are.
+ * before and between them goes into `room` (buf_done tells whether it did). Returns how many pieces there
+ * are.
  */
 #define ACTION_PIECES 6
-size_t action_pieces(const struct action *a, struct buf *room, struct bytes out[static ACTION_PIECES]);
+size_t action_pieces(const struct action *a, bool with_index, struct buf *room,
+                     struct bytes out[static ACTION_PIECES]);
 
 /* The field `relation` alone: for whoever puts an action together behind its kind. */
 void action_put_relation(struct buf *out, uint32_t version);

@@ -4,6 +4,8 @@
 #include "proto/wire.h"
 #include "store/io.h"
 
+#define BUFFER_KEPT ((size_t)16 << 20) /* bytes of the buffer, after a huge row */
+
 struct bulkfile {
     char *path;
     struct io_file *file; /* open inside a stretch */
@@ -82,7 +84,7 @@ static status write_blocks(struct bulkfile *b, err *e)
         return DONE;
     TRY(io_write_at(b->file, b->written, buf_view(b->buffer), e));
     b->written += b->buffer->len;
-    buf_reset(b->buffer);
+    buf_shed(b->buffer, BUFFER_KEPT);
     if (b->written >= b->behind + BULK_BEHIND) {
         io_write_behind(b->file, b->behind, b->written - b->behind);
         b->behind = b->written;

@@ -478,11 +478,19 @@ status lmdbenv_move(struct lmdbcursor *c, enum lmdbenv_step step, bool *found, e
     return move_to(c, ops[step], (MDB_val){0}, found, e);
 }
 
-status lmdbenv_append(struct lmdbcursor *c, struct bytes key, struct bytes value, err *e)
+status lmdbenv_append_pieces(struct lmdbcursor *c, struct bytes key, const struct bytes *piece, size_t pieces,
+                             err *e)
 {
     MDB_val k = val(key);
-    MDB_val v = val(value);
-    return result(mdb_cursor_put(c->cursor, &k, &v, MDB_APPEND), "write to", c->env, e);
+    MDB_val v = {0};
+    for (size_t i = 0; i < pieces; i++)
+        v.mv_size += piece[i].len;
+    TRY(result(mdb_cursor_put(c->cursor, &k, &v, MDB_APPEND | MDB_RESERVE), "write to", c->env, e));
+    uint8_t *to = v.mv_data;
+    for (size_t i = 0; i < pieces; i++)
+        if (piece[i].len > 0)
+            to = (uint8_t *)mempcpy(to, piece[i].data, piece[i].len);
+    return DONE;
 }
 
 status lmdbenv_remove(struct lmdbcursor *c, err *e)

@@ -108,8 +108,14 @@ OWN_VALUE(lmdbcursor, lmdbenv_cursor_close);
 /* To the first key >= `key`; *found false when there is none. */
 MUST_CHECK status lmdbenv_seek(struct lmdbcursor *c, struct bytes key, bool *found, err *e);
 MUST_CHECK status lmdbenv_move(struct lmdbcursor *c, enum lmdbenv_step step, bool *found, err *e);
-/* A key greater than all: fast. */
-MUST_CHECK status lmdbenv_append(struct lmdbcursor *c, struct bytes key, struct bytes value, err *e);
+/* A key greater than all: fast. The value's pieces are put together in the page they go to. */
+MUST_CHECK status lmdbenv_append_pieces(struct lmdbcursor *c, struct bytes key, const struct bytes *piece,
+                                        size_t pieces, err *e);
+MUST_CHECK static inline status lmdbenv_append(struct lmdbcursor *c, struct bytes key, struct bytes value,
+                                               err *e)
+{
+    return lmdbenv_append_pieces(c, key, &value, 1, e);
+}
 /* Removes the entry the cursor stands on. */
 MUST_CHECK status lmdbenv_remove(struct lmdbcursor *c, err *e);
 

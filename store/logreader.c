@@ -404,9 +404,7 @@ static status fill_from_segment(struct logreader *r, err *e)
 static status fill(struct logreader *r, err *e)
 {
     struct batch *b = r->batch;
-    if (b->data.cap > KEEP_BYTES)
-        buf_fini(&b->data);
-    buf_reset(&b->data);
+    buf_shed(&b->data, KEEP_BYTES);
     b->huge = (struct bytes){0};
     b->actions = b->commits = b->next = 0;
     r->commit_index = SIZE_MAX;

@@ -17,6 +17,16 @@ void logrecord_seal(struct bytes key, struct buf *value)
     buf_le32(value, sum_of(key, buf_view(value)));
 }
 
+void logrecord_sum(struct bytes key, const struct bytes *piece, size_t pieces,
+                   uint8_t out[static LOGRECORD_SUM])
+{
+    uint32_t sum = crc32c(0, key);
+    for (size_t i = 0; i < pieces; i++)
+        sum = crc32c(sum, piece[i]);
+    for (size_t i = 0; i < LOGRECORD_SUM; i++)
+        out[i] = (uint8_t)(sum >> (8 * i));
+}
+
 bool logrecord_open(struct bytes key, struct bytes *value)
 {
     if (value->len < LOGRECORD_SUM)

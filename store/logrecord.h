@@ -39,6 +39,10 @@ struct logmeta {
 /* Appends the checksum of key and value to the value. */
 void logrecord_seal(struct bytes key, struct buf *value);
 
+/* The same of a value in pieces: what is to stand behind them. */
+void logrecord_sum(struct bytes key, const struct bytes *piece, size_t pieces,
+                   uint8_t out[static LOGRECORD_SUM]);
+
 /* Compares it and takes it off; false: the record is not what was written. */
 MUST_CHECK bool logrecord_open(struct bytes key, struct bytes *value);
 

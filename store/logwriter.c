@@ -14,7 +14,8 @@
 #define ENTRY_OVERHEAD 32                   /* bytes a record costs beside its value: key, header, pointer */
 #define LARGE 1024                          /* bytes from which on a record may leave most of a page unused */
 #define PAGE 4096
-#define TAIL_BATCH 20000    /* removals in one LMDB transaction */
+#define HUGE_ACTION ((size_t)1 << 20) /* bytes from which on an action is not copied */
+#define TAIL_BATCH 20000              /* removals in one LMDB transaction */
 #define RELATIONS_MAX 10000 /* carried into a new segment: an application may make tables for ever */
 
 static bool in_progress(const struct logwriter *w)
@@ -286,18 +287,44 @@ static status finish_value(struct logwriter *w, struct bytes key, err *e)
     return buf_done(&w->scratch, e);
 }
 
+static status put_small(struct logwriter *w, struct bytes key, const struct action *a, err *e)
+{
+    buf_reset(&w->scratch);
+    action_encode(a, false, &w->scratch);
+    TRY(finish_value(w, key, e));
+    TRY(ready_for(w, w->scratch.len, e));
+    TRY(ensure_relations(w, a, e));
+    return lmdbenv_append(&w->actions, key, buf_view(&w->scratch), e);
+}
+
+/* A row of hundreds of megabytes is not put together before it is in its place. */
+static status put_huge(struct logwriter *w, struct bytes key, const struct action *a, err *e)
+{
+    struct bytes piece[ACTION_PIECES + 1];
+    uint8_t sum[LOGRECORD_SUM];
+    size_t len = LOGRECORD_SUM;
+    size_t pieces = action_pieces(a, false, &w->scratch, piece);
+    TRY(buf_done(&w->scratch, e));
+    for (size_t i = 0; i < pieces; i++)
+        len += piece[i].len;
+    if (w->segment.checked) {
+        logrecord_sum(key, piece, pieces, sum);
+        piece[pieces++] = bytes_of(sum, sizeof sum);
+    }
+    TRY(ready_for(w, len, e));
+    TRY(ensure_relations(w, a, e));
+    return lmdbenv_append_pieces(&w->actions, key, piece, pieces, e);
+}
+
 static status put(struct logwriter *w, const struct action *a, lsn commit_lsn, err *e)
 {
     uuid id;
+    const struct bytes key = bytes_of(id.b, sizeof id.b);
     TRY(check_order(w, commit_lsn, e));
-    buf_reset(&w->scratch);
-    action_encode(a, false, &w->scratch);
     TRY(uuid_v8_action(w->hasher, &w->flushed.node, &w->pending.incarnation, commit_lsn,
                        w->next_seq - logstate_first(w), w->next_seq, &id, e));
-    TRY(finish_value(w, bytes_of(id.b, sizeof id.b), e));
-    TRY(ready_for(w, w->scratch.len, e));
-    TRY(ensure_relations(w, a, e));
-    TRY(lmdbenv_append(&w->actions, bytes_of(id.b, sizeof id.b), buf_view(&w->scratch), e));
+    const size_t len = a->old.len + a->new.len + a->content.len;
+    TRY(len >= HUGE_ACTION ? put_huge(w, key, a, e) : put_small(w, key, a, e));
     w->commit_lsn = commit_lsn;
     w->next_seq++;
     return DONE;

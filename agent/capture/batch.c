@@ -10,8 +10,17 @@ status batch_init(struct batch *b, err *e)
     return b->data != NULL ? DONE : err_no_memory(e);
 }
 
+static void give_back(struct batch *b)
+{
+    if (b->loan != NULL)
+        b->release(b->loan);
+    b->loan = NULL;
+    b->large = (struct bytes){0};
+}
+
 void batch_fini(struct batch *b)
 {
+    give_back(b);
     free(b->data);
     *b = (struct batch){0};
 }
@@ -20,27 +29,17 @@ void batch_reset(struct batch *b)
 {
     b->len = 0;
     b->last = 0;
-    if (b->cap > BATCH_BYTES) {
-        uint8_t *smaller = realloc(b->data, BATCH_BYTES);
-        if (smaller != NULL) {
-            b->data = smaller;
-            b->cap = BATCH_BYTES;
-        }
-    }
+    give_back(b);
 }
 
-static status make_room(struct batch *b, size_t more, bool *fits, err *e)
+bool batch_is_large(struct bytes payload)
 {
-    *fits = more <= b->cap - b->len;
-    if (*fits || b->len > 0)
-        return DONE;
-    uint8_t *larger = realloc(b->data, more);
-    if (larger == NULL)
-        return err_no_memory(e);
-    b->data = larger;
-    b->cap = more;
-    *fits = true;
-    return DONE;
+    return payload.len > BATCH_BYTES - RECORD_HEAD;
+}
+
+static bool has_room(const struct batch *b, size_t more)
+{
+    return b->loan == NULL && more <= b->cap - b->len;
 }
 
 static void add(struct batch *b, enum batch_kind kind, struct bytes payload)
@@ -50,31 +49,38 @@ static void add(struct batch *b, enum batch_kind kind, struct bytes payload)
     b->last = b->len;
     to[0] = (uint8_t)kind;
     memcpy(to + 1, &len, sizeof len);
-    memcpy(to + RECORD_HEAD, payload.data, payload.len);
+    if (payload.len > 0)
+        memcpy(to + RECORD_HEAD, payload.data, payload.len);
     b->len += RECORD_HEAD + payload.len;
 }
 
-status batch_message(struct batch *b, struct bytes payload, bool *fits, err *e)
+void batch_lend(struct batch *b, struct bytes payload, void *loan, void (*release)(void *loan))
 {
-    if (payload.len > UINT32_MAX)
-        return err_set(e, ERR_STORAGE, "the server sent a message of %zu bytes, which cannot be",
-                       payload.len);
-    TRY(make_room(b, RECORD_HEAD + payload.len, fits, e));
-    if (*fits)
-        add(b, BATCH_MESSAGE, payload);
-    return DONE;
+    b->large = payload;
+    b->loan = loan;
+    b->release = release;
+    add(b, BATCH_LENT, (struct bytes){0});
 }
 
-status batch_keepalive(struct batch *b, lsn end, bool urgent, bool *fits, err *e)
+bool batch_message(struct batch *b, struct bytes payload)
 {
-    if (b->len > 0 && b->data[b->last] != BATCH_MESSAGE) {
-        urgent = urgent || b->data[b->last] == BATCH_URGENT;
+    if (!has_room(b, RECORD_HEAD + payload.len))
+        return false;
+    add(b, BATCH_MESSAGE, payload);
+    return true;
+}
+
+bool batch_keepalive(struct batch *b, lsn end, bool urgent)
+{
+    const uint8_t before = b->len > 0 ? b->data[b->last] : BATCH_MESSAGE;
+    if (before == BATCH_KEEPALIVE || before == BATCH_URGENT) {
+        urgent = urgent || before == BATCH_URGENT;
         b->len = b->last;
     }
-    TRY(make_room(b, RECORD_HEAD + sizeof end, fits, e));
-    if (*fits)
-        add(b, urgent ? BATCH_URGENT : BATCH_KEEPALIVE, bytes_of(&end, sizeof end));
-    return DONE;
+    if (!has_room(b, RECORD_HEAD + sizeof end))
+        return false;
+    add(b, urgent ? BATCH_URGENT : BATCH_KEEPALIVE, bytes_of(&end, sizeof end));
+    return true;
 }
 
 bool batch_next(const struct batch *b, size_t *at, struct batch_record *out)
@@ -85,8 +91,12 @@ bool batch_next(const struct batch *b, size_t *at, struct batch_record *out)
     uint32_t len;
     memcpy(&len, from + 1, sizeof len);
     *out = (struct batch_record){.kind = (enum batch_kind)from[0], .payload = {from + RECORD_HEAD, len}};
-    if (out->kind != BATCH_MESSAGE)
+    if (out->kind == BATCH_LENT) {
+        out->kind = BATCH_MESSAGE;
+        out->payload = b->large;
+    } else if (out->kind != BATCH_MESSAGE) {
         memcpy(&out->end, from + RECORD_HEAD, sizeof out->end);
+    }
     *at += RECORD_HEAD + len;
     return true;
 }

@@ -2,7 +2,7 @@
  * batch: what the receiver collects for the committer: messages of the stream in the order of their arrival.
  *
  * In memory: per record one kind byte, its length as 4 bytes in host order, and its bytes. A batch is
- * BATCH_BYTES large; a single message that is larger gets a batch of its own size, given back afterwards.
+ * BATCH_BYTES large; a message that is larger is not copied: it is lent, and has a batch to itself.
  *
  * Threads: belongs to one thread at a time; exchange.h hands it over.
  */
@@ -18,7 +18,8 @@
 enum batch_kind {
     BATCH_MESSAGE,   /* one pgoutput message */
     BATCH_KEEPALIVE, /* everything up to this LSN (8 bytes in host order) was sent */
-    BATCH_URGENT     /* the same, and the server waits for the answer */
+    BATCH_URGENT,    /* the same, and the server waits for the answer */
+    BATCH_LENT       /* a message too: the large one; batch_next says BATCH_MESSAGE */
 };
 
 struct batch {
@@ -26,18 +27,26 @@ struct batch {
     size_t len;
     size_t cap;
     size_t last; /* offset of the last record; len when there is none */
+    struct bytes large;
+    void *loan; /* what `large` lies in; NULL: there is none */
+    void (*release)(void *loan);
 };
 
 MUST_CHECK status batch_init(struct batch *b, err *e);
 void batch_fini(struct batch *b);
 
-/* Empties it, and gives back what an oversized message took. */
+/* Empties it, and gives back what was lent. */
 void batch_reset(struct batch *b);
 
-/* *fits false: hand this batch over first (never for an empty one). */
-MUST_CHECK status batch_message(struct batch *b, struct bytes payload, bool *fits, err *e);
+/* Is this message to be lent? */
+bool batch_is_large(struct bytes payload);
+/* Into an empty batch alone; `release` is called with `loan` when the batch is reset. */
+void batch_lend(struct batch *b, struct bytes payload, void *loan, void (*release)(void *loan));
+
+/* False: it does not fit, hand this batch over first (never for an empty one). Not for large ones. */
+MUST_CHECK bool batch_message(struct batch *b, struct bytes payload);
 /* A keepalive behind a keepalive replaces it. */
-MUST_CHECK status batch_keepalive(struct batch *b, lsn end, bool urgent, bool *fits, err *e);
+MUST_CHECK bool batch_keepalive(struct batch *b, lsn end, bool urgent);
 
 struct batch_record {
     enum batch_kind kind;

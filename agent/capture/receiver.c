@@ -61,15 +61,26 @@ static void raise_to(_Atomic lsn *at, lsn value)
 
 enum burst_end { BURST_PAUSE, BURST_MORE, BURST_FULL };
 
+static bool put_message(struct receiver *r, struct bytes payload)
+{
+    if (!batch_is_large(payload))
+        return batch_message(r->batch, payload);
+    if (r->batch->len > 0)
+        return false;
+    batch_lend(r->batch, payload, pgconn_stream_keep(r->stream), pgconn_stream_release);
+    return true;
+}
+
 /* Puts one event into the batch; *fits false: the event must be put again into the next one. */
 static status take_event(struct receiver *r, const struct stream_event *event, bool *fits, err *e)
 {
     if (event->kind == STREAM_DATA) {
-        TRY(batch_message(r->batch, event->payload, fits, e));
-        if (*fits && event->start != LSN_NONE)
+        *fits = put_message(r, event->payload);
+        if (*fits) /* 0 for what has no place in the WAL of its own: relations, types, the begin before an
+                      origin */
             raise_to(r->received, event->start);
     } else {
-        TRY(batch_keepalive(r->batch, event->end, event->reply_requested, fits, e));
+        *fits = batch_keepalive(r->batch, event->end, event->reply_requested);
         if (*fits)
             raise_to(r->received, event->end);
         if (*fits && event->reply_requested)
@@ -95,11 +106,12 @@ static status read_burst(struct receiver *r, struct stream_event *event, int *me
         }
         TRY(take_event(r, event, &fits, e));
         (*messages)++;
-        if (!fits) {
+        if (fits)
+            event->kind = STREAM_NOTHING;
+        if (!fits || r->batch->loan != NULL) {
             *out = BURST_FULL;
             return DONE;
         }
-        event->kind = STREAM_NOTHING;
     }
     *out = BURST_MORE;
     return DONE;
@@ -152,13 +164,25 @@ static status hand_over(struct receiver *r, enum burst_end reached, int64_t now,
     *handed = false;
     if (!worth_handing_over(r, reached, now))
         return DONE;
+    const bool large = r->batch->loan != NULL;
     struct batch *next = exchange_swap(r->exchange, r->batch);
     if (next == NULL)
         return exchange_ended(r->exchange, e) ? FAILED : DONE;
+    r->large = large;
     r->batch = next;
     r->handed_at = now;
     *handed = true;
     return DONE;
+}
+
+/*
+ * A large message is in memory three times when its turn comes: in libpq's buffer, as it was taken out of it,
+ * and in LMDB's pages until they are written. Until then nothing else is read that may be as large.
+ */
+static bool may_read(struct receiver *r)
+{
+    r->large = r->large && !exchange_ready(r->exchange);
+    return !r->large && r->batch->loan == NULL;
 }
 
 static status pause_reading(struct receiver *r, enum burst_end reached, bool handed, err *e)
@@ -174,10 +198,11 @@ static status read_stream(struct receiver *r, err *e)
 {
     struct stream_event event = {.kind = STREAM_NOTHING};
     while (!atomic_load(r->stop)) {
-        enum burst_end reached = BURST_MORE;
+        enum burst_end reached = BURST_FULL;
         bool handed = false;
         int messages = 0;
-        TRY(read_burst(r, &event, &messages, &reached, e));
+        if (may_read(r))
+            TRY(read_burst(r, &event, &messages, &reached, e));
         const int64_t now = now_ms();
         measure_flow(r, messages, now);
         TRY(hand_over(r, reached, now, &handed, e));

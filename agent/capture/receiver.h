@@ -1,7 +1,8 @@
 /*
  * receiver: reads the replication stream into batches and tells the server what is durable.
  *
- * It never waits for the disk: while the committer has both batches, it only keeps up its status updates.
+ * It never waits for the disk: while the committer has both batches, it only keeps up its status updates. So
+ * it does while a large message (batch.h) is worked on: of these there is one in memory at a time.
  *
  * Threads: the caller's. The connection belongs to it until it returns.
  */
@@ -26,6 +27,7 @@ struct receiver {
     lsn confirmed;
     int64_t status_at; /* of the last update */
     int64_t handed_at; /* when the last batch was handed over */
+    bool large;        /* the committer has a large message: see receiver.c */
     bool flowing;      /* messages come thick and fast */
     int64_t window_at; /* since when they are counted */
     int64_t window_messages;

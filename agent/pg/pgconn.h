@@ -110,6 +110,10 @@ struct stream_event {
 /* Without waiting: what is buffered, after reading the socket when nothing is. STREAM_NOTHING: poll
  * pgconn_socket for input. */
 MUST_CHECK status pgconn_stream_next(struct pgconn *c, struct stream_event *out, err *e);
+/* Lends the last event's payload out for longer, without a copy: until it is given to pgconn_stream_release
+ * (NULL-safe, any thread), also beyond the connection's end. Once for each event. */
+void *pgconn_stream_keep(struct pgconn *c);
+void pgconn_stream_release(void *kept);
 /* Standby status update: positions written, flushed (confirmed to the slot), applied. */
 MUST_CHECK status pgconn_stream_status(struct pgconn *c, lsn written, lsn flushed, lsn applied, bool reply,
                                        err *e);

@@ -71,6 +71,18 @@ status pgconn_stream_next(struct pgconn *c, struct stream_event *out, err *e)
     return DONE;
 }
 
+void *pgconn_stream_keep(struct pgconn *c)
+{
+    char *kept = c->row;
+    c->row = NULL;
+    return kept;
+}
+
+void pgconn_stream_release(void *kept)
+{
+    PQfreemem(kept);
+}
+
 static uint8_t *put_u64(uint8_t *at, uint64_t value)
 {
     for (int shift = 56; shift >= 0; shift -= 8)

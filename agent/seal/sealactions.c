@@ -136,7 +136,7 @@ static status add_huge(struct sealactions *s, struct stream *t, const struct sea
     size_t len = 0;
     TRY(flush_frame(s, t, e));
     indexed.index = item->seq - item->commit->first_seq;
-    const size_t pieces = action_pieces(&indexed, &room, piece + 1);
+    const size_t pieces = action_pieces(&indexed, true, &room, piece + 1);
     TRY(buf_done(&room, e));
     for (size_t i = 1; i <= pieces; i++)
         len += piece[i].len;

@@ -8,6 +8,13 @@ void buf_fini(struct buf *b)
     *b = (struct buf){0};
 }
 
+void buf_shed(struct buf *b, size_t keep)
+{
+    if (b->cap > keep)
+        buf_fini(b);
+    buf_reset(b);
+}
+
 status buf_done(const struct buf *b, err *e)
 {
     return b->bad ? err_no_memory(e) : DONE;

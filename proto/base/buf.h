@@ -29,6 +29,9 @@ static inline void buf_reset(struct buf *b)
     b->bad = false;
 }
 
+/* Forgets the content, and the memory, too, when it is more than `keep` bytes. */
+void buf_shed(struct buf *b, size_t keep);
+
 static inline struct bytes buf_view(const struct buf *b)
 {
     return (struct bytes){b->data, b->len};

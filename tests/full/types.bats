@@ -53,6 +53,11 @@ sums="SELECT id, length(v), length(b), md5(v), md5(b) FROM t ORDER BY id"
     sql "$DB" "INSERT INTO t VALUES (2, repeat('abcdefghij', 50000000))"
     pgstrand wait --data "$DATA" --timeout 120 >/dev/null
     echo "# private memory: $(<"$HARNESS/most") kB" >&3
+    [ "$(<"$HARNESS/most")" -le $((65536 + 3 * 500000000 / 1024)) ]
+    # One after the other: never two of them at once. In transactions that are not streamed, too.
+    sql "$DB" "INSERT INTO t VALUES (3, repeat('x', 120000000)); INSERT INTO t VALUES (4, repeat('y', 120000000)), (5, repeat('z', 120000000))"
+    pgstrand wait --data "$DATA" --timeout 120 >/dev/null
+    [ "$(<"$HARNESS/most")" -le $((65536 + 3 * 500000000 / 1024)) ]
     sql "$DB" "UPDATE t SET note = 'left alone'"
     pgstrand wait --data "$DATA" --timeout 120 >/dev/null
     agent_kill9 "$DATA"

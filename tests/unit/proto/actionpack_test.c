@@ -432,7 +432,7 @@ static void pieces_are_a_message(void **state)
                              .new = bytes_text("the new row"),
                              .content = bytes_text("content"),
                              .index = 77};
-    const size_t pieces = action_pieces(&a, &room, piece);
+    const size_t pieces = action_pieces(&a, true, &room, piece);
     for (size_t i = 0; i < pieces; i++)
         buf_bytes(&whole, piece[i].data, piece[i].len);
     assert_done(action_decode(buf_view(&whole), &back, &e), &e);

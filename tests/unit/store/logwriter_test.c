@@ -35,6 +35,48 @@ static void reads_back_what_was_flushed(void **state)
     assert_true(now.bytes > 7000);
 }
 
+/* Megabytes are put into their page in pieces. */
+static void a_huge_action_is_as_any_other(void **state)
+{
+    (void)state;
+    OWNED(scratch) struct scratch s = scratch_make();
+    OWNED(logwriter) struct logwriter *w = fixture_writer(s.dir, 0);
+    const uint32_t version = fixture_relation(w, 1, 1);
+    const size_t len = (size_t)3 << 20;
+    uint8_t *row = malloc(len);
+    err e = ERR_INIT;
+    assert_non_null(row);
+    for (size_t i = 0; i < len; i++)
+        row[i] = (uint8_t)(i * 2654435761u >> 13);
+    const struct action huge = {.kind = ACTION_UPDATE,
+                                .relation = version,
+                                .old_kind = 'O',
+                                .old = bytes_of(row, len / 3),
+                                .new = bytes_of(row + 7, len - 7)};
+    struct commit c = {.lsn = 200, .end_lsn = 210, .time = 200};
+    assert_done(fixture_put(w, version, 200, 0, 20, &e), &e);
+    assert_done(logwriter_put(w, &huge, 200, &e), &e);
+    assert_done(fixture_put(w, version, 200, 2, 20, &e), &e);
+    assert_done(logwriter_commit(w, &c, &e), &e);
+    assert_done(logwriter_flush(w, &e), &e);
+    OWNED(logreader) struct logreader *r = fixture_reader(s.dir);
+    for (uint64_t seq = 1; seq <= 3; seq++) {
+        struct log_entry entry;
+        bool end = true;
+        assert_done(logreader_next(r, &entry, &end, &e), &e); /* its checksum is right */
+        assert_false(end);
+        assert_int_equal(entry.seq, seq);
+        assert_int_equal(entry.action.relation, version);
+        if (seq != 2)
+            continue;
+        assert_int_equal(entry.action.kind, ACTION_UPDATE);
+        assert_int_equal(entry.action.old_kind, 'O');
+        assert_true(bytes_equal(entry.action.old, huge.old));
+        assert_true(bytes_equal(entry.action.new, huge.new));
+    }
+    free(row);
+}
+
 static void half_a_transaction_is_invisible(void **state)
 {
     (void)state;
@@ -374,6 +416,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_incarnation_begins),
         cmocka_unit_test(reads_back_what_was_flushed),
+        cmocka_unit_test(a_huge_action_is_as_any_other),
         cmocka_unit_test(half_a_transaction_is_invisible),
         cmocka_unit_test(positions_move_without_actions),
         cmocka_unit_test(refuses_what_is_out_of_order),

@@ -18,14 +18,13 @@ static void a_batch_gives_back_what_it_took(void **state)
     struct batch b;
     struct batch_record r;
     err e = ERR_INIT;
-    bool fits = false;
     size_t at = 0;
     assert_done(batch_init(&b, &e), &e);
-    assert_done(batch_message(&b, bytes_text("one"), &fits, &e), &e);
-    assert_done(batch_keepalive(&b, 7, false, &fits, &e), &e);
-    assert_done(batch_keepalive(&b, 8, true, &fits, &e), &e);  /* replaces the one before */
-    assert_done(batch_keepalive(&b, 9, false, &fits, &e), &e); /* and stays urgent */
-    assert_done(batch_message(&b, bytes_text(""), &fits, &e), &e);
+    assert_true(batch_message(&b, bytes_text("one")));
+    assert_true(batch_keepalive(&b, 7, false));
+    assert_true(batch_keepalive(&b, 8, true));  /* replaces the one before */
+    assert_true(batch_keepalive(&b, 9, false)); /* and stays urgent */
+    assert_true(batch_message(&b, bytes_text("")));
     assert_true(batch_next(&b, &at, &r) && r.kind == BATCH_MESSAGE);
     assert_true(bytes_equal(r.payload, bytes_text("one")));
     assert_true(batch_next(&b, &at, &r) && r.kind == BATCH_URGENT && r.end == 9);
@@ -34,28 +33,61 @@ static void a_batch_gives_back_what_it_took(void **state)
     batch_fini(&b);
 }
 
-static void a_large_message_has_a_batch_to_itself(void **state)
+static unsigned released;
+
+static void release(void *loan)
+{
+    free(loan);
+    released++;
+}
+
+static void a_large_message_is_lent_and_given_back(void **state)
 {
     (void)state;
     struct batch b;
     struct batch_record r;
     err e = ERR_INIT;
-    bool fits = false;
     size_t at = 0;
-    uint8_t *large = calloc(1, BATCH_BYTES + 1);
-    assert_non_null(large);
+    uint8_t *room = calloc(1, BATCH_BYTES + 25);
+    assert_non_null(room);
+    const struct bytes large = bytes_of(room + 25, BATCH_BYTES);
+    assert_true(batch_is_large(large));
+    assert_false(batch_is_large(bytes_of(room, BATCH_BYTES / 2)));
     assert_done(batch_init(&b, &e), &e);
-    assert_done(batch_message(&b, bytes_text("small"), &fits, &e), &e);
-    assert_done(batch_message(&b, bytes_of(large, BATCH_BYTES + 1), &fits, &e), &e);
-    assert_false(fits);
+    released = 0;
+    batch_lend(&b, large, room, release);
+    assert_false(batch_message(&b, bytes_text("small"))); /* it is alone */
+    assert_false(batch_keepalive(&b, 7, false));
+    assert_true(batch_next(&b, &at, &r) && r.kind == BATCH_MESSAGE);
+    assert_ptr_equal(r.payload.data, large.data);
+    assert_int_equal(r.payload.len, large.len);
+    assert_false(batch_next(&b, &at, &r));
+    assert_int_equal(released, 0);
     batch_reset(&b);
-    assert_done(batch_message(&b, bytes_of(large, BATCH_BYTES + 1), &fits, &e), &e);
-    assert_true(fits);
-    assert_true(batch_next(&b, &at, &r) && r.payload.len == BATCH_BYTES + 1);
-    batch_reset(&b);
-    assert_int_equal(b.cap, BATCH_BYTES);
+    assert_int_equal(released, 1);
+    assert_true(batch_keepalive(&b, 7, false));
     batch_fini(&b);
-    free(large);
+    assert_int_equal(released, 1);
+}
+
+static void what_is_full_takes_no_more(void **state)
+{
+    (void)state;
+    struct batch b;
+    struct batch_record r;
+    err e = ERR_INIT;
+    size_t at = 0, count = 0;
+    uint8_t *message = calloc(1, BATCH_BYTES / 4);
+    assert_non_null(message);
+    assert_done(batch_init(&b, &e), &e);
+    while (batch_message(&b, bytes_of(message, BATCH_BYTES / 4)))
+        count++;
+    assert_int_equal(count, 3);
+    while (batch_next(&b, &at, &r))
+        count--;
+    assert_int_equal(count, 0);
+    batch_fini(&b);
+    free(message);
 }
 
 /* ---- exchange ---- */
@@ -94,8 +126,7 @@ static void batches_change_hands_in_order(void **state)
     assert_int_equal(pthread_create(&thread, NULL, consume, &x), 0);
     struct batch *b = exchange_first(&x);
     for (uint64_t i = 0; i < ROUNDS; i++) {
-        bool fits = false;
-        assert_done(batch_message(b, bytes_of(&i, sizeof i), &fits, &e), &e);
+        assert_true(batch_message(b, bytes_of(&i, sizeof i)));
         struct batch *next = exchange_swap(&x, b);
         if (next != NULL)
             b = next;
@@ -286,7 +317,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_batch_gives_back_what_it_took),
-        cmocka_unit_test(a_large_message_has_a_batch_to_itself),
+        cmocka_unit_test(a_large_message_is_lent_and_given_back),
+        cmocka_unit_test(what_is_full_takes_no_more),
         cmocka_unit_test(batches_change_hands_in_order),
         cmocka_unit_test(a_failure_reaches_the_receiver),
         cmocka_unit_test(context_is_read),
