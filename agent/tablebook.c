@@ -7,6 +7,7 @@ struct page {
     uuid table;
     char *schema;
     char *name;
+    struct relation *based; /* NULL: not known */
 };
 
 struct tablebook {
@@ -23,6 +24,7 @@ void tablebook_free(struct tablebook *b)
     for (size_t i = 0; i < b->count; i++) {
         free(b->page[i].schema);
         free(b->page[i].name);
+        relation_free(b->page[i].based);
     }
     free(b->page);
     free(b);
@@ -50,8 +52,12 @@ static status load_page(void *context, struct bytes key, const ProtobufCMessage 
     const Pgstrand__TableRecord *r = (const Pgstrand__TableRecord *)record;
     uuid table;
     (void)key;
+    struct tablebook *b = context;
     TRY(uuid_from_bytes(bytes_of(r->table.data, r->table.len), "a table's UUID", &table, e));
-    return add_page(context, r->oid, &table, r->schema, r->name, e);
+    TRY(add_page(b, r->oid, &table, r->schema, r->name, e));
+    return r->has_shape
+               ? relation_decode(bytes_of(r->shape.data, r->shape.len), &b->page[b->count - 1].based, e)
+               : DONE;
 }
 
 status tablebook_load(struct catalog *c, const uuid *dataset, struct tablebook **out, err *e)
@@ -71,6 +77,15 @@ static struct page *page_of(struct tablebook *b, uint32_t oid)
     for (size_t i = 0; i < b->count; i++) {
         if (b->page[i].oid == oid)
             return &b->page[i];
+    }
+    return NULL;
+}
+
+const struct relation *tablebook_based(const struct tablebook *b, uint32_t oid)
+{
+    for (size_t i = 0; i < b->count; i++) {
+        if (b->page[i].oid == oid)
+            return b->page[i].based;
     }
     return NULL;
 }
@@ -174,6 +189,22 @@ void tablebook_renumber(struct tablebook *b, const char *schema, const char *nam
             return;
         }
     }
+}
+
+status tablebook_note_base(struct catalog *c, const struct relation *shape, err *e)
+{
+    PB_OWNED(Pgstrand__TableRecord) *r = NULL;
+    OWNED(buf) struct buf packed = {0};
+    const struct catalog_key key = catalog_key_uuid(&shape->table);
+    relation_encode(shape, &packed);
+    TRY(buf_done(&packed, e));
+    TRY(catalog_get(c, CATALOG_TABLE, catalog_key_bytes(&key), (ProtobufCMessage **)(void *)&r, e));
+    if (r == NULL || bytes_equal(bytes_of(r->shape.data, r->shape.len), buf_view(&packed)))
+        return DONE;
+    Pgstrand__TableRecord noted = *r;
+    noted.has_shape = true;
+    noted.shape = (ProtobufCBinaryData){packed.len, packed.data};
+    return catalog_put(c, CATALOG_TABLE, catalog_key_bytes(&key), &noted.base, e);
 }
 
 status tablebook_record(struct catalog *c, const struct relation *shape, enum tier tier, const char *rule,

@@ -19,6 +19,13 @@ MUST_CHECK status tablebook_load(struct catalog *c, const uuid *dataset, struct 
 void tablebook_free(struct tablebook *b);
 OWN_POINTER(tablebook, tablebook_free);
 
+/* The shape that the catalogue has of a table's newest base, with nothing but what the stream announces;
+ * NULL: none. Borrowed from the book. */
+const struct relation *tablebook_based(const struct tablebook *b, uint32_t oid);
+
+/* Writes down the shape that a table's newest base has; the table must be known in the catalogue. */
+MUST_CHECK status tablebook_note_base(struct catalog *c, const struct relation *shape, err *e);
+
 /*
  * Sets shape->table. `logged` is the log's newest version of the same OID, or NULL. *news: the catalogue does
  * not know this OID under this name yet. *known: the table was in the catalogue or the log before.

@@ -60,6 +60,23 @@ static bool is_stopped(struct copying *c)
     return stopped;
 }
 
+/* As the stream will announce it: without columns that it does not carry, or that capture leaves out. */
+static status note_shape(struct copying *c, const struct table_info *table, struct relation *shape, err *e)
+{
+    OWNED(memory) struct column *column = calloc(table->column_count + 1u, sizeof *column);
+    if (column == NULL)
+        return err_no_memory(e);
+    shape->columns = column;
+    shape->tier = table->tier.tier;
+    for (uint16_t i = 0; i < table->column_count; i++) {
+        const struct table_column *from = &table->columns[i];
+        if (!from->generated && !from->virtual_column)
+            column[shape->column_count++] = (struct column){
+                .name = from->name, .type = from->type, .typmod = from->typmod, .key = from->key};
+    }
+    return tablebook_note_base(c->d->catalog, shape, e);
+}
+
 /* The table's UUID; a table that the catalogue does not know under this name becomes known. */
 static status identify(struct copying *c, const struct table_info *table, uuid *out, err *e)
 {
@@ -71,7 +88,9 @@ static status identify(struct copying *c, const struct table_info *table, uuid *
     bool news = false;
     TRY(tablebook_identify(c->book, &shape, NULL, &known, &news, e));
     *out = shape.table;
-    return news ? tablebook_record(c->d->catalog, &shape, table->tier.tier, table->tier.rule, 0, e) : DONE;
+    if (news)
+        TRY(tablebook_record(c->d->catalog, &shape, table->tier.tier, table->tier.rule, 0, e));
+    return note_shape(c, table, &shape, e);
 }
 
 static status put_record(struct copying *c, const struct basetask *task, const char *file,

@@ -8,6 +8,7 @@
 
 #define PREFIX_CONTEXT "pgstrand.context"
 #define PREFIX_WAIT "pgstrand.wait"
+#define ROW_KEPT ((size_t)1 << 20) /* bytes of the buffers for rows, from one transaction to the next */
 
 void transaction_init(struct transaction *t, struct logwriter *log, struct tablebook *book,
                       const struct tier_rules *rules, const struct capture_events *events, bool ddl_rows)
@@ -33,6 +34,9 @@ void transaction_begin(struct transaction *t, const struct commit *head)
 {
     t->commit = *head;
     t->changes_schema = false;
+    buf_shed(&t->merged, ROW_KEPT);
+    buf_shed(&t->old, ROW_KEPT);
+    buf_shed(&t->new, ROW_KEPT);
     buf_reset(&t->origin);
     buf_reset(&t->user);
     buf_reset(&t->session);
@@ -64,41 +68,42 @@ void transaction_mark(struct transaction *t, const char *format, ...)
 }
 
 /* Without the event trigger a change of the schema shows only in what the stream announces. */
-static void mark_inferred(struct transaction *t, const struct relation *shape, const struct relation *logged,
+static void mark_inferred(struct transaction *t, const struct relation *shape, const struct relation *before,
                           bool known)
 {
-    if (logged == NULL) {
+    if (before == NULL) {
         if (!known)
             transaction_mark(t, "table %s.%s is new", shape->schema, shape->name);
         return;
     }
-    if (strcmp(shape->schema, logged->schema) != 0 || strcmp(shape->name, logged->name) != 0)
-        transaction_mark(t, "table %s.%s is now %s.%s", logged->schema, logged->name, shape->schema,
+    if (strcmp(shape->schema, before->schema) != 0 || strcmp(shape->name, before->name) != 0)
+        transaction_mark(t, "table %s.%s is now %s.%s", before->schema, before->name, shape->schema,
                          shape->name);
-    else if (!relation_same_shape(shape, logged))
+    else if (!relation_same_shape(shape, before))
         transaction_mark(t, "the columns or keys of %s.%s changed", shape->schema, shape->name);
 }
 
 /* It becomes an action as well: a kill before the catalogue has it must not lose it. */
 static status infer_schema_change(struct transaction *t, const struct relation *shape,
-                                  const struct relation *logged, bool known, err *e)
+                                  const struct relation *before, bool known, err *e)
 {
     const struct action a = {
         .kind = ACTION_DDL, .prefix = bytes_text("INFERRED"), .content = bytes_text("[]")};
     const bool marked = t->changes_schema;
-    mark_inferred(t, shape, logged, known);
+    mark_inferred(t, shape, before, known);
     return t->changes_schema && !marked ? transaction_put(t, &a, e) : DONE;
 }
 
 static status identify(struct transaction *t, struct rel_entry *rel, err *e)
 {
     const struct relation *logged = logwriter_relation_latest(t->log, rel->oid);
+    const struct relation *before = logged != NULL ? logged : tablebook_based(t->book, rel->oid);
     bool known = false;
     bool news = false;
     TRY(tablebook_identify(t->book, rel->shape, logged, &known, &news, e));
     rel->identified = true;
     if (!t->ddl_rows)
-        TRY(infer_schema_change(t, rel->shape, logged, known, e));
+        TRY(infer_schema_change(t, rel->shape, before, known, e));
     if (news)
         t->events->table_seen(t->events->context, rel->shape, &rel->tier,
                               logwriter_position(t->log)->last_seq);

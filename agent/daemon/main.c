@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "agent/agentstate.h"
 #include "agent/breaks.h"
 #include "agent/daemon/caretaker.h"
 #include "agent/daemon/errands.h"
@@ -138,17 +139,31 @@ static status start_helpers(struct agent *a, err *e)
     return caretaker_start(&a->caretaker, e);
 }
 
+/* Up to where the changes of the schema are in the catalogue, or no longer matter. With triggers sealing
+ * keeps the schema that DDL led to; one that was inferred is healed by a FULL alone. */
+static status find_known_ddl(struct agent *a, uint64_t *seq, err *e)
+{
+    PB_OWNED(Pgstrand__SetupRecord) *setup = NULL;
+    size_t open = 0;
+    uint64_t settled = 0;
+    pgtime ignored = 0;
+    TRY(agentstate_setup(a->data, &setup, e));
+    TRY(breaks_open(a->data->catalog, &open, seq, e));
+    TRY(setup != NULL && setup->event_trigger ? records_sealed_seq(a->data, &settled, e)
+                                              : records_full(a->data, &settled, &ignored, e));
+    if (*seq < settled)
+        *seq = settled;
+    return DONE;
+}
+
 static status find_lost_ddl(struct agent *a, err *e)
 {
     const struct capture_observer observer = board_observer(&a->board);
-    size_t open = 0;
-    uint64_t last_break = 0;
-    uint64_t sealed = 0;
+    uint64_t known = 0;
     uint64_t recorded = 0;
-    TRY(breaks_open(a->data->catalog, &open, &last_break, e));
-    TRY(records_sealed_seq(a->data, &sealed, e));
+    TRY(find_known_ddl(a, &known, e));
     TRY(records_recorded_seq(a->data, &recorded, e));
-    return logkeep_find_ddl(a->data, last_break > sealed ? last_break : sealed, recorded, &observer, e);
+    return logkeep_find_ddl(a->data, known, recorded, &observer, e);
 }
 
 static status run_all(struct agent *a, err *e)

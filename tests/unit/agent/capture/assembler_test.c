@@ -278,6 +278,45 @@ static void without_ddl_rows_new_shapes_are_marks(void **state)
     fixture_free(f);
 }
 
+/* The log has seen nothing of the table, the catalogue knows its base. */
+static void without_ddl_rows_the_base_is_what_was_before(void **state)
+{
+    (void)state;
+    struct fixture *f = usual();
+    const struct schema_mark *marks = NULL;
+    struct column columns[] = {{.name = "id", .type = 25, .typmod = -1, .key = true},
+                               {.name = "v", .type = 25, .typmod = -1}};
+    struct relation base = {.oid = ITEMS,
+                            .schema = "public",
+                            .name = "items",
+                            .replica_identity = 'd',
+                            .tier = TIER_BUSINESS,
+                            .table = {{9}},
+                            .column_count = 2,
+                            .columns = columns};
+    err e = ERR_INIT;
+    fixture_disconnect(f);
+    f->ddl_rows = false;
+    assert_done(tablebook_record(f->catalog, &base, TIER_BUSINESS, "", 0, &e), &e);
+    assert_done(tablebook_note_base(f->catalog, &base, &e), &e);
+    fixture_connect(f);
+    m_begin(f, 9, 0x2000);
+    m_relation(f, 0, ITEMS, "public", "items", 'd', "id*,v");
+    m_insert(f, 0, ITEMS, "1,a");
+    m_commit(f, 0x2000, 0x2030);
+    assert_int_equal(assembler_marks(f->assembler, &marks), 0);
+    fixture_disconnect(f); /* nothing was flushed: the log is as it was */
+    fixture_connect(f);
+    m_begin(f, 10, 0x2100);
+    m_relation(f, 0, ITEMS, "public", "items", 'd', "id*,v,w");
+    m_insert(f, 0, ITEMS, "2,a,~");
+    m_commit(f, 0x2100, 0x2130);
+    assert_int_equal(assembler_marks(f->assembler, &marks), 1);
+    assert_string_equal(marks[0].what, "the columns or keys of public.items changed");
+    assert_log(f, "10: DDL INFERRED=[]; CREATE items/business 2,a,~");
+    fixture_free(f);
+}
+
 static void idle_keepalives_move_the_position(void **state)
 {
     (void)state;
@@ -336,6 +375,7 @@ int main(void)
         cmocka_unit_test(the_context_belongs_to_its_commit),
         cmocka_unit_test(ddl_rows_become_actions_and_marks),
         cmocka_unit_test(without_ddl_rows_new_shapes_are_marks),
+        cmocka_unit_test(without_ddl_rows_the_base_is_what_was_before),
         cmocka_unit_test(idle_keepalives_move_the_position),
         cmocka_unit_test(nonsense_is_an_error),
     };
