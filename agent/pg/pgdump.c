@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/pg/dbsettings.h"
 #include "agent/pg/program.h"
 #include "agent/pg/scratch.h"
 #include "agent/pg/subscriptions.h"
@@ -276,5 +277,6 @@ status pgdump_sections(struct pgconn *c, const char *conninfo, const char *snaps
     TRY(make_list(&j, excluded != NULL ? excluded : "", e));
     TRY(extract(&j, "--section=pre-data", pre_data, e));
     TRY(extract(&j, "--section=post-data", post_data, e));
-    return subscriptions_put(c, post_data, e);
+    TRY(subscriptions_put(c, post_data, e));
+    return dbsettings_put(c, post_data, e);
 }

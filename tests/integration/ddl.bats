@@ -284,11 +284,20 @@ found() {
     [ "$(shop "SELECT count(*) FROM pgstrand.ddl WHERE event = 'compare'")" -ge "$1" ]
 }
 
+# The schema as it is now is kept: what comes is another change.
+settled() {
+    pgstrand wait --data "$DATA" --timeout 30 >/dev/null
+    kept_last() {
+        agent_log "$DATA" | grep -E 'the schema changed at seq|the changed schema is kept' | tail -n 1 | grep -q kept
+    }
+    wait_for 20 kept_last
+}
+
 @test "the agent does what the triggers may not: lower in REPEATABLE READ, raise what was locked, say what is missing" {
     app_database
     sql postgres 'CREATE ROLE early'
     app 'CREATE TABLE lent (id int PRIMARY KEY); GRANT SELECT ON lent TO early'
-    init_with $'[capture]\nschema_check = 2s'
+    init_with $'[capture]\nschema_check = 1s'
     sql postgres 'ALTER ROLE early RENAME TO earlier' # before anybody looks: the base has the old name
     agent_start "$DATA"
     wait_for 20 found 1
@@ -304,6 +313,24 @@ found() {
     [ "$(shop "SELECT count(*) FROM pgstrand.ddl WHERE event = 'compare'")" -eq 1 ]
     sql postgres 'ALTER ROLE clerk RENAME TO cashier'
     wait_for 20 found 2
+    shop 'ALTER TABLE app.u OWNER TO cashier'
+    settled
+    app 'CLUSTER t USING t_pkey'
+    wait_for 20 found 3
+    settled
+    shop 'REASSIGN OWNED BY cashier TO app'
+    wait_for 20 found 4
+    settled
+    sql postgres "ALTER DATABASE $DB SET work_mem = '5MB'"
+    wait_for 20 found 5
+    settled
+    sql postgres "ALTER DATABASE $DB SET work_mem = '6MB'"
+    wait_for 20 found 6
+    settled
+    # For this one a trigger is called, but not told what went.
+    shop 'DROP OWNED BY cashier'
+    [ "$(shop "SELECT count(*) FROM pgstrand.ddl WHERE tag = 'DROP OWNED'")" -ge 1 ]
+    settled
     # Without a trigger a key can go unseen; and it is said.
     shop 'ALTER EVENT TRIGGER pgstrand_command_end DISABLE; ALTER EVENT TRIGGER pgstrand_sql_drop DISABLE'
     app 'ALTER TABLE u DROP CONSTRAINT u_pkey'
@@ -354,4 +381,42 @@ found() {
     app 'CREATE TABLE t (id int PRIMARY KEY)'
     [ $((SECONDS - began)) -ge 2 ] && [ $((SECONDS - began)) -le 5 ]
     wait "$holder"
+}
+
+@test "without superuser a change shows with the table's next row, also when the agent is killed before it is noted" {
+    database_new "$DB"
+    sql postgres 'CREATE ROLE plain LOGIN REPLICATION'
+    shop "GRANT CREATE ON DATABASE $DB TO plain; GRANT CREATE ON SCHEMA public TO plain"
+    plain() {
+        "$PSQL" -X -q -A -t -v ON_ERROR_STOP=1 -d "$(conninfo "$DB") user=plain" -c "$1"
+    }
+    inferred() {
+        [ "$(pgstrand log --data "$DATA" --json | grep -c INFERRED)" -eq "$1" ]
+    }
+    healthy_with() {
+        pgstrand status --data "$DATA" --json | jq -e '.healthy' &&
+            [ "$(pgstrand snapshots --data "$DATA" --json | jq '[.[] | select(.type == "full")] | length')" -eq "$1" ]
+    }
+    plain "CREATE TABLE t (id int PRIMARY KEY, v varchar(9)); CREATE TABLE same (id int PRIMARY KEY, n numeric(9,2), g int GENERATED ALWAYS AS (id) STORED);
+        CREATE TABLE keyless (a int, b text[]); INSERT INTO t VALUES (1, 'base')"
+    printf '[capture]\nschema_check = 0\n' >"$HARNESS/conf"
+    pgstrand init --yes --quiet --no-progress --data "$DATA" --source "$(conninfo "$DB") user=plain" --config "$HARNESS/conf" >/dev/null
+    PGSTRAND_IO_FAULT=slow:3000:/catalog agent_start --no-wait "$DATA"
+    # What is as it was in the base is no news; the log has not seen any of these tables.
+    plain "INSERT INTO same VALUES (1, 1.5); INSERT INTO keyless VALUES (1, '{x}'); UPDATE keyless SET a = 2"
+    plain "ALTER TABLE t ADD c int DEFAULT 5; INSERT INTO t VALUES (2, 'with', 6)"
+    wait_for 30 inferred 1
+    agent_kill9 "$DATA"
+    refute eval "pgstrand status --data '$DATA' --json | jq -e '.problems | any(contains(\"schema changed\"))'"
+    agent_start "$DATA"
+    agent_log "$DATA" | grep -q 'the schema changed at seq .*: INFERRED'
+    wait_for 40 healthy_with 2
+    plain "INSERT INTO t VALUES (3, 'after', 7)"
+    pgstrand wait --data "$DATA" --timeout 30 >/dev/null
+    inferred 1
+    database_new "back_$DB"
+    pgstrand restore --data "$DATA" --quiet --target "$(conninfo "back_$DB")" >/dev/null
+    assert_same_tables "$(conninfo "$DB")" "$(conninfo "back_$DB")"
+    agent_stop "$DATA"
+    pgstrand uninstall --yes --data "$DATA" >/dev/null 2>&1
 }
