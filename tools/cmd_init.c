@@ -173,13 +173,32 @@ static status set_up(struct cli *cli, const struct init_request *q, const struct
     return done;
 }
 
+/* Without a terminal and without --yes nobody agrees, and init goes on without. */
+static void ask_limit(const struct cli *cli, const struct config *config, const struct preflight *p,
+                      struct init_options *options)
+{
+    char question[256];
+    bool yes = false;
+    err nobody = ERR_INIT;
+    if (options->wal_limit != WAL_LIMIT_ALONE || !preflight_asks_limit(p))
+        return;
+    (void)snprintf(
+        question, sizeof question,
+        "%d other replication slot%s on this server. Set max_slot_wal_keep_size = %llu MB for all of "
+        "them, so that none can fill the disk?",
+        p->other_slots, p->other_slots == 1 ? " is" : "s are", (unsigned long long)config->slot_wal_limit_mb);
+    if (cli_confirm(cli, question, &yes, &nobody).ok && yes)
+        options->wal_limit = WAL_LIMIT_ALWAYS;
+}
+
 static status run(struct cli *cli, const struct init_request *q, err *e)
 {
     OWNED(config) struct config *config = NULL;
     OWNED(pgconn) struct pgconn *c = NULL;
     OWNED(preflight) struct preflight *p = NULL;
     uuid dataset;
-    struct init_options options = {.device_name = q->device_name, .wal_limit = !q->no_wal_limit};
+    struct init_options options = {.device_name = q->device_name,
+                                   .wal_limit = q->no_wal_limit ? WAL_LIMIT_NEVER : WAL_LIMIT_ALONE};
 
     if (q->dataset != NULL) {
         TRY(uuid_parse(q->dataset, &dataset, e));
@@ -196,8 +215,10 @@ static status run(struct cli *cli, const struct init_request *q, err *e)
         TRY(jsonout_print(document, JSONOUT_DOCUMENT, e));
     }
     TRY(preflight_verdict(p, e));
-    if (!q->dry_run)
+    if (!q->dry_run) {
+        ask_limit(cli, config, p, &options);
         return set_up(cli, q, &options, p, e);
+    }
     report_note(cli, "nothing was changed (--dry-run)");
     return DONE;
 }

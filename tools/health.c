@@ -182,9 +182,8 @@ static status look_at_slot(const struct datadir *d, struct health *h, err *e)
     if (s->state == SLOT_LOST)
         return problem(
             h, e,
-            "the replication slot %s is lost, the server has removed WAL it needed: the agent begins "
-            "a new incarnation, with what differs",
-            d->identity.slot);
+            "the replication slot %s is lost, %s: the agent begins a new incarnation, with what differs",
+            d->identity.slot, slot_lost_words(s));
     if (s->state == SLOT_UNRESERVED)
         return problem(h, e,
                        "the replication slot %s is about to be lost at the next checkpoint: raise "

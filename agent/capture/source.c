@@ -97,10 +97,8 @@ static status check_slot(const char *name, const struct log_position *position, 
         return lose(out, LOSS_SLOT_GONE);
     }
     if (slot->state == SLOT_LOST) {
-        (void)err_set(e, ERR_REFUSED,
-                      "replication slot %s was invalidated, as a rule because it held too much WAL "
-                      "(max_slot_wal_keep_size): changes since %s are lost",
-                      name, ours);
+        (void)err_set(e, ERR_REFUSED, "replication slot %s was invalidated, %s: changes since %s are lost",
+                      name, slot_lost_words(slot), ours);
         return lose(out, LOSS_SLOT_INVALID);
     }
     if (slot->confirmed_flush > position->end_lsn) {

@@ -5,6 +5,7 @@
 #include "agent/daemon/report.h"
 #include "agent/daemon/unseen.h"
 #include "agent/setup/tend.h"
+#include "agent/setup/uncaptured.h"
 
 #define TICK_MS 1000
 #define LOOK_MS 300000 /* when nothing happens */
@@ -55,6 +56,7 @@ static status look(struct caretaker *k, int64_t now, char *lacks, size_t size, e
         TRY(tend_rules(c, config->tiers, e));
     k->ruled = true;
     TRY(tend_identities(c, config->tiers, &report_progress, &left, e));
+    TRY(uncaptured_tell(c, k->data, &report_events, e));
     TRY(tend_lacks(c, k->triggers, k->data->identity.publication, lacks, size, e));
     if (k->data->config->schema_check > 0 && now >= k->compare_at)
         TRY(compare(k, c, now, e));

@@ -1,7 +1,8 @@
 /*
  * caretaker: the thread that looks after the database while it is captured: replica identities that the
- * triggers left to it, the triggers themselves, and changes of the schema that no trigger sees (CLUSTER ...
- * USING, roles, REASSIGN OWNED): the schema is dumped again from time to time and compared.
+ * triggers left to it, the triggers themselves, what came that cannot be captured, and changes of the schema
+ * that no trigger sees (CLUSTER ... USING, roles, REASSIGN OWNED): the schema is dumped again from time to
+ * time and compared.
  *
  * It looks at the start, soon after each recorded change of the schema, and every few minutes. A change that
  * nobody recorded becomes a row of pgstrand.ddl, so that it takes the way of all others; without triggers it

@@ -44,4 +44,11 @@ static void step(void *context, const char *what, uint64_t done, uint64_t total)
         report_line(REPORT_DETAIL, "%s: %llu", what, (unsigned long long)done);
 }
 
+static void say_event(void *context, const char *line)
+{
+    (void)context;
+    report_line(REPORT_EVENT, "%s", line);
+}
+
 const struct progress report_progress = {.say = say, .step = step};
+const struct progress report_events = {.say = say_event, .step = step};

@@ -18,5 +18,6 @@ void report_line(enum report_level level, const char *format, ...) __attribute__
 
 /* What long operations say, as details. */
 extern const struct progress report_progress;
+extern const struct progress report_events; /* the same, where what is said is for everybody */
 
 #endif

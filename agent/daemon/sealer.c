@@ -72,7 +72,7 @@ static status seal(struct sealer *s, enum schedule_due due, enum seal_when when,
     struct seal_request request = {.type = bases ? PGSTRAND__SNAPSHOT_TYPE__FULL
                                                  : PGSTRAND__SNAPSHOT_TYPE__INCREMENTAL,
                                    .offline = when == AT_STOP_OFFLINE};
-    struct progress progress = report_progress;
+    struct progress progress = report_events;
     if (when == BY_SCHEDULE) { /* a FULL waits for a log that nobody feeds any more */
         progress.context = s->board;
         progress.stopped = is_stopping;

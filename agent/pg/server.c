@@ -32,7 +32,9 @@ static const char facts_query[] =
     " (SELECT setting FROM pg_catalog.pg_settings WHERE name = 'max_slot_wal_keep_size'),"
     " r.rolsuper, r.rolreplication OR r.rolsuper, pg_catalog.pg_is_in_recovery(),"
     " pg_catalog.has_database_privilege(d.oid, 'CREATE'), pg_catalog.pg_encoding_to_char(d.encoding),"
-    " (SELECT setting FROM pg_catalog.pg_settings WHERE name = 'wal_sender_timeout')"
+    " (SELECT setting FROM pg_catalog.pg_settings WHERE name = 'wal_sender_timeout'),"
+    " (SELECT setting::bigint * CASE unit WHEN 'min' THEN 60 ELSE 1 END FROM pg_catalog.pg_settings"
+    "  WHERE name = 'idle_replication_slot_timeout')"
     " FROM pg_catalog.pg_roles r, pg_catalog.pg_database d"
     " WHERE r.rolname = current_user AND d.datname = pg_catalog.current_database()";
 
@@ -59,6 +61,7 @@ status server_facts_read(struct pgconn *c, struct server_facts *out, err *e)
     out->may_create = pgrows_bool(rows, 0, 11);
     copy_text(out->encoding, sizeof out->encoding, pgrows_text(rows, 0, 12));
     out->wal_sender_timeout_ms = pgrows_int(rows, 0, 13);
+    out->idle_slot_timeout_s = pgrows_int(rows, 0, 14);
     return DONE;
 }
 
@@ -93,12 +96,15 @@ status server_slot(struct pgconn *c, const char *slot, struct slot_facts *out, e
                      "SELECT wal_status, active, active_pid, restart_lsn, confirmed_flush_lsn, safe_wal_size,"
                      " pg_catalog.pg_wal_lsn_diff(CASE WHEN pg_catalog.pg_is_in_recovery()"
                      " THEN pg_catalog.pg_last_wal_replay_lsn() ELSE pg_catalog.pg_current_wal_lsn() END,"
-                     " restart_lsn)::bigint, (pg_catalog.to_jsonb(s) ->> 'failover')::bool"
+                     " restart_lsn)::bigint, (pg_catalog.to_jsonb(s) ->> 'failover')::bool,"
+                     " coalesce(pg_catalog.to_jsonb(s) ->> 'invalidation_reason',"
+                     " CASE WHEN (pg_catalog.to_jsonb(s) ->> 'conflicting')::bool THEN 'conflict' END)"
                      " FROM pg_catalog.pg_replication_slots s WHERE slot_name = $1",
                      1, params, &rows, e));
     if (pgrows_count(rows) == 0)
         return DONE;
     out->failover = pgrows_bool(rows, 0, 7);
+    copy_text(out->reason, sizeof out->reason, pgrows_text(rows, 0, 8));
     out->state = state_of(pgrows_text(rows, 0, 0));
     out->active = pgrows_bool(rows, 0, 1);
     out->active_pid = (int)pgrows_int(rows, 0, 2);
@@ -114,6 +120,26 @@ const char *slot_state_name(enum slot_state state)
 {
     static const char *const names[] = {"absent", "ok", "extended", "unreserved", "lost"};
     return names[state];
+}
+
+/* The words of 17 and 18 (slot.c, SlotInvalidationCauses), and ours for 16's column `conflicting`. */
+const char *slot_lost_words(const struct slot_facts *s)
+{
+    static const struct {
+        const char *reason;
+        const char *words;
+    } all[] = {
+        {"", "the server has removed WAL it needed (max_slot_wal_keep_size)"},
+        {"wal_removed", "the server has removed WAL it needed (max_slot_wal_keep_size)"},
+        {"idle_timeout", "nobody read from it for longer than idle_replication_slot_timeout allows"},
+        {"wal_level_insufficient", "wal_level was lowered below logical"},
+        {"rows_removed", "rows of the catalogue that it needed were removed"},
+        {"conflict", "it was in conflict with the recovery of a standby"},
+    };
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        if (strcmp(all[i].reason, s->reason) == 0)
+            return all[i].words;
+    return s->reason;
 }
 
 unsigned server_proto_version(int server_version)

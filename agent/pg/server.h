@@ -20,6 +20,8 @@ struct server_facts {
     bool may_create; /* CREATE on the database */
     char encoding[32];
     int64_t wal_sender_timeout_ms;
+    int64_t idle_slot_timeout_s; /* 18 and later: after so long a slot that nobody reads is invalidated; 0:
+                                    never */
 };
 MUST_CHECK status server_facts_read(struct pgconn *c, struct server_facts *out, err *e);
 
@@ -36,9 +38,12 @@ struct slot_facts {
     int64_t safe_wal_size;  /* bytes left until it is lost; -1: unlimited or unknown */
     int64_t retained_bytes; /* WAL it holds */
     bool failover;          /* 17 and later: standbys synchronize it */
+    char reason[32];        /* 16 and later: why it was invalidated, the server's word; empty: it was not */
 };
 MUST_CHECK status server_slot(struct pgconn *c, const char *slot, struct slot_facts *out, err *e);
 const char *slot_state_name(enum slot_state state);
+/* Of a lost one: why, in words. */
+const char *slot_lost_words(const struct slot_facts *s);
 /* Is it time to say so? Four fifths of what the WAL limit allows are used up, or all of it. */
 bool server_slot_is_near(const struct slot_facts *s);
 

@@ -4,9 +4,9 @@
 #include "agent/base/baseschema.h"
 #include "agent/breaks.h"
 #include "agent/pg/gate.h"
-#include "agent/pg/slot.h"
 #include "agent/seal/sealassets.h"
 #include "agent/seal/sealrun.h"
+#include "agent/setup/slotwait.h"
 
 #define STAGE_TRIES 4
 #define SLOT_PATIENCE "5s" /* for the slot's snapshot while the gate is closed */
@@ -109,7 +109,7 @@ static status stage_once(struct sealrun *run, bool gated, struct slot_export *po
     TRY(pgconn_open(conninfo, PGCONN_REPLICATION, &replication, e));
     if (gated)
         TRY(close_gate(run, conninfo, replication, &gate, e));
-    TRY(slot_create(replication, name, SLOT_TEMPORARY, point, e));
+    TRY(slotwait_create(replication, run->conn, name, SLOT_TEMPORARY, run->progress, point, e));
     const struct base_request request = {
         conninfo, point->snapshot, point->lsn, run->d->config->base_jobs, &gate, false};
     TRY(baseschema_connect(&request, &reading, e));

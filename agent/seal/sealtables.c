@@ -4,8 +4,8 @@
 #include "agent/base/baseschema.h"
 #include "agent/base/tablemsg.h"
 #include "agent/breaks.h"
-#include "agent/pg/slot.h"
 #include "agent/seal/sealrun.h"
+#include "agent/setup/slotwait.h"
 
 #define LOCK_PATIENCE "5s" /* for a table's lock, and then for the slot's snapshot */
 
@@ -72,7 +72,7 @@ static status stage(struct sealrun *run, struct slot_export *point, err *e)
     TRY(pgconn_open(conninfo, PGCONN_REPLICATION, &replication, e));
     TRY(pgconn_exec(replication, "SET lock_timeout = '" LOCK_PATIENCE "'", e));
     TRY(lock_tables(run, conninfo, &locks, e));
-    TRY(slot_create(replication, name, SLOT_TEMPORARY, point, e));
+    TRY(slotwait_create(replication, run->conn, name, SLOT_TEMPORARY, run->progress, point, e));
     const struct base_request request = {.conninfo = conninfo,
                                          .snapshot = point->snapshot,
                                          .lsn = point->lsn,

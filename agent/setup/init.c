@@ -1,6 +1,7 @@
 #include "agent/setup/initrun.h"
 #include "agent/setup/replident.h"
 #include "agent/setup/tend.h"
+#include "agent/setup/uncaptured.h"
 #include "agent/setup/wallimit.h"
 #include "agent/workflow/workflow.h"
 #include "agent/workflow/workflowrecord.h"
@@ -43,13 +44,15 @@ static status publish(struct init_run *run, err *e)
 
 static status limit_wal(struct init_run *run, err *e)
 {
-    if (!run->options->wal_limit)
+    if (run->options->wal_limit == WAL_LIMIT_NEVER)
         return DONE;
-    return wallimit_set(run->conn, run->d, run->d->config->slot_wal_limit_mb, run->record, run->progress, e);
+    return wallimit_set(run->conn, run->d, run->d->config->slot_wal_limit_mb,
+                        run->options->wal_limit == WAL_LIMIT_ALWAYS, run->record, run->progress, e);
 }
 
 static status complete(struct init_run *run, err *e)
 {
+    TRY(uncaptured_note(run->preflight, run->record, e));
     run->record->has_complete = 1;
     run->record->complete = 1;
     return setuprecord_save(run->d, run->record, e);

@@ -21,6 +21,7 @@ static status look_at_server(struct preflight *p, struct pgconn *c, err *e)
     OWNED(pgrows) struct pgrows *rows = NULL;
     TRY(pgconn_query(c, own_slots, 0, NULL, &rows, e));
     int own = (int)pgrows_int(rows, 0, 0);
+    p->other_slots = s->used_replication_slots - own;
 
     if (s->version < OLDEST)
         ADD(FINDING_ERROR, ERR_VALIDATION, "the server is PostgreSQL %d.%d: pgstrand needs 14 or newer",
@@ -52,21 +53,39 @@ static status look_at_server(struct preflight *p, struct pgconn *c, err *e)
     return DONE;
 }
 
+bool preflight_asks_limit(const struct preflight *p)
+{
+    return p->server.max_slot_wal_keep_mb < 0 && p->server.superuser && p->other_slots > 0;
+}
+
 static status look_at_limit(struct preflight *p, err *e)
 {
     const struct server_facts *s = &p->server;
+    if (s->idle_slot_timeout_s > 0)
+        ADD(FINDING_WARNING, ERR_NONE,
+            "idle_replication_slot_timeout is %lld s: when the agent is stopped for longer, its slot is "
+            "lost, and "
+            "a new incarnation begins with what differs; set it to 0, or to more than this machine is ever "
+            "off",
+            (long long)s->idle_slot_timeout_s);
     if (s->max_slot_wal_keep_mb >= 0)
         return DONE;
-    if (s->used_replication_slots == 0 && s->superuser)
+    if (preflight_asks_limit(p))
+        ADD(FINDING_WARNING, ERR_NONE,
+            "max_slot_wal_keep_size is unlimited, and other replication slots exist, for which a limit would "
+            "hold "
+            "as well: init asks before it sets one (--yes agrees, --no-wal-limit declines); without it a "
+            "stopped "
+            "agent can fill the database's disk");
+    else if (s->superuser)
         ADD(FINDING_NOTE, ERR_NONE,
             "max_slot_wal_keep_size is unlimited: init sets a limit, so that a stopped agent cannot fill the "
             "database's disk (--no-wal-limit declines)");
     else
         ADD(FINDING_WARNING, ERR_NONE,
-            "max_slot_wal_keep_size is unlimited and %s: init leaves it; a stopped agent can fill the "
-            "database's "
-            "disk, so set a limit yourself",
-            s->superuser ? "other replication slots exist" : "only a superuser may change it");
+            "max_slot_wal_keep_size is unlimited and only a superuser may change it: init leaves it; a "
+            "stopped "
+            "agent can fill the database's disk, so set a limit yourself");
     return DONE;
 }
 
@@ -239,11 +258,12 @@ static status look_at_others(struct preflight *p, struct pgconn *c, err *e)
 {
     OWNED(pgrows) struct pgrows *rows = NULL;
     TRY(pgconn_query(c, "SELECT count(*) FROM pg_catalog.pg_largeobject_metadata", 0, NULL, &rows, e));
-    if (pgrows_int(rows, 0, 0) > 0)
+    p->large_objects = pgrows_int(rows, 0, 0);
+    if (p->large_objects > 0)
         ADD(FINDING_WARNING, ERR_NONE,
             "the database has %lld large objects: PostgreSQL does not decode their changes, so they are left "
             "out",
-            (long long)pgrows_int(rows, 0, 0));
+            (long long)p->large_objects);
     err why = ERR_INIT;
     OWNED(text) char *folder = NULL;
     if (!pgdump_find(p->server.version, &folder, &why).ok)

@@ -23,6 +23,8 @@ struct preflight {
     struct table_list *tables;
     struct finding *finding;
     size_t finding_count;
+    int other_slots;       /* replication slots that are not this database's own captures */
+    int64_t large_objects; /* how many there are */
 };
 /*
  * Looks, changes nothing: wal_level, free slots and senders, WAL limit, privileges, version (14 or later),
@@ -36,11 +38,16 @@ OWN_POINTER(preflight, preflight_free);
 /* The first FINDING_ERROR as a failure. */
 MUST_CHECK status preflight_verdict(const struct preflight *p, err *e);
 
+/* May init set max_slot_wal_keep_size where it is unlimited? It holds for all slots of the server. */
+enum wal_limit { WAL_LIMIT_ALONE, WAL_LIMIT_NEVER, WAL_LIMIT_ALWAYS }; /* ALONE: not when there are others */
+/* Would it be set, but for other slots? Then the user is to be asked. */
+bool preflight_asks_limit(const struct preflight *p);
+
 struct init_options {
     const char *conninfo;
     const uuid *dataset;     /* NULL: a new one */
     const char *device_name; /* NULL: host name */
-    bool wal_limit;          /* false: --no-wal-limit */
+    enum wal_limit wal_limit;
     int jobs;
     const uint32_t *retries; /* NULL: the configuration's */
 };

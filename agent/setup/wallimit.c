@@ -47,15 +47,15 @@ static status remember(struct datadir *d, Pgstrand__SetupRecord *record, const c
     return setuprecord_save(d, record, e);
 }
 
-status wallimit_set(struct pgconn *c, struct datadir *d, uint64_t megabytes, Pgstrand__SetupRecord *record,
-                    const struct progress *progress, err *e)
+status wallimit_set(struct pgconn *c, struct datadir *d, uint64_t megabytes, bool others,
+                    Pgstrand__SetupRecord *record, const struct progress *progress, err *e)
 {
     struct limit limit;
     char line[256];
     TRY(read_limit(c, d->identity.slot, &limit, e));
     if (!limit.unlimited)
         return DONE;
-    if (!limit.superuser || limit.other_slots > 0) {
+    if (!limit.superuser || (limit.other_slots > 0 && !others)) {
         (void)snprintf(
             line, sizeof line,
             "max_slot_wal_keep_size stays unlimited (%s): a stopped agent can fill the database's disk",

@@ -1,6 +1,7 @@
 /*
  * wallimit: max_slot_wal_keep_size, the limit beyond which a slot that nobody reads loses its WAL instead of
- * filling the database's disk. It is cluster-wide: touched only where there is none and no other slot.
+ * filling the database's disk. It is cluster-wide: touched only where there is none, and beside other slots
+ * only when the user has said so.
  */
 #ifndef PGSTRAND_WALLIMIT_H
 #define PGSTRAND_WALLIMIT_H
@@ -9,8 +10,9 @@
 #include "agent/progress.h"
 #include "agent/setup/setuprecord.h"
 
-/* Sets the limit to `megabytes` where it may; what stood before is recorded first. Otherwise says why not. */
-MUST_CHECK status wallimit_set(struct pgconn *c, struct datadir *d, uint64_t megabytes,
+/* Sets the limit to `megabytes` where it may (`others`: also when there are other slots); what stood before
+ * is recorded first. Otherwise says why not. */
+MUST_CHECK status wallimit_set(struct pgconn *c, struct datadir *d, uint64_t megabytes, bool others,
                                Pgstrand__SetupRecord *record, const struct progress *progress, err *e);
 
 /* Puts back what wallimit_set recorded, unless somebody has chosen another limit since: that stays, and it

@@ -331,6 +331,13 @@ waits_for_room() {
         [ "$(shop "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'CREATE_REPLICATION_SLOT%' AND state = 'active'")" -eq 1 ]
     }
     wait_for 20 waits
+    # It says for whom, and gives up after a while: the locks that it holds must not be in the way for long.
+    says() {
+        agent_log "$DATA" | grep -q "$1"
+    }
+    wait_for 10 says 'the replication slot waits for transactions that are older: pid'
+    wait_for 15 says 'cannot make replication slot .*lock timeout'
+    wait_for 20 waits
     began=$SECONDS
     agent_stop "$DATA"
     [ $((SECONDS - began)) -lt 10 ] || complain "the agent took $((SECONDS - began)) s to stop"

@@ -348,6 +348,21 @@ finishes() {
     limit_is -1
     pgstrand uninstall --data "$DATA" --yes
     rm -rf "$DATA"
+    # It is the others' limit as well: whoever can be asked is asked.
+    answered() {
+        echo "$1" | script -qec "'$PGSTRAND_BUILD/pgstrand' init --data '$DATA' --source '$(conninfo "$DB")' --no-progress" /dev/null \
+            >"$BATS_TEST_TMPDIR/said"
+        grep -q '1 other replication slot is on this server. Set max_slot_wal_keep_size = 8192 MB for all of them' "$BATS_TEST_TMPDIR/said"
+    }
+    answered n
+    limit_is -1
+    pgstrand uninstall --data "$DATA" --yes
+    rm -rf "$DATA"
+    answered y
+    wait_for 5 limit_is 8GB
+    pgstrand uninstall --data "$DATA" --yes
+    wait_for 5 limit_is -1
+    rm -rf "$DATA"
     sql postgres "SELECT pg_drop_replication_slot('another')" >/dev/null
     init --no-wal-limit
     limit_is -1

@@ -164,6 +164,20 @@ on_major() {
     pgstrand restore --data "$HARNESS/v" --quiet --target "$(conninfo computed_back)" >/dev/null
     assert_same_tables "$(conninfo computed)" "$(conninfo computed_back)"
     agent_stop "$HARNESS/v"
+    # A slot that nobody read for too long: warned about by init, named with its reason, and made up for.
+    cluster_set idle_replication_slot_timeout 1s
+    pgstrand init --data "$HARNESS/w" --source "$(conninfo shop)" --dry-run | grep 'idle_replication_slot_timeout is 1 s'
+    lost_idle() {
+        sql computed CHECKPOINT
+        names 'nobody read from it for longer than idle_replication_slot_timeout allows'
+    }
+    DATA=$HARNESS/v wait_for 30 lost_idle
+    cluster_set idle_replication_slot_timeout 0
+    sql computed "UPDATE w SET a = 70"
+    agent_start "$HARNESS/v"
+    agent_log "$HARNESS/v" | grep -q 'was invalidated, nobody read from it for longer than idle_replication_slot_timeout allows'
+    DATA=$HARNESS/v wait_for 30 healthy
+    agent_stop "$HARNESS/v"
 }
 
 names() {

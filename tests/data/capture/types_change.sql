@@ -1,6 +1,7 @@
 -- One round of changes in the tables of types.sql: values exchanged, copied, set to NULL, old ones deleted, keys changed.
 \set ON_ERROR_STOP on
 SET client_min_messages = warning;
+SET lc_monetary = 'C'; -- the values below are told in that form
 DO $$
 DECLARE
     t text;
