@@ -110,6 +110,22 @@ slot_is_lost() {
     agent_kill9 "$DATA"
     kill $reader $listener
     wait $reader $listener || true
+    # Under a limit that it is beyond already, the next checkpoint would take its WAL; a higher one saves it.
+    local old
+    old=$(incarnation)
+    cluster_set max_slot_wal_keep_size 16MB
+    slot_is() {
+        [ "$(slot_state)" = "$1" ]
+    }
+    wait_for 10 slot_is unreserved
+    problem 'is about to be lost at the next checkpoint: raise max_slot_wal_keep_size now'
+    cluster_set max_slot_wal_keep_size 1GB
+    wait_for 10 slot_is reserved
+    sql postgres CHECKPOINT
+    agent_start "$DATA"
+    [ "$(incarnation)" = "$old" ]
+    healthy
+    agent_kill9 "$DATA"
     change_unseen
     cluster_set max_slot_wal_keep_size 1MB
     wait_for 30 slot_is_lost
@@ -117,11 +133,70 @@ slot_is_lost() {
     jq -e '.slot == "lost" and (.problems | any(contains("has removed WAL it needed")))' "$HARNESS/status.json"
     agent_start "$DATA"
     cluster_set max_slot_wal_keep_size 1GB
-    agent_log "$DATA" | grep -q 'was invalidated'
+    agent_log "$DATA" | grep -q 'was invalidated, the server has removed WAL it needed'
     [ "$(slot_state)" = reserved ]
     healthy
     [ "$(full_count)" -eq 1 ]
     assert_as_source
+}
+
+@test "a slot lost under a connected agent: the connection only ends, the slot's state tells why" {
+    cluster_set wal_sender_timeout 0
+    shop_new
+    local old
+    old=$(incarnation)
+    # The WAL is another database's: a sender that waits for room in the socket would not come to say good-bye.
+    kill -STOP "$(agent_pid "$DATA")"
+    change_unseen
+    cluster_set max_slot_wal_keep_size 1MB
+    wait_for 30 slot_is_lost
+    cluster_set max_slot_wal_keep_size 1GB
+    kill -CONT "$(agent_pid "$DATA")"
+    wait_for 60 renewed "$old"
+    wait_for 30 healthy
+    cluster_set wal_sender_timeout 2s
+    agent_log "$DATA" | grep -q 'was invalidated, the server has removed WAL it needed'
+    [ "$(full_count)" -eq 1 ]
+    assert_as_source
+}
+
+# The newer of the two pages that say where an LMDB file's data begins no longer is: the last commit is gone.
+forget_last_commit() {
+    perl -e 'open F, "+<", $ARGV[0] or die; binmode F; my @txn;
+        for (0, 1) { seek F, $_ * 4096 + 144, 0; read F, my $raw, 8; $txn[$_] = unpack "Q<", $raw }
+        my $newer = $txn[1] > $txn[0] ? 1 : 0; seek F, $newer * 4096 + 144, 0; print F pack "Q<", $txn[$newer] - 2' "$1"
+}
+
+@test "the log's last commit lost: the slot is ahead of it, which is said, and what is missing is made up for" {
+    shop_new
+    local old try id
+    logged() {
+        pgstrand log --data "$DATA" --json | jq -e -s --arg id "$id" 'any(.[]; .new.id == $id)'
+    }
+    confirmed() {
+        [ "$(shop "SELECT confirmed_flush_lsn >= '$(pgstrand status --data "$DATA" --json | jq -r .durable_lsn)'
+                   FROM pg_replication_slots WHERE slot_name = '$(slot_name)'")" = t ]
+    }
+    # A position alone may be written behind the row: then it is no proof, and once more.
+    for try in 1 2 3 4 5; do
+        id=$((7000 + try))
+        shop "INSERT INTO quiet VALUES ($id, 'last')"
+        wait_for 10 logged
+        wait_for 10 confirmed
+        agent_kill9 "$DATA"
+        old=$(incarnation)
+        forget_last_commit "$(ls "$DATA"/log/seg-*.mdb | tail -n 1)"
+        logged || break
+        agent_start "$DATA"
+    done
+    refute logged
+    agent_start "$DATA"
+    wait_for 30 renewed "$old"
+    agent_log "$DATA" | grep -q 'was confirmed up to .*, but the log ends at .*: somebody else read'
+    [ "$(difference | jq 'length')" -eq 1 ]
+    wait_for 30 healthy
+    assert_as_source
+    pgstrand verify --data "$DATA" >/dev/null
 }
 
 @test "the publication dropped, and a slot that somebody else moved on, under a running agent" {
@@ -306,6 +381,15 @@ slot_is_lost() {
     wait_for 40 healthy
     cluster_stop fast
     wait_for 20 problem 'cannot connect'
+    # There, but it lets nobody in yet.
+    as_postgres touch "$(cluster_folder)/data/standby.signal"
+    echo 'hot_standby = off' | as_postgres tee -a "$(cluster_folder)/data/postgresql.auto.conf" >/dev/null
+    cluster_start
+    wait_for 20 problem 'the database system is'
+    agent_running "$DATA"
+    cluster_stop immediate
+    as_postgres rm "$(cluster_folder)/data/standby.signal"
+    as_postgres sed -i '/^hot_standby/d' "$(cluster_folder)/data/postgresql.auto.conf"
     cluster_start
     wait_for 40 healthy
     # An agent that is started meanwhile waits as well.

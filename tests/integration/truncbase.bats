@@ -50,3 +50,26 @@ truncate_in_between() {
     pgstrand verify --data "$DATA" >/dev/null
     pgstrand uninstall --data "$DATA" --yes >/dev/null
 }
+
+@test "a large table is copied in ranges of pages by several connections, all under one snapshot" {
+    local data=$HARNESS/split
+    database_new split
+    # A row a page: the smallest table that is large.
+    sql split "CREATE TABLE wide (id int PRIMARY KEY, n int, pad text); ALTER TABLE wide ALTER pad SET STORAGE PLAIN;
+        INSERT INTO wide SELECT i, 0, repeat('x', 5000) FROM generate_series(1, 8500) i; ANALYZE wide; ALTER DATABASE split SET log_statement = 'all'"
+    (while [ ! -e "$HARNESS/enough" ]; do
+        sql split "UPDATE wide SET n = n + 1 WHERE id % 97 = 5; DELETE FROM wide WHERE id = (SELECT max(id) FROM wide); INSERT INTO wide SELECT min(id) - 1, 0, 'new' FROM wide"
+    done) >/dev/null 2>&1 3>&- &
+    local load=$!
+    pgstrand init --data "$data" --source "$(conninfo split)" --jobs 3 --no-wal-limit --quiet >/dev/null
+    touch "$HARNESS/enough"
+    wait "$load"
+    [ "$(grep -c 'COPY (SELECT .*ctid' "$(cluster_folder)/log")" -ge 2 ]
+    agent_start "$data"
+    pgstrand wait --data "$data" --timeout 60 >/dev/null
+    database_new r
+    pgstrand restore --data "$data" --target "$(conninfo r)" --quiet >/dev/null
+    assert_same_tables "$(conninfo split)" "$(conninfo r)"
+    agent_stop "$data"
+    pgstrand uninstall --data "$data" --yes >/dev/null
+}
