@@ -84,6 +84,8 @@ static status put(struct datadir *d, const struct restore_result *r, const uuid 
     record.snapshot = (ProtobufCBinaryData){sizeof r->snapshot.b, (uint8_t *)(uintptr_t)r->snapshot.b};
     record.tables = r->table_count;
     record.rows = r->rows;
+    record.has_entities = true;
+    record.entities = r->entities;
     record.milliseconds = (uint64_t)(record.time - began) / 1000;
     record.drill = drill;
     record.has_workflow = workflow != NULL;

@@ -70,6 +70,7 @@ static json_t *table_json(const struct restored_table *t, const struct restore_r
     jsonout_set(&o, "table", jsonout_text(buf_cstring(&name)));
     jsonout_set(&o, "tier", jsonout_text(tier_name(t->tier)));
     jsonout_set(&o, "rows", dry_run ? json_null() : jsonout_count(t->rows));
+    jsonout_set(&o, "entities", t->proven && t->keyed ? jsonout_count(t->rows) : json_null());
     jsonout_set(&o, "digest",
                 dry_run || request->mode == RESTORE_MERGE
                     ? json_null()
@@ -147,6 +148,7 @@ status restoreview_json(const struct restoreview *v, const struct restore_result
     jsonout_set(&o, "dry_run", json_boolean(request->dry_run));
     jsonout_set(&o, "already_there", json_boolean(r->before));
     jsonout_set(&o, "rows", jsonout_count(r->rows));
+    jsonout_set(&o, "entities", jsonout_count(r->entities));
     jsonout_set(&o, "actions", jsonout_count(r->actions));
     jsonout_set(&o, "files", files_json(&r->files));
     jsonout_set(&o, "skipped", lines_json(r->skipped, r->skipped_count));
@@ -305,7 +307,7 @@ status restoreview_text(const struct restore_result *r, const struct restore_req
                         err *e)
 {
     bool dry_run = request->dry_run, merge = request->mode == RESTORE_MERGE;
-    char rows[OUTPUT_TEXT], actions[OUTPUT_TEXT], time[OUTPUT_TEXT], id[UUID_TEXT];
+    char rows[OUTPUT_TEXT], entities[OUTPUT_TEXT], actions[OUTPUT_TEXT], time[OUTPUT_TEXT], id[UUID_TEXT];
 
     /* The warnings were said when they arose. */
     TRY(dry_run ? print_plan(r, merge, e) : merge ? print_merged(r, e) : print_tables(r, e));
@@ -322,8 +324,9 @@ status restoreview_text(const struct restore_result *r, const struct restore_req
         print_links(r);
         return DONE;
     }
-    (void)printf("%s rows, %s actions folded, in %s\n", output_count(r->rows, rows),
-                 output_count(r->actions, actions), output_duration(seconds, time));
+    (void)printf("%s rows, %s entities, %s actions folded, in %s\n", output_count(r->rows, rows),
+                 output_count(r->entities, entities), output_count(r->actions, actions),
+                 output_duration(seconds, time));
     print_identity(r);
     return DONE;
 }

@@ -19,8 +19,9 @@ MUST_CHECK status restoreview_row(void *context, const char *table, const char *
                                   const char *new, err *e);
 
 /* {snapshot, seq, same_device, rows, actions, skipped[], warnings[], orphans[], tables[{table, tier, rows,
- * digest, proven}]}; of a plan: tables with base_rows and actions, "dry_run": true; of merges and plans:
- * tables with added, changed, removed, newer, conflicts; with --diff: diff[{table, kind, old, new}]. */
+ * entities, digest, proven}], entities}; of a plan: tables with base_rows and actions, "dry_run": true; of
+ * merges and plans: tables with added, changed, removed, newer, conflicts; with --diff: diff[{table, kind,
+ * old, new}]. */
 MUST_CHECK status restoreview_json(const struct restoreview *v, const struct restore_result *r,
                                    const struct restore_request *request, err *e);
 

@@ -6,10 +6,12 @@
 #include "agent/daemon/records.h"
 #include "agent/daemon/report.h"
 #include "agent/seal/schemaversion.h"
+#include "agent/seal/sealassets.h"
 #include "agent/seal/sealflow.h"
 #include "agent/ship/retention.h"
 
 #define TICK_MS 200
+#define FILES_PAUSE_MOST 32      /* intervals between two looks at files that cannot be sealed */
 #define VERSION_PATIENCE_MS 3000 /* how long a dump waits for the log to have its DDL */
 
 static int64_t now_ms(void)
@@ -179,6 +181,34 @@ static void version_due(struct sealer *s)
     board_sealed(s->board, s->schedule.sealed_seq, NULL);
 }
 
+/* Files alone make a snapshot due, too, as often as time does. */
+static bool are_files_due(struct sealer *s, int64_t now)
+{
+    const struct schedule *at = &s->schedule;
+    const int64_t pause = s->files_pause > 0 ? s->files_pause : at->interval_ms;
+    bool changed = false;
+    err e = ERR_INIT;
+    if (at->interval_ms == 0 || now - at->sealed_at < pause || now - s->files_at < pause ||
+        (at->retry_ms > 0 && now < at->retry_at))
+        return false;
+    s->files_at = now;
+    if (!sealassets_changed(s->data, &changed, &e).ok)
+        complain(s, &e, "cannot look at the files");
+    return changed;
+}
+
+/* What cannot be read, or changes all the time, still differs: no reason for one snapshot after the other. */
+static void files_sealed(struct sealer *s)
+{
+    const int64_t pause = s->files_pause > 0 ? s->files_pause : s->schedule.interval_ms;
+    bool differ = false;
+    err e = ERR_INIT; /* the next look tells it */
+    if (!sealassets_changed(s->data, &differ, &e).ok || !differ)
+        s->files_pause = 0;
+    else
+        s->files_pause = pause < s->schedule.interval_ms * FILES_PAUSE_MOST ? pause * 2 : pause;
+}
+
 /* What a kill or a stop has interrupted is due now. */
 static enum schedule_due interrupted(struct sealer *s)
 {
@@ -202,14 +232,19 @@ static void *run(void *context)
             s->breaks_seen = facts.breaks;
             schedule_changed(&s->schedule, now);
         }
-        const enum schedule_due due =
+        enum schedule_due due =
             left != DUE_NOTHING ? left : schedule_due(&s->schedule, now, facts.last_seq, facts.log_bytes);
+        const bool files = due == DUE_NOTHING && facts.connected && are_files_due(s, now);
         if (facts.connected)
             left = DUE_NOTHING;
+        if (files)
+            due = DUE_INCREMENTAL;
         if (due == DUE_VERSION && facts.connected)
             version_due(s);
         else if (due != DUE_NOTHING && facts.connected)
             seal_due(s, due);
+        if (files)
+            files_sealed(s);
         indexer_tick(&s->indexer, s->data, s->board, now, due == DUE_INCREMENTAL);
     }
     return NULL;

@@ -87,6 +87,7 @@ struct restored_table {
     uint64_t rows;
     uint8_t digest[SHA256_LEN];
     bool proven;
+    bool keyed;         /* each of its rows is an entity of its own: as many entities as rows */
     uint64_t base_rows; /* plan: rows in the base */
     uint64_t actions;   /* plan: actions folded */
 
@@ -129,6 +130,7 @@ struct restore_result {
     bool taken_over; /* this machine is the chain's node from now on */
     bool before;     /* merge: the target has it already: nothing was done */
     uint64_t rows;
+    uint64_t entities; /* of them, those that were compared and are told apart by a key */
     uint64_t actions;
     struct restored_link *link; /* the FULL, a DIFFERENTIAL when there is one, INCREMENTALs */
     size_t link_count;

@@ -2,6 +2,8 @@
 
 #include <inttypes.h>
 
+#include "agent/restore/plan/plantable.h"
+
 void restore_result_fini(struct restore_result *r)
 {
     for (size_t i = 0; i < r->table_count; i++) {
@@ -46,12 +48,14 @@ status restorereport_tables(struct job *job, err *e)
         to->rows = job->proof[i].expected.rows;
         table_digest_bytes(&job->proof[i].expected, to->digest);
         to->proven = job->proof[i].proven;
+        to->keyed = plantable_is_keyed(from->message);
         to->base_rows = from->base_digest.rows;
         to->actions = from->actions;
         to->failed = job->proof[i].failed;
         to->compared = job->proof[i].compared;
         to->changes = job->proof[i].changes;
         out->rows += to->rows;
+        out->entities += to->proven && to->keyed ? to->rows : 0;
     }
     return DONE;
 }

@@ -3,6 +3,7 @@
 #include "agent/assets/assetread.h"
 #include "agent/assets/assetscan.h"
 #include "agent/assets/assetwrite.h"
+#include "agent/lineage.h"
 
 void sealassets_fini(struct sealassets *s)
 {
@@ -31,6 +32,25 @@ status sealassets_look(const struct sealrun *run, bool full, struct sealassets *
     for (enum tier tier = TIER_BUSINESS; tier < TIER_TRANSIENT; tier++)
         if (!look(run, tier, out, e).ok)
             return err_wrap(e, "files");
+    return DONE;
+}
+
+static bool is_asked_for(const struct config *c)
+{
+    return *c->assets_business != '\0' || *c->assets_audit != '\0' || *c->assets_device != '\0';
+}
+
+status sealassets_changed(struct datadir *d, bool *out, err *e)
+{
+    OWNED(sealassets) struct sealassets files = {0};
+    OWNED(chain) struct chain *chain = NULL;
+    *out = false;
+    if (!is_asked_for(d->config))
+        return DONE;
+    TRY(lineage_load(d, &chain, e));
+    const struct sealrun run = {.d = d, .chain = chain, .progress = &progress_silent};
+    TRY(sealassets_look(&run, false, &files, e));
+    *out = files.any;
     return DONE;
 }
 

@@ -20,6 +20,9 @@ MUST_CHECK status sealassets_look(const struct sealrun *run, bool full, struct s
 void sealassets_fini(struct sealassets *s);
 OWN_VALUE(sealassets, sealassets_fini);
 
+/* Are the files of the configured folders others than the chain's newest? Reads none of them. */
+MUST_CHECK status sealassets_changed(struct datadir *d, bool *out, err *e);
+
 MUST_CHECK status sealassets_write(const struct sealrun *run, struct sealassets *s, struct snapwriter *writer,
                                    struct framecoder *coder, err *e);
 

@@ -155,6 +155,58 @@ asset_bytes() {
     same_files "$PICS" "$out$PICS"
 }
 
+@test "file-assets: files that come, grow and vanish while they are sealed: sealing goes on, and what it has is whole" {
+    local busy round
+    (
+        for ((i = 0; ; i++)); do
+            head -c 300000 /dev/urandom >>"$PICS/growing" # read again, three times at most
+            echo "$i" >"$PICS/brief.$((i % 50))"
+            rm -f "$PICS/brief.$(((i + 25) % 50))"
+            [ "$(stat -c %s "$PICS/growing")" -lt 30000000 ] || : >"$PICS/growing"
+        done
+    ) >/dev/null 2>&1 3>&- &
+    busy=$!
+    for round in 1 2 3 4; do
+        pgstrand seal --data "$DATA" --json >/dev/null 2>"$HARNESS/seal.err.$round" || complain "$(<"$HARNESS/seal.err.$round")" || break
+    done
+    kill "$busy"
+    wait "$busy" 2>/dev/null || true
+    [ -s "$HARNESS/seal.err.4" ]
+    cat "$HARNESS"/seal.err.* | grep -Eq 'growing changed all the time|brief.* vanished|growing.*will come with a later snapshot'
+    pgstrand verify --data "$DATA"
+    # What the chain took of the growing file, if it did, was in it once: a beginning of it, or of one before.
+    restore --files "$out"
+    cmp "$out$PICS/large" "$PICS/large"
+    # When it is quiet again everything comes.
+    rm -f "$PICS"/brief.*
+    pgstrand seal --data "$DATA" --quiet >/dev/null
+    restore --files "$out.quiet"
+    same_files "$PICS" "$out.quiet$PICS"
+    rm "$PICS/growing"
+}
+
+@test "file-assets: files alone make the agent seal by schedule" {
+    local before
+    links() {
+        pgstrand snapshots --data "$DATA" --json | jq length
+    }
+    agent_stop "$DATA"
+    sed -i 's/^interval = 1h/interval = 1s/' "$DATA/pgstrand.conf"
+    pgstrand seal --data "$DATA" --quiet >/dev/null
+    agent_start "$DATA"
+    before=$(links)
+    sleep 2.5
+    [ "$(links)" -eq "$before" ] # nothing is new
+    echo alone >"$PICS/alone"
+    wait_for 20 eval "[ \"\$(links)\" -gt $before ]"
+    pgstrand snapshots --data "$DATA" --json | jq -e '.[-1].actions == 0 and .[-1].type == "incremental"'
+    agent_stop "$DATA"
+    sed -i 's/^interval = 1s/interval = 1h/' "$DATA/pgstrand.conf"
+    agent_start "$DATA"
+    restore --files "$out"
+    cmp "$out$PICS/alone" "$PICS/alone"
+}
+
 @test "file-assets: damage, a full disk and a kill change no file half" {
     local file code
     restore --files "$out"
@@ -177,7 +229,7 @@ asset_bytes() {
         mkdir -p "$out.1$PICS"
         echo before >"$out.1$PICS/large"
         code=0
-        PGSTRAND_IO_FAULT="$fault:out.6.1" restore --files "$out.1" || code=$?
+        PGSTRAND_IO_FAULT="$fault:out.8.1" restore --files "$out.1" || code=$?
         [ "$code" -ne 0 ] || complain "it survived $fault"
         [ "$(cat "$out.1$PICS/large")" = before ] || cmp "$out.1$PICS/large" "$PICS/large"
         rm -f "$DATA"/workflow.lock

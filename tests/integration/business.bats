@@ -157,6 +157,20 @@ ids() {
         [ "$(sql "$target" "SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND NOT convalidated")" = 0 ]
         database_drop "$target"
     done
+    # In place of rows of all of them: what is not b's goes, as the plan says first.
+    database_new "$target"
+    pgstrand restore --data "$DATA" --target "$(conninfo "$target")" --as other --orphans delete --quiet
+    [ "$(sql "$target" "SELECT string_agg(id, ',' ORDER BY id) FROM businesses")" = a,b,d ]
+    pgstrand restore --data "$DATA" --target "$(conninfo "$target")" --business b --as other --orphans delete --mode replace --dry-run --json \
+        2>/dev/null | jq -e '.tables[] | select(.table == "public.businesses") | [.added, .changed, .removed] == [0, 0, 2]'
+    pgstrand restore --data "$DATA" --target "$(conninfo "$target")" --business b --as other --orphans delete --mode replace --json \
+        >"$HARNESS/replaced.json" 2>"$HARNESS/replaced.err"
+    jq -e '.tables | all(.proven)' "$HARNESS/replaced.json"
+    [ "$(sql "$target" "SELECT string_agg(id, ',') FROM businesses")" = b ]
+    [ "$(sql "$target" "SELECT string_agg(id::text, ',' ORDER BY id) FROM orders")" = 2,3,5 ]
+    [ "$(sql "$target" "SELECT string_agg(id::text, ',' ORDER BY id) FROM users")" = 2,4,5,7,8,9 ]
+    [ "$(sql "$target" "SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND NOT convalidated")" = 0 ]
+    database_drop "$target"
     sed -i 's/^shared =.*/shared =/' "$DATA/pgstrand.conf"
     # Into a database that has another business already: upserted, the other untouched.
     database_new "$target"

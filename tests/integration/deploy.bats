@@ -91,6 +91,22 @@ installed_unit() {
     refute grep -q "pgstrand-agent@" <<<"$output"
 }
 
+@test "systemd: the drill's service and timer are well formed, and the timer starts the service" {
+    local unit
+    for unit in service timer; do
+        sed "s|/usr/bin/pgstrand |$(command -v true) |" "$root/deploy/systemd/pgstrand-drill@.$unit" >"$BATS_TEST_TMPDIR/pgstrand-drill@.$unit"
+        cp "$BATS_TEST_TMPDIR/pgstrand-drill@.$unit" "$BATS_TEST_TMPDIR/pgstrand-drill@shop.$unit"
+    done
+    run systemd-analyze verify --man=no "$BATS_TEST_TMPDIR/pgstrand-drill@shop.service" "$BATS_TEST_TMPDIR/pgstrand-drill@shop.timer"
+    echo "$output"
+    [ "$status" -eq 0 ]
+    refute grep -q "pgstrand-drill@" <<<"$output"
+    systemd-analyze calendar "$(sed -n 's/^OnCalendar=//p' "$root/deploy/systemd/pgstrand-drill@.timer")" >/dev/null
+    systemd-analyze security --no-pager --offline=true --threshold=20 "$BATS_TEST_TMPDIR/pgstrand-drill@shop.service" >/dev/null
+    # The command that it runs is one.
+    "$PGSTRAND_BUILD/pgstrand" drill --help | grep -q -- --no-progress
+}
+
 @test "systemd: the sandbox is tight (exposure at most 2.0 of 10)" {
     installed_unit
     systemd-analyze security --no-pager --offline=true --threshold=20 "$BATS_TEST_TMPDIR/pgstrand-agent@shop.service" >/dev/null

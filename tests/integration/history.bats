@@ -183,7 +183,7 @@ rows_of() {
     local before
     before=$(rows_of orders)
     expect_exit 15 'rows were changed since seq [0-9]+: public.orders id=7 at seq' \
-        pgstrand revert --data "$DATA" --from-seq 1 --to-seq "$paid" --apply --yes
+        pgstrand revert --data "$DATA" --from-seq 1 --to-seq "$paid" --apply --yes --quiet
     expect_exit 11 'public.loose has rows without identity' pgstrand revert --data "$DATA" --from-seq "$((again + 1))" --to-seq "$bulk"
     expect_exit 10 'cuts a transaction in two' pgstrand revert --data "$DATA" --from-seq "$((paid + 2))" --to-seq "$moved"
     expect_exit 2 'which range' pgstrand revert --data "$DATA" --from-seq 5 --to-seq 4

@@ -377,3 +377,31 @@ sequences_are() {
     expect_exit 2 'skip goes with --jobs 1' pgstrand restore --data "$src" --target "$(conninfo "$target")" --on-error skip --jobs 2
     source_end
 }
+
+@test "quarantine: killed behind the server's commit, rows without a key do not go in twice" {
+    local id code=0
+    source_begin
+    pgstrand restore --data "$src" --target "$(conninfo "$target")" >/dev/null
+    sql "$target" "ALTER TABLE words ADD CONSTRAINT plain CHECK (word <> 'odd')"
+    sql "$source" "INSERT INTO words SELECT 'odd', '{}' FROM generate_series(1, 3)"
+    merge --on-error skip --quiet 2>/dev/null
+    id=$(pgstrand workflow list --data "$src" --json | jq -r 'map(select(.type == "REPLAY"))[-1].uuid')
+    sql "$target" 'ALTER TABLE words DROP CONSTRAINT plain'
+    PGSTRAND_IO_FAULT=kill:2:catalog.mdb pgstrand workflow resume "$id" --data "$src" --quiet >/dev/null 2>&1 || code=$?
+    [ "$code" = 137 ]
+    target_has "SELECT count(*) FROM words WHERE word = 'odd'" 3
+    pgstrand log --data "$src" --failed --json | jq -s -e 'length == 3'
+    pgstrand workflow resume "$id" --data "$src" --quiet
+    target_has "SELECT count(*) FROM words WHERE word = 'odd'" 3
+    [ -z "$(pgstrand log --data "$src" --failed)" ]
+    # Killed before it: nothing went in, and everything is tried again.
+    sql "$target" "DELETE FROM words; ALTER TABLE words ADD CONSTRAINT plain CHECK (word <> 'odd')"
+    merge --on-error skip --again --quiet 2>/dev/null
+    id=$(pgstrand workflow list --data "$src" --json | jq -r 'map(select(.type == "REPLAY"))[-1].uuid')
+    sql "$target" 'ALTER TABLE words DROP CONSTRAINT plain'
+    PGSTRAND_IO_FAULT=killafter:1:catalog.mdb pgstrand workflow resume "$id" --data "$src" --quiet >/dev/null 2>&1 || true
+    target_has "SELECT count(*) FROM words WHERE word = 'odd'" 0
+    pgstrand workflow resume "$id" --data "$src" --quiet
+    target_has "SELECT count(*) FROM words WHERE word = 'odd'" 3
+    source_end
+}

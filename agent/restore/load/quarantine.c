@@ -9,6 +9,7 @@ struct row {
     struct catalog_key key;
     Pgstrand__QuarantineRecord *record;
     bool in;
+    bool settled; /* by an earlier try */
 };
 
 struct rows {
@@ -198,29 +199,98 @@ static status try_all(struct pgconn *c, struct rows *rows, bool merged, const st
 {
     for (size_t i = 0; i < rows->count; i++) {
         progress->step(progress->context, "rows that were left out", i, rows->count);
-        TRY(try_row(c, &rows->row[i], merged, e));
+        if (!rows->row[i].in)
+            TRY(try_row(c, &rows->row[i], merged, e));
     }
-    return pgconn_exec(c, "COMMIT", e);
+    return DONE;
 }
 
-/* Foreign keys and triggers count: a row that came without its parent would be an orphan. */
-static status bring(const char *conninfo, struct rows *rows, bool merged, const struct progress *progress,
-                    err *e)
+/* ---- what became of an earlier try ---- */
+
+/* Killed between the server's commit and ours. */
+static status settle_row(struct pgconn *c, struct row *row, err *e)
 {
-    OWNED(pgconn) struct pgconn *c = NULL;
-    TRY(pgconn_open(conninfo, PGCONN_QUERY, &c, e));
-    TRY(pgconn_exec(c, "BEGIN", e));
-    if (try_all(c, rows, merged, progress, e).ok)
+    OWNED(pgrows) struct pgrows *rows = NULL;
+    const char *const params[] = {row->record->xact};
+    err why = ERR_INIT;
+    if (row->record->xact == NULL)
         return DONE;
-    targetdb_rollback(c);
-    return FAILED;
+    if (!pgconn_query(c, "SELECT pg_catalog.pg_xact_status($1::pg_catalog.xid8)", 1, params, &rows, &why)
+             .ok) {
+        if (why.class != ERR_NETWORK && why.class != ERR_TIMEOUT)
+            return DONE; /* of the future: another server's */
+        *e = why;
+        return FAILED;
+    }
+    const char *became = pgrows_text(rows, 0, 0);
+    if (became != NULL && strcmp(became, "in progress") == 0)
+        return err_set(e, ERR_TIMEOUT, "an earlier try of the rows is still being committed: try again");
+    row->in = row->settled = became != NULL && strcmp(became, "committed") == 0;
+    return DONE;
 }
+
+static status settle(struct pgconn *c, struct rows *rows, err *e)
+{
+    for (size_t i = 0; i < rows->count; i++)
+        TRY(settle_row(c, &rows->row[i], e));
+    return DONE;
+}
+
+/* ---- in the catalogue ---- */
 
 static status write_down(struct datadir *d, const struct row *row, err *e)
 {
     if (row->in)
         return catalog_delete(d->catalog, CATALOG_QUARANTINE, catalog_key_bytes(&row->key), e);
+    free(row->record->xact);
+    row->record->xact = NULL;
     return catalog_put(d->catalog, CATALOG_QUARANTINE, catalog_key_bytes(&row->key), &row->record->base, e);
+}
+
+static status put_all(struct datadir *d, struct rows *rows, const char *xact, err *e)
+{
+    for (size_t i = 0; i < rows->count; i++) {
+        struct row *row = &rows->row[i];
+        if (xact == NULL)
+            TRY(write_down(d, row, e));
+        if (xact == NULL || !row->in || row->settled)
+            continue;
+        TRY(set_text(&row->record->xact, xact, e));
+        TRY(catalog_put(d->catalog, CATALOG_QUARANTINE, catalog_key_bytes(&row->key), &row->record->base, e));
+    }
+    return DONE;
+}
+
+/* In one write. `xact`: what brings the rows that are in; NULL: it is committed. */
+static status put_rows(struct datadir *d, struct rows *rows, const char *xact, err *e)
+{
+    err dropped = ERR_INIT; /* the first failure is the one to tell */
+    TRY(catalog_begin(d->catalog, e));
+    const status put = put_all(d, rows, xact, e);
+    const status ended = catalog_end(d->catalog, put.ok, put.ok ? e : &dropped);
+    return put.ok ? ended : put;
+}
+
+static status announce(struct datadir *d, struct pgconn *c, struct rows *rows, err *e)
+{
+    OWNED(text) char *xact = NULL;
+    TRY(pgconn_value(c, "SELECT pg_catalog.pg_current_xact_id()", &xact, e));
+    return put_rows(d, rows, xact, e);
+}
+
+/* Foreign keys and triggers count: a row that came without its parent would be an orphan. */
+static status bring(struct datadir *d, const char *conninfo, struct rows *rows, bool merged,
+                    const struct progress *progress, err *e)
+{
+    OWNED(pgconn) struct pgconn *c = NULL;
+    TRY(pgconn_open(conninfo, PGCONN_QUERY, &c, e));
+    TRY(settle(c, rows, e));
+    TRY(pgconn_exec(c, "BEGIN", e));
+    if (try_all(c, rows, merged, progress, e).ok && announce(d, c, rows, e).ok &&
+        pgconn_exec(c, "COMMIT", e).ok)
+        return DONE;
+    targetdb_rollback(c);
+    return FAILED;
 }
 
 status quarantine_retry(struct datadir *d, const uuid *workflow, const char *conninfo, bool merged,
@@ -229,11 +299,10 @@ status quarantine_retry(struct datadir *d, const uuid *workflow, const char *con
     OWNED(rows) struct rows rows = {.workflow = workflow};
     *left = 0;
     TRY(catalog_each(d->catalog, CATALOG_QUARANTINE, collect, &rows, e));
-    if (rows.count > 0)
-        TRY(bring(conninfo, &rows, merged, progress, e));
-    for (size_t i = 0; i < rows.count; i++) {
-        TRY(write_down(d, &rows.row[i], e));
+    if (rows.count == 0)
+        return DONE;
+    TRY(bring(d, conninfo, &rows, merged, progress, e));
+    for (size_t i = 0; i < rows.count; i++)
         *left += !rows.row[i].in;
-    }
-    return DONE;
+    return put_rows(d, &rows, NULL, e);
 }

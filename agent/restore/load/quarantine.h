@@ -6,8 +6,10 @@
  * After a merge the row that it should have changed is there: it becomes the one left out (ON CONFLICT on the
  * key, so nothing that refers to it is touched).
  *
- * All in one transaction of the target; the catalogue follows its commit, so that a kill in between can only
- * make a row be tried again, which then is refused as it is there. A table without a key has it twice then.
+ * All in one transaction of the target, whose number is written into the catalogue before it is committed: a
+ * kill in between is settled by asking the server what became of it (pg_xact_status). Only when that is so
+ * long ago that the server does not know any more are such rows tried again; those of a table without a key
+ * would be there twice then.
  */
 #ifndef PGSTRAND_QUARANTINE_H
 #define PGSTRAND_QUARANTINE_H
