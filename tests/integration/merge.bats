@@ -40,6 +40,31 @@ load ../lib/restoring
     source_end
 }
 
+@test "merge: rows that TRUNCATE took are counted and deleted like others, also those of the base" {
+    source_begin
+    sql "$source" "CREATE TABLE tags (name text, n int, word text, PRIMARY KEY (name, n)); INSERT INTO tags SELECT 'tag', i, 'w' FROM generate_series(1, 8) i"
+    pgstrand wait --data "$src" --timeout 60 >/dev/null
+    pgstrand seal --data "$src" --type full --quiet >/dev/null
+    pgstrand restore --data "$src" --target "$(conninfo "$target")" >/dev/null
+    sql "$target" "INSERT INTO tags VALUES ('mine', 1, 'stays')"
+    # One made before, one that moved, one deleted before it, one made again behind it.
+    sql "$source" "INSERT INTO tags VALUES ('tag', 9, 'new'); UPDATE tags SET n = 20 WHERE n = 2; DELETE FROM tags WHERE n = 3;
+        TRUNCATE pets, tags; INSERT INTO tags VALUES ('tag', 1, 'again'); INSERT INTO pets VALUES (5, 5, 'again')"
+    merge --json 2>"$HARNESS/said" >"$HARNESS/merged"
+    # Of tags 1 to 8: 1 is there again; 2 had moved to 20, which is gone; 3 was deleted.
+    assert_changes pets "$HARNESS/merged" '[0,1,0,0,0,9]'
+    assert_changes tags "$HARNESS/merged" '[0,1,0,0,0,7]'
+    grep -q 'rows that the source deleted, still there: 9' "$HARNESS/said"
+    merge --again --deleted delete --json 2>/dev/null >"$HARNESS/merged"
+    assert_changes pets "$HARNESS/merged" '[0,0,9,0,0,0]'
+    # The one that had moved was judged by the merge before: without the target's history it may be the target's own now.
+    assert_changes tags "$HARNESS/merged" '[0,0,6,0,0,0]'
+    target_has "SELECT string_agg(name || n || word, ',' ORDER BY name, n) FROM tags" 'mine1stays,tag1again,tag2w'
+    target_has "SELECT string_agg(id || name, ',') FROM pets" '5again'
+    merge --again --deleted delete --json 2>/dev/null | jq -e '[.tables[] | .added + .changed + .removed] | add == 0'
+    source_end
+}
+
 @test "merge: unique values change places; what violates a constraint changes nothing" {
     source_begin
     pgstrand restore --data "$src" --target "$(conninfo "$target")" >/dev/null

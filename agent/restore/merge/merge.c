@@ -142,11 +142,11 @@ static status catch_up(struct merge *m, err *e)
 static status load_histories(struct merge *m, err *e)
 {
     const struct plan *p = m->job->plan;
-    const struct history source = {p->chain, p->log, p->seq, VERDICT_SOURCE};
+    const struct history source = {p->chain, p->log, p->seq, VERDICT_SOURCE, true};
     TRY(touches_load(&source, m->stage, m->count, m->c, e));
     if (!m->facts.own_history)
         return DONE;
-    const struct history own = {m->own.chain, m->own.log, UINT64_MAX, VERDICT_OWN};
+    const struct history own = {m->own.chain, m->own.log, UINT64_MAX, VERDICT_OWN, false};
     return touches_load(&own, m->stage, m->count, m->c, e);
 }
 

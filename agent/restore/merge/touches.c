@@ -2,7 +2,7 @@
 
 #include <inttypes.h>
 
-#include "agent/restore/fold/source.h"
+#include "agent/restore/merge/truncated.h"
 #include "proto/copytext.h"
 
 #define FLUSH_BYTES ((size_t)256 << 10) /* of one table's lines, before they go to the server */
@@ -162,6 +162,21 @@ static struct touched *table_of(struct touches *t, const struct relation *r)
     return NULL;
 }
 
+static status take_truncate(struct touches *t, struct source *source, const struct source_action *a, err *e)
+{
+    struct reader versions = reader_over(a->action.truncated);
+    for (uint32_t v = action_next_truncated(&versions); v != 0; v = action_next_truncated(&versions)) {
+        const struct relation *r = NULL;
+        TRY(source_relation(source, v, &r, e));
+        struct touched *at = table_of(t, r);
+        if (at == NULL)
+            continue;
+        TRY(flush(t, at, e));
+        TRY(truncated_touch(t->history, at->stage, t->c, a, e));
+    }
+    return DONE;
+}
+
 static status read_history(struct touches *t, err *e)
 {
     const struct history *h = t->history;
@@ -174,6 +189,8 @@ static status read_history(struct touches *t, err *e)
         TRY(source_next(source, &a, &end, e));
         if (end || a.seq > h->to_seq)
             return DONE;
+        if (a.action.kind == ACTION_TRUNCATE && h->truncates)
+            TRY(take_truncate(t, source, &a, e));
         struct touched *at = table_of(t, a.relation);
         if (at == NULL || a.action.kind > ACTION_DELETE)
             continue;

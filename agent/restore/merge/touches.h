@@ -18,6 +18,7 @@ struct history {
     const char *log;  /* its tail goes on behind the chain; NULL: none */
     uint64_t to_seq;  /* the last one that counts */
     const char *name; /* of the tables: pgstrand_touch_NAME_0, ... */
+    bool truncates;   /* TRUNCATE counts, as a D of each row (truncated.h) */
 };
 
 /* Makes a table for each stage that has a key, and fills them. */
