@@ -44,8 +44,8 @@ target_has() {
 }
 
 @test "workflows: killed between its steps a restore is gone on from, and ends the same" {
-    workflow_sweep 3 1 killed_fresh
-    workflow_sweep 4 3 killed_parallel
+    workflow_sweep 5 $((RANDOM % 5 + 1)) killed_fresh
+    workflow_sweep 6 $((RANDOM % 6 + 1)) killed_parallel
 }
 
 # Into a schema that has a column more; killed it goes on, and the chain's columns are the source's.

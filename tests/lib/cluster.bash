@@ -162,6 +162,7 @@ shared_buffers = 64MB
 fsync = off
 max_wal_size = 4GB
 jit = off
+shared_preload_libraries = plpgsql
 listen_addresses = '127.0.0.1'
 unix_socket_directories = '$folder'
 unix_socket_permissions = 0777

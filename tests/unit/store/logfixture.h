@@ -59,9 +59,12 @@ static inline uint32_t fixture_relation(struct logwriter *w, uint32_t oid, int s
 /* The content of action `n` of the transaction at `at`: deterministic, so that a replay can be compared. */
 static inline struct bytes fixture_content(lsn at, unsigned n, size_t size, char *room)
 {
-    int used = snprintf(room, size + 1, "%llu/%u ", (unsigned long long)at, n);
-    for (size_t i = (size_t)used; i < size; i++)
-        room[i] = (char)('a' + (i + n) % 26);
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz";
+    size_t used = (size_t)snprintf(room, size + 1, "%llu/%u ", (unsigned long long)at, n);
+    for (size_t more; used < size; used += more) {
+        more = size - used < 26 ? size - used : 26;
+        memcpy(room + used, letters + (used + n) % 26, more);
+    }
     return bytes_of(room, size);
 }
 

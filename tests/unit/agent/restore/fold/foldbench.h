@@ -23,6 +23,8 @@ static inline status foldbench_next(void *context, struct bytes *lines, bool *en
     struct foldbench_base *b = context;
     (void)e;
     *end = b->at == b->lines.len;
+    if (*end)
+        return DONE;
     size_t stop = b->at;
     for (unsigned n = 0; n < 5 && stop < b->lines.len; n++)
         stop = (size_t)((const uint8_t *)memchr(b->lines.data + stop, '\n', b->lines.len - stop) -
