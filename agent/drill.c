@@ -179,6 +179,7 @@ status drill_run(struct datadir *d, const struct drill_request *request, const s
                                          .orphans = ORPHANS_REPORT,
                                          .jobs = request->jobs > 0 ? request->jobs : 1,
                                          .memory = request->memory,
+                                         .read_back = true,
                                          .no_analyze = true};
     TRY(restorejob_pack(&k.request, &inner, e));
     TRY(pgconn_without_password(k.conninfo, &conninfo, &password, e));

@@ -2,6 +2,7 @@
 
 #include "proto/copybinaryvalue.h"
 #include "proto/copytext.h"
+#include "proto/rowsum.h"
 
 #define COLUMN_SHOWN 40 /* bytes of a value in a message */
 
@@ -84,8 +85,9 @@ static status malformed(struct bytes column, size_t number, err *e)
                    shown, column.len == 0 ? "" : (const char *)column.data, number + 1);
 }
 
-/* The length goes before the value, and is known after it. */
-static status append(struct buf *out, enum copybinary_form form, struct bytes text, size_t number, err *e)
+/* One value of the row; the length goes before it, and is known after it. */
+static status append(struct buf *out, enum copybinary_form form, struct bytes text, size_t number,
+                     struct rowsum *sum, err *e)
 {
     size_t at = out->len;
     buf_u32(out, 0);
@@ -95,25 +97,29 @@ static status append(struct buf *out, enum copybinary_form form, struct bytes te
     size_t len = out->len - at - 4;
     for (size_t i = 0; i < 4; i++)
         out->data[at + i] = (uint8_t)(len >> (24 - 8 * i));
+    if (sum != NULL)
+        rowsum_value(sum, rowsum_kind_of(form), number, text, bytes_of(out->data + at + 4, len));
     return DONE;
 }
 
 static status append_column(struct buf *out, enum copybinary_form form, struct bytes column,
-                            struct buf *scratch, size_t number, err *e)
+                            struct buf *scratch, size_t number, struct rowsum *sum, err *e)
 {
     if (column.len == 0 || memchr(column.data, '\\', column.len) == NULL)
-        return append(out, form, column, number, e);
+        return append(out, form, column, number, sum, e);
     buf_reset(scratch);
     if (!copytext_unescape(column, scratch)) {
         buf_u32(out, UINT32_MAX);
+        if (sum != NULL)
+            rowsum_null(sum, number);
         return DONE;
     }
     TRY(buf_done(scratch, e));
-    return append(out, form, buf_view(scratch), number, e);
+    return append(out, form, buf_view(scratch), number, sum, e);
 }
 
 status copybinary_line(struct buf *out, const enum copybinary_form *form, size_t columns, struct bytes line,
-                       struct buf *scratch, err *e)
+                       struct buf *scratch, struct rowsum *sum, err *e)
 {
     const uint8_t *at = line.data, *end = line.data + line.len;
     buf_u16(out, (uint16_t)columns);
@@ -124,8 +130,10 @@ status copybinary_line(struct buf *out, const enum copybinary_form *form, size_t
                            "a row does not have the %zu columns of its table; run pgstrand verify", columns);
         if (stop == NULL)
             stop = end;
-        TRY(append_column(out, form[i], bytes_of(at, (size_t)(stop - at)), scratch, i, e));
+        TRY(append_column(out, form[i], bytes_of(at, (size_t)(stop - at)), scratch, i, sum, e));
         at = stop + 1;
     }
+    if (sum != NULL)
+        rowsum_end_row(sum);
     return buf_done(out, e);
 }

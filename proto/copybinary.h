@@ -37,9 +37,11 @@ bool copybinary_value(struct buf *out, enum copybinary_form form, struct bytes t
 void copybinary_begin(struct buf *out);
 void copybinary_end(struct buf *out);
 
-/* Appends the row that a line (without line end) of `columns` columns is. ERR_STORAGE when it is not.
- * `scratch` is reset. */
+struct rowsum;
+
+/* Appends the row that a line (without line end) of `columns` columns is, and adds it to `sum` (rowsum.h;
+ * NULL: not). ERR_STORAGE when it is not; then neither means anything. `scratch` is reset. */
 MUST_CHECK status copybinary_line(struct buf *out, const enum copybinary_form *form, size_t columns,
-                                  struct bytes line, struct buf *scratch, err *e);
+                                  struct bytes line, struct buf *scratch, struct rowsum *sum, err *e);
 
 #endif

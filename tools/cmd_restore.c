@@ -33,6 +33,7 @@ struct restore_options {
     bool dry_run;
     bool no_analyze;
     bool drop_old;
+    bool read_back;
 };
 
 /* ---- the request ---- */
@@ -125,6 +126,7 @@ static status parse_request(const struct restore_options *o, struct restore_requ
         return err_set(e, ERR_USAGE, "--recovery-key goes with --as same and --from VAULT");
     r->jobs = o->jobs.given ? (int)o->jobs.value : 0;
     r->drop_old = o->drop_old;
+    r->read_back = o->read_back;
     if (o->jobs.given && (o->jobs.value < 1 || o->jobs.value > 64))
         return err_set(e, ERR_USAGE, "--jobs wants a number from 1 to 64");
     if (o->retries.given && o->retries.value > RETRIES_MOST)
@@ -326,6 +328,8 @@ status cmd_restore(struct cli *cli, err *e)
         {"jobs", OPTION_NUMBER, &o.jobs, "N",
          "1: one transaction; more: a new database, then names swap (default: 2 for a large base, if "
          "possible)"},
+        {"read-back", OPTION_FLAG, &o.read_back, NULL,
+         "read every row back for the proof, also where the server could add up hashes of them"},
         {"drop-old", OPTION_FLAG, &o.drop_old, NULL,
          "with --jobs: the empty database that the new one replaces is not kept"},
         {"memory", OPTION_TEXT, &o.memory, "SIZE",

@@ -7,11 +7,14 @@
 #include "agent/pg/pgconn.h"
 #include "agent/restore/fold/fold.h"
 #include "agent/restore/plan/plan.h"
+#include "proto/rowsum.h"
 
 struct hook_facts;
 
 struct table_proof {
     struct table_digest expected; /* made while its rows were loaded */
+    struct rowsum sent;           /* of what went to the server, */
+    char *expression;             /* and how that makes the same of a row; NULL: rows are read back */
     bool proven;
     uint64_t failed; /* rows that were left out */
     bool compared;   /* with what the target held before */

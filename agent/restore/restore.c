@@ -139,6 +139,8 @@ void restoring_fini(struct restoring *r)
 {
     pgconn_close(r->conn);
     job_fini(&r->job);
+    for (size_t i = 0; r->proof != NULL && i < r->plan->count; i++)
+        free(r->proof[i].expression);
     free(r->proof);
     fold_free(r->fold);
     plan_free(r->plan);

@@ -53,6 +53,8 @@ static void put_choices(const struct restore_request *r, Pgstrand__RestoreJob *j
     j->drop_old = r->drop_old;
     j->memory = r->memory;
     j->no_analyze = r->no_analyze;
+    j->has_read_back = r->read_back;
+    j->read_back = r->read_back;
 }
 
 /* An owned copy of one that borrows. */
@@ -149,5 +151,6 @@ status restorejob_unpack(const Pgstrand__RestoreJob *j, struct restorejob *out, 
     r->drop_old = j->drop_old;
     r->memory = j->memory;
     r->no_analyze = j->no_analyze;
+    r->read_back = j->read_back;
     return DONE;
 }

@@ -253,6 +253,12 @@ oid_of() {
     sql postgres "SELECT oid FROM pg_database WHERE datname = '$1'"
 }
 
+# The lock is granted when COPY has ended, before what comes next.
+spoil_row() {
+    sql spoilt_pgstrand_new "BEGIN; LOCK TABLE still; UPDATE still SET word = 'spoilt' WHERE id = 7 RETURNING 'spoilt'; COMMIT" \
+        2>/dev/null | grep -q spoilt
+}
+
 @test "a large base takes two connections by itself, where the target can be exchanged" {
     local mine=$HARNESS/large at before
     database_new large
@@ -290,6 +296,21 @@ oid_of() {
     [ "$(sql prepared_pgstrand_old 'SELECT ours()')" = 7 ]
     database_drop prepared
     database_drop prepared_pgstrand_old
+
+    # a row that is another one when the table is proven: by the server's sums, and by reading back
+    local how pid
+    for how in '' --read-back; do
+        database_new spoilt
+        # shellcheck disable=SC2086
+        pgstrand restore --data "$mine" --target "$(conninfo spoilt)" --to-seq "$at" --quiet $how 2>"$HARNESS/spoilt" 3>&- &
+        pid=$!
+        wait_for 30 spoil_row
+        wait "$pid" && return 1
+        grep -q 'proving public.still: the target.s rows are not those that were expected; nothing was changed' "$HARNESS/spoilt"
+        [ -z "$(sql spoilt "SELECT to_regclass('public.still')")" ]
+        [ -z "$(oid_of spoilt_pgstrand_new)" ]
+        database_drop spoilt
+    done
     pgstrand uninstall --data "$mine" --yes >/dev/null
     database_drop large
 }
@@ -330,6 +351,8 @@ oid_of() {
     assert_same_tables "$(conninfo typed)" "$(conninfo "$target")" public.typed
     jq -e '[.tables[].proven] | all' "$HARNESS/typed.json"
     grep -q 'COPY "public"."typed" .* FROM STDIN (FORMAT binary)' "$logged"
+    grep -q 'SELECT pg_catalog.count.*hashint4extended.* FROM ONLY "public"."typed"' "$logged"
+    refute grep -q 'COPY "public"."typed" .* TO STDOUT' "$logged" # the sums were equal
     pgstrand uninstall --data "$mine" --yes >/dev/null
     database_drop typed
 }

@@ -7,6 +7,7 @@
 void loadform_fini(struct loadform *f)
 {
     free(f->column);
+    pgrows_free(f->types);
     *f = (struct loadform){0};
 }
 
@@ -20,18 +21,22 @@ static const char columns_query[] =
     "b.type"
     " WHERE t.typtype <> 'd'";
 
-static enum copybinary_form form_of(const struct pgrows *rows, const char *name)
+uint32_t loadform_type(const struct loadform *f, const char *column, bool *is_enum)
 {
-    for (int i = 0; i < pgrows_count(rows); i++)
-        if (strcmp(pgrows_text(rows, i, 0), name) == 0)
-            return copybinary_form_of((uint32_t)pgrows_int(rows, i, 1), pgrows_bool(rows, i, 2));
-    return COPYBINARY_NONE;
+    for (int i = 0; i < pgrows_count(f->types); i++) {
+        if (strcmp(pgrows_text(f->types, i, 0), column) != 0)
+            continue;
+        *is_enum = pgrows_bool(f->types, i, 2);
+        return (uint32_t)pgrows_int(f->types, i, 1);
+    }
+    *is_enum = false;
+    return 0;
 }
 
 status loadform_choose(struct pgconn *c, const Pgstrand__Table *t, uint64_t rows, struct loadform *out,
                        err *e)
 {
-    OWNED(pgrows) struct pgrows *types = NULL;
+    OWNED(loadform) struct loadform f = {.columns = t->n_column};
     OWNED(buf) struct buf name = {0};
     *out = (struct loadform){0};
     if (rows < ROWS_LEAST || t->n_column == 0)
@@ -39,16 +44,17 @@ status loadform_choose(struct pgconn *c, const Pgstrand__Table *t, uint64_t rows
     table_quote(&name, t->schema, t->name);
     TRY(buf_done(&name, e));
     const char *params[] = {buf_cstring(&name)};
-    TRY(pgconn_query(c, columns_query, 1, params, &types, e));
-    OWNED(memory) enum copybinary_form *column = calloc(t->n_column, sizeof *column);
-    if (column == NULL)
+    TRY(pgconn_query(c, columns_query, 1, params, &f.types, e));
+    if ((f.column = calloc(t->n_column, sizeof *f.column)) == NULL)
         return err_no_memory(e);
     for (size_t i = 0; i < t->n_column; i++) {
-        column[i] = form_of(types, t->column[i]->name);
-        if (column[i] == COPYBINARY_NONE)
+        bool is_enum;
+        uint32_t type = loadform_type(&f, t->column[i]->name, &is_enum);
+        f.column[i] = type == 0 ? COPYBINARY_NONE : copybinary_form_of(type, is_enum);
+        if (f.column[i] == COPYBINARY_NONE)
             return DONE;
     }
-    *out = (struct loadform){column, t->n_column};
-    column = NULL;
+    *out = f;
+    f = (struct loadform){0};
     return DONE;
 }

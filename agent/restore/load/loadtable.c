@@ -5,6 +5,7 @@
 #include "agent/pg/tables.h"
 #include "agent/restore/fold/stages.h"
 #include "agent/restore/load/loadform.h"
+#include "agent/restore/load/rowproof.h"
 #include "agent/restore/load/skip.h"
 
 #define SEND_PIECE ((size_t)65536) /* bytes given to libpq at once: it would copy larger ones whole */
@@ -28,6 +29,7 @@ void loadtable_columns(struct buf *out, const Pgstrand__Table *t)
 struct sending {
     struct pgconn *c;
     struct loadform form;
+    struct rowsum *sum;      /* NULL: the rows are read back */
     struct buf out, scratch; /* binary rows that were not sent yet; for loadform's rows */
 };
 
@@ -69,7 +71,7 @@ static status send(void *context, struct bytes lines, err *e)
         if (stop == NULL)
             return err_set(e, ERR_STORAGE, "rows end in the middle of a line; run pgstrand verify");
         TRY(copybinary_line(&s->out, s->form.column, s->form.columns, bytes_of(at, (size_t)(stop - at)),
-                            &s->scratch, e));
+                            &s->scratch, s->sum, e));
         if (s->out.len >= SEND_PIECE)
             TRY(flush(s, e));
         at = stop + 1;
@@ -95,6 +97,21 @@ static status send_rows(struct job *job, struct sending *s, size_t i, err *e)
     return flush(s, e);
 }
 
+/* How the rows that are about to be sent will be proven. */
+static status choose_proof(struct job *job, struct sending *s, size_t i, err *e)
+{
+    struct table_proof *proof = &job->proof[i];
+    bool agrees = false;
+    if (s->form.column == NULL || job->request->read_back || job->request->skip)
+        return DONE;
+    TRY(rowproof_agrees(s->c, &agrees, e));
+    if (!agrees)
+        return DONE;
+    proof->sent = (struct rowsum){0};
+    s->sum = &proof->sent;
+    return rowproof_expression(&s->form, job->plan->table[i].message, &proof->expression, e);
+}
+
 /* Into the table itself, or another one of its columns (always as text). */
 static status copy_in(struct job *job, struct pgconn *c, size_t i, const char *into, err *e)
 {
@@ -106,6 +123,7 @@ static status copy_in(struct job *job, struct pgconn *c, size_t i, const char *i
      * read and we may not. */
     if (into == NULL && job->plan->schema == job->plan->base_schema)
         TRY(loadform_choose(c, from->message, from->base_digest.rows + from->actions, &s.form, e));
+    TRY(choose_proof(job, &s, i, e));
     buf_text(&sql, "COPY ");
     if (into != NULL)
         buf_text(&sql, into);
@@ -168,6 +186,13 @@ status loadtable_read(struct pgconn *c, const Pgstrand__Table *t, struct table_d
     return err_wrap(e, "proving %s.%s", t->schema, t->name);
 }
 
+void loadtable_pages(struct buf *sql, uint64_t from, uint64_t to)
+{
+    buf_printf(sql, " WHERE ctid >= '(%" PRIu64 ",0)'", from);
+    if (to != LOADTABLE_NO_END)
+        buf_printf(sql, " AND ctid < '(%" PRIu64 ",0)'", to);
+}
+
 /* The same columns in the same form as COPY of the table gives them; the last range is open: no row can lie
  * behind all ranges. */
 static void range_query(struct buf *sql, const Pgstrand__Table *t, uint64_t from, uint64_t to)
@@ -179,9 +204,7 @@ static void range_query(struct buf *sql, const Pgstrand__Table *t, uint64_t from
     }
     buf_text(sql, " FROM ONLY ");
     loadtable_name(sql, t);
-    buf_printf(sql, " WHERE ctid >= '(%" PRIu64 ",0)'", from);
-    if (to != LOADTABLE_NO_END)
-        buf_printf(sql, " AND ctid < '(%" PRIu64 ",0)'", to);
+    loadtable_pages(sql, from, to);
     buf_text(sql, ") TO STDOUT");
 }
 
@@ -214,9 +237,23 @@ status loadtable_compare(struct job *job, size_t i, const struct table_digest *f
     return DONE;
 }
 
+bool loadtable_agrees(struct job *job, size_t i, const struct rowsum *found)
+{
+    struct table_proof *proof = &job->proof[i];
+    proof->proven = rowsum_equal(found, &proof->sent) && found->rows == proof->expected.rows;
+    return proof->proven;
+}
+
+/* Sums that differ are no verdict: the rows themselves tell what they are. */
 status loadtable_prove(struct job *job, struct pgconn *c, size_t i, err *e)
 {
+    const struct table_proof *proof = &job->proof[i];
     struct table_digest found = {0};
+    struct rowsum sum = {0};
+    if (proof->expression != NULL)
+        TRY(rowproof_sum(c, job->plan->table[i].message, proof->expression, "", &sum, e));
+    if (proof->expression != NULL && loadtable_agrees(job, i, &sum))
+        return DONE;
     TRY(loadtable_read(c, job->plan->table[i].message, &found, e));
     return loadtable_compare(job, i, &found, e);
 }

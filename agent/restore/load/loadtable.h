@@ -17,7 +17,8 @@ MUST_CHECK status loadtable_load(struct job *job, struct pgconn *c, size_t i, er
 /* The same into another table, a quoted name, that has its columns. */
 MUST_CHECK status loadtable_load_as(struct job *job, struct pgconn *c, size_t i, const char *into, err *e);
 
-/* Reads it back and compares: ERR_STORAGE when anything differs. */
+/* Compares the table with what was sent, by the server's sum of its rows where there is one, else by reading
+ * it back: ERR_STORAGE when anything differs. */
 MUST_CHECK status loadtable_prove(struct job *job, struct pgconn *c, size_t i, err *e);
 
 /* The steps of proving: adds the rows of the table, or of its pages `from` to before `to`, to *found; then
@@ -27,6 +28,10 @@ MUST_CHECK status loadtable_read(struct pgconn *c, const Pgstrand__Table *t, str
                                  err *e);
 MUST_CHECK status loadtable_read_range(struct pgconn *c, const Pgstrand__Table *t, uint64_t from, uint64_t to,
                                        struct table_digest *found, err *e);
+/* The WHERE of these pages. */
+void loadtable_pages(struct buf *sql, uint64_t from, uint64_t to);
+/* Is the server's sum that of the rows that were sent? Then the table is proven. */
+bool loadtable_agrees(struct job *job, size_t i, const struct rowsum *found);
 MUST_CHECK status loadtable_compare(struct job *job, size_t i, const struct table_digest *found, err *e);
 
 /* All tables that come, one after the other, each proven when it is loaded. */

@@ -2,6 +2,7 @@
 
 #include "agent/restore/fold/baserows.h"
 #include "agent/restore/load/loadtable.h"
+#include "agent/restore/load/rowproof.h"
 
 /* A table of this size takes a tenth of a second to load; below, starting more statements costs more than it
  * saves. */
@@ -139,9 +140,11 @@ static status pages_of(struct pgconn *c, const Pgstrand__Table *t, uint64_t *out
     return DONE;
 }
 
+/* `expression`: the server adds up into found->sum (rowproof.h); NULL: rows are read into found->found. */
 static status read_piece(struct pgconn *c, const struct piece *piece, const Pgstrand__Table *t,
-                         struct table_digest *found, err *e)
+                         const char *expression, struct pieces_proof *found, err *e)
 {
+    OWNED(buf) struct buf where = {0};
     uint64_t pages = 0;
     TRY(pages_of(c, t, &pages, e));
     uint64_t from = pages * piece->part / piece->parts;
@@ -149,8 +152,22 @@ static status read_piece(struct pgconn *c, const struct piece *piece, const Pgst
         piece->part + 1 == piece->parts ? LOADTABLE_NO_END : pages * (piece->part + 1) / piece->parts;
     /* There are no statistics yet, without which the planner may prefer to read the whole table. */
     TRY(pgconn_exec(c, "BEGIN; SET LOCAL enable_seqscan = off", e));
-    TRY(loadtable_read_range(c, t, from, to, found, e));
+    if (expression == NULL) {
+        TRY(loadtable_read_range(c, t, from, to, &found->found, e));
+    } else {
+        loadtable_pages(&where, from, to);
+        TRY(buf_done(&where, e));
+        TRY(rowproof_sum(c, t, expression, buf_cstring(&where), &found->sum, e));
+    }
     return pgconn_exec(c, "COMMIT", e);
+}
+
+static status judge(struct pieces *p, struct pgconn *c, size_t i, err *e)
+{
+    const struct pieces_proof *proof = &p->proof[i];
+    if (p->job->proof[i].expression == NULL)
+        return loadtable_compare(p->job, i, &proof->found, e);
+    return loadtable_agrees(p->job, i, &proof->sum) ? DONE : loadtable_prove(p->job, c, i, e);
 }
 
 status pieces_prove(struct pieces *p, struct pgconn *c, size_t number, err *e)
@@ -158,11 +175,12 @@ status pieces_prove(struct pieces *p, struct pgconn *c, size_t number, err *e)
     const struct piece *piece = &p->prove[number];
     size_t i = p->table[piece->rank];
     struct pieces_proof *proof = &p->proof[i];
-    struct table_digest found = {0};
-    TRY(read_piece(c, piece, p->job->plan->table[i].message, &found, e));
+    struct pieces_proof found = {0};
+    TRY(read_piece(c, piece, p->job->plan->table[i].message, p->job->proof[i].expression, &found, e));
     (void)pthread_mutex_lock(&p->lock);
-    table_digest_merge(&proof->found, &found);
+    table_digest_merge(&proof->found, &found.found);
+    rowsum_merge(&proof->sum, &found.sum);
     bool last = --proof->left == 0;
     (void)pthread_mutex_unlock(&p->lock);
-    return last ? loadtable_compare(p->job, i, &proof->found, e) : DONE;
+    return last ? judge(p, c, i, e) : DONE;
 }

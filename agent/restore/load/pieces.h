@@ -23,6 +23,7 @@ struct pieces_proof {
     bool later; /* proven by pages, after loading */
     unsigned left;
     struct table_digest found;
+    struct rowsum sum; /* instead, where the server adds up */
 };
 
 struct pieces {

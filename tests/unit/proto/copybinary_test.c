@@ -117,7 +117,7 @@ static const enum copybinary_form row[] = {COPYBINARY_INT4, COPYBINARY_TEXT, COP
 static status line_of(const char *text, struct buf *out, err *e)
 {
     OWNED(buf) struct buf scratch = {0};
-    return copybinary_line(out, row, 3, bytes_text(text), &scratch, e);
+    return copybinary_line(out, row, 3, bytes_text(text), &scratch, NULL, e);
 }
 
 static void a_line_is_a_row(void **unused)

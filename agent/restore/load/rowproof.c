@@ -1,0 +1,102 @@
+#include "agent/restore/load/rowproof.h"
+
+#include <inttypes.h>
+
+#include "agent/pg/tables.h"
+
+#define TRIED "pgstrand, 16 letters and more"
+
+status rowproof_agrees(struct pgconn *c, bool *agrees, err *e)
+{
+    OWNED(pgrows) struct pgrows *rows = NULL;
+    TRY(pgconn_query(c,
+                     "SELECT pg_catalog.hashtextextended('" TRIED "' COLLATE pg_catalog.\"C\", 7),"
+                     " pg_catalog.hashint4extended(-5, 7), pg_catalog.hashint8extended(-5000000000, 7)",
+                     0, NULL, &rows, e));
+    *agrees = pgrows_int(rows, 0, 0) == (int64_t)rowsum_hash_bytes(bytes_text(TRIED), 7) &&
+              pgrows_int(rows, 0, 1) == (int64_t)rowsum_hash_word((uint32_t)-5, 7) &&
+              pgrows_int(rows, 0, 2) == (int64_t)rowsum_hash_int8(-5000000000, 7);
+    return DONE;
+}
+
+/* The function that makes the type's text; NULL: it is its text. Types as in copybinary_form_of. */
+static const char *output_of(uint32_t type, bool is_enum)
+{
+    static const struct {
+        uint32_t type;
+        const char *output;
+    } outputs[] = {
+        {17, "byteaout"},      {114, "json_out"},   {700, "float4out"},      {701, "float8out"},
+        {1042, "bpcharout"},   {1082, "date_out"},  {1114, "timestamp_out"}, {1184, "timestamptz_out"},
+        {1700, "numeric_out"}, {3802, "jsonb_out"},
+    };
+    if (is_enum)
+        return "enum_out";
+    for (size_t i = 0; i < sizeof outputs / sizeof outputs[0]; i++)
+        if (outputs[i].type == type)
+            return outputs[i].output;
+    return NULL;
+}
+
+static void text_hash(struct buf *out, const char *column, uint32_t type, bool is_enum)
+{
+    const char *output = output_of(type, is_enum);
+    buf_text(out, "pg_catalog.hashtextextended(");
+    if (output != NULL)
+        buf_printf(out, "pg_catalog.textin(pg_catalog.%s(", output);
+    pgconn_quote_name(out, column);
+    buf_text(out, output != NULL ? "))" : "::pg_catalog.text");
+    buf_text(out, " COLLATE pg_catalog.\"C\", ");
+}
+
+static void word_hash(struct buf *out, const char *column, enum rowsum_kind kind)
+{
+    static const char *const functions[] = {
+        [ROWSUM_INT2] = "hashint2extended",   [ROWSUM_INT4] = "hashint4extended",
+        [ROWSUM_INT8] = "hashint8extended",   [ROWSUM_BOOL] = "hashint4extended",
+        [ROWSUM_UUID] = "uuid_hash_extended",
+    };
+    buf_printf(out, "pg_catalog.%s(", functions[kind]);
+    pgconn_quote_name(out, column);
+    buf_text(out, kind == ROWSUM_BOOL ? "::pg_catalog.int4, " : ", ");
+}
+
+status rowproof_expression(const struct loadform *f, const Pgstrand__Table *t, char **out, err *e)
+{
+    OWNED(buf) struct buf sql = {0};
+    buf_text(&sql, "pg_catalog.hashint4extended(0, ");
+    for (size_t i = 0; i < f->columns; i++) {
+        const char *column = t->column[i]->name;
+        const enum rowsum_kind kind = rowsum_kind_of(f->column[i]);
+        bool is_enum;
+        const uint32_t type = loadform_type(f, column, &is_enum);
+        buf_text(&sql, i == 0 ? "coalesce(" : " # coalesce(");
+        if (kind == ROWSUM_TEXT)
+            text_hash(&sql, column, type, is_enum);
+        else
+            word_hash(&sql, column, kind);
+        buf_printf(&sql, "%zu), '%" PRId64 "'::pg_catalog.int8)", i + 1, rowsum_null_hash(i));
+    }
+    buf_text(&sql, ")");
+    TRY(buf_done(&sql, e));
+    *out = strdup(buf_cstring(&sql));
+    return *out != NULL ? DONE : err_no_memory(e);
+}
+
+status rowproof_sum(struct pgconn *c, const Pgstrand__Table *t, const char *expression, const char *where,
+                    struct rowsum *found, err *e)
+{
+    OWNED(pgrows) struct pgrows *rows = NULL;
+    OWNED(buf) struct buf sql = {0};
+    struct rowsum part;
+    buf_printf(&sql, "SELECT pg_catalog.count(*), coalesce(pg_catalog.sum(%s), 0)::text FROM ONLY ",
+               expression);
+    table_quote(&sql, t->schema, t->name);
+    buf_text(&sql, where);
+    TRY(buf_done(&sql, e));
+    TRY(pgconn_query(c, buf_cstring(&sql), 0, NULL, &rows, e));
+    if (!rowsum_parse(pgrows_text(rows, 0, 1), (uint64_t)pgrows_int(rows, 0, 0), &part))
+        return err_set(e, ERR_NETWORK, "the server's sum of %s.%s is not a number", t->schema, t->name);
+    rowsum_merge(found, &part);
+    return DONE;
+}
