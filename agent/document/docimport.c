@@ -281,7 +281,7 @@ status docimport_run(struct datadir *d, const struct docimport_request *request,
     TRY(docsnapshot_tidy(note, e)); /* of one that was killed */
     TRY(io_remove_tree(dir, e));
     TRY(io_make_dir(dir, e));
-    status done = DONE;
+    status done;
     {
         OWNED(import)
         struct import m = {

@@ -1,3 +1,4 @@
+#define PGSTRAND_ERR_SOURCE
 #include "proto/base/err.h"
 
 #include <errno.h>

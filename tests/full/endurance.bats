@@ -66,8 +66,9 @@ setup() {
     local restore=$!
     local most
     (
-        until compgen -G "$DATA/spool/restore-*" >"$HARNESS/spilled" || ! kill -0 "$restore" 2>/dev/null; do
-            sleep 0.05
+        # Its files have no names any more.
+        until readlink "/proc/$restore/fd"/* 2>/dev/null | grep spool/restore- >"$HARNESS/spilled" || ! kill -0 "$restore" 2>/dev/null; do
+            sleep 0.1
         done
     ) 3>&- &
     most=$(private_memory_of "$restore")
