@@ -80,25 +80,33 @@ static void reset(void *context)
     flow_fini(context);
 }
 
+/* Killed between the set-up record's last write and the workflow's. */
+static bool is_complete(const struct flow *f)
+{
+    return f->run.record != NULL && f->run.record->complete;
+}
+
 static status settle_step(void *context, struct workflow *w, err *e)
 {
     struct flow *f = context;
     f->run.progress = workflow_progress(w);
     TRY(setuprecord_load(f->run.d, &f->run.record, e));
     TRY(pgconn_open(f->run.options->conninfo, PGCONN_QUERY, &f->run.conn, e));
-    return initidentity_settle(&f->run, f->out, e);
+    return is_complete(f) ? initidentity_check(&f->run, e) : initidentity_settle(&f->run, f->out, e);
 }
 
 static status objects_step(void *context, struct workflow *w, err *e)
 {
+    struct flow *f = context;
     (void)w;
-    return make_objects(&((struct flow *)context)->run, e);
+    return is_complete(f) ? DONE : make_objects(&f->run, e);
 }
 
 static status publish_step(void *context, struct workflow *w, err *e)
 {
+    struct flow *f = context;
     (void)w;
-    return publish(&((struct flow *)context)->run, e);
+    return is_complete(f) ? DONE : publish(&f->run, e);
 }
 
 static status limit_step(void *context, struct workflow *w, err *e)
@@ -106,13 +114,15 @@ static status limit_step(void *context, struct workflow *w, err *e)
     struct flow *f = context;
     if (!f->run.options->wal_limit)
         workflow_skip(w);
-    return limit_wal(&f->run, e);
+    return is_complete(f) ? DONE : limit_wal(&f->run, e);
 }
 
 static status base_step(void *context, struct workflow *w, err *e)
 {
     struct flow *f = context;
     (void)w;
+    if (is_complete(f))
+        return DONE;
     return f->run.d->identity.taken_over ? initheir_run(&f->run, f->out, e)
                                          : initbase_run(&f->run, f->out, e);
 }
@@ -123,6 +133,8 @@ static status finish_step(void *context, struct workflow *w, err *e)
 {
     struct flow *f = context;
     (void)w;
+    if (is_complete(f))
+        return DONE;
     TRY(raise_identities(&f->run, e));
     return complete(&f->run, e);
 }
@@ -144,7 +156,8 @@ static void undo(void *context, struct workflow *w, const err *why)
     err failed = ERR_INIT;
     char line[ERR_TEXT + 64];
     flow_fini(f);
-    if (why->class != ERR_INTERRUPTED || !f->run.d->has_identity ||
+    const bool known = setuprecord_load(f->run.d, &f->run.record, &failed).ok;
+    if (why->class != ERR_INTERRUPTED || !f->run.d->has_identity || (known && is_complete(f)) ||
         inituninstall(f->run.d, f->run.options->conninfo, &progress_silent, &failed).ok)
         return;
     (void)snprintf(line, sizeof line, "what init has made is still there (pgstrand uninstall): %s",
@@ -221,6 +234,19 @@ static status report_complete(struct datadir *d, struct init_result *out, err *e
                            &out->snapshot, e);
 }
 
+/* Its workflow, too, unless an agent is at work: it may have been killed before that was written. */
+static status end_complete(struct flow *f, const char *lock_path, const struct progress *progress, err *e)
+{
+    OWNED(io_lock) struct io_lock *lock = NULL;
+    err busy = ERR_INIT;
+    uuid id;
+    bool open = false;
+    TRY(find_open(f->run.d, &id, &open, e));
+    if (open && io_lock(lock_path, false, &lock, &busy).ok)
+        TRY(run_flow(f, progress, e));
+    return report_complete(f->run.d, f->out, e);
+}
+
 static void begin(struct flow *f, struct datadir *d, const struct init_options *options,
                   const struct preflight *preflight, struct init_result *out)
 {
@@ -243,13 +269,13 @@ status setup_init(struct datadir *d, const struct init_options *options, const s
     begin(&f, d, options, preflight, out);
     TRY(setuprecord_load(d, &f.run.record, e));
     TRY(pgconn_open(options->conninfo, PGCONN_QUERY, &f.run.conn, e));
-    if (f.run.record->complete) {
-        TRY(initidentity_check(&f.run, e));
-        return report_complete(d, out, e);
-    }
-    TRY(preflight_verdict(preflight, e));
     if (lock_path == NULL)
         return err_no_memory(e);
+    if (is_complete(&f)) {
+        TRY(initidentity_check(&f.run, e));
+        return end_complete(&f, lock_path, progress, e);
+    }
+    TRY(preflight_verdict(preflight, e));
     if (!io_lock(lock_path, false, &lock, e).ok)
         return err_wrap(e, "another init or the agent is at work in %s", d->root);
     return run_flow(&f, progress, e);

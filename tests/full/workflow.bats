@@ -35,3 +35,69 @@ setup() {
 @test "a drill killed at every step" {
     workflow_sweep 1 1 killed_drill
 }
+
+# The shop's chain, for a machine that takes its node over.
+takeover_begin() {
+    [ ! -e "$HARNESS/key" ] || return 0
+    pgstrand identity --data "$DATA" --json | jq -r .recovery_key >"$HARNESS/key"
+    pgstrand seal --data "$DATA" --quiet >/dev/null
+    pgstrand vault add --data "$DATA" safe "file://$HARNESS/safe" --backup-type full-device >/dev/null
+    pgstrand ship --data "$DATA" safe >/dev/null
+}
+
+killed_take_over() {
+    local id new=$HARNESS/new
+    local args=(--data "$new" --from "file://$HARNESS/safe" --target "$(conninfo "$target")" --as same --recovery-key "$HARNESS/key")
+    rm -rf "$new"
+    restoreflow_prepare fresh
+    workflow_killed "$1" restore "${args[@]}" || return 1
+    for id in $(workflow_open "$new" 2>/dev/null); do
+        pgstrand workflow resume "$id" --data "$new" --quiet >/dev/null 2>"$HARNESS/resumed" ||
+            grep -q 'say --as same with --recovery-key' "$HARNESS/resumed" || complain "$(<"$HARNESS/resumed")" || return 1
+    done
+    # Killed before the hand-over was signed: then nothing had begun.
+    pgstrand identity --data "$new" --quiet >/dev/null 2>&1 || pgstrand restore "${args[@]}" --quiet || return 1
+    [ "$(pgstrand identity --data "$new" --json | jq -r .node)" = "$(pgstrand identity --data "$DATA" --json | jq -r .node)" ] || return 1
+    assert_same_tables "$(conninfo shop)" "$(conninfo "$target")"
+}
+
+@test "a node that is taken over: killed at every step" {
+    takeover_begin
+    workflow_sweep 1 1 killed_take_over
+}
+
+# Each time a node that was just taken over begins to capture.
+killed_heir() {
+    local new=$HARNESS/new
+    rm -rf "$new"
+    restoreflow_prepare fresh
+    pgstrand restore --data "$new" --from "file://$HARNESS/safe" --target "$(conninfo "$target")" --as same --recovery-key "$HARNESS/key" --quiet || return 1
+    workflow_killed "$1" init --data "$new" || return 1
+    pgstrand init --data "$new" --quiet >/dev/null || return 1
+    pgstrand verify --data "$new" >/dev/null || return 1
+    pgstrand snapshots --data "$new" --json | jq -e 'map(.taken_over) == [false, false, true]' >/dev/null || complain 'the chain does not go on' || return 1
+    pgstrand uninstall --data "$new" --yes >/dev/null
+}
+
+@test "init of a node that was taken over: killed at every step" {
+    takeover_begin
+    workflow_sweep 3 1 killed_heir
+}
+
+killed_init() {
+    local id new=$HARNESS/first
+    rm -rf "$new"
+    restoreflow_prepare replace
+    workflow_killed "$1" init --data "$new" --source "$(conninfo "$target")" || return 1
+    for id in $(workflow_open "$new" 2>/dev/null); do
+        pgstrand workflow resume "$id" --data "$new" --quiet >/dev/null || return 1
+    done
+    pgstrand init --data "$new" --source "$(conninfo "$target")" --quiet >/dev/null || return 1
+    [ "$(pgstrand workflow list --data "$new" --json | jq -c 'map([.name, .status])')" = '[["init","COMPLETED"]]' ] || return 1
+    pgstrand verify --data "$new" >/dev/null || return 1
+    pgstrand uninstall --data "$new" --yes >/dev/null
+}
+
+@test "init killed at every step" {
+    workflow_sweep 2 1 killed_init
+}
