@@ -21,5 +21,5 @@ status unseen_look(struct datadir *d, struct pgconn *c, bool *changed, err *e)
 
 status unseen_record(struct pgconn *c, err *e)
 {
-    return pgconn_exec(c, "SELECT pgstrand.note('compare'::text, 'UNRECORDED CHANGE'::text, '[]'::jsonb)", e);
+    return pgconn_exec(c, "SELECT pgstrand.note('compare', 'UNRECORDED CHANGE', '[]')", e);
 }

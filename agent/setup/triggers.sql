@@ -28,63 +28,81 @@ CREATE TABLE IF NOT EXISTS pgstrand.rule (
     PRIMARY KEY (schema, relation, "column")
 );
 
--- The functions are PL/pgSQL where they could be SQL: a session then plans each query once, not at every call.
-CREATE OR REPLACE FUNCTION pgstrand.note(event text, tag text, objects jsonb) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+-- Of an earlier version, with other types.
+DROP FUNCTION IF EXISTS pgstrand.note(text, text, jsonb), pgstrand.columns_of(oid), pgstrand.details(oid, oid, text),
+    pgstrand.below_details(oid[]), pgstrand.tells(oid), pgstrand.care(oid);
+
+-- All this runs with every change of the schema, so: PL/pgSQL where it could be SQL, since a session then plans each query
+-- once; few queries, each for several things; JSON put together as text, which costs a quarter of jsonb; settings only where
+-- they are needed (one costs as much as a small query), so what has none relies on its caller's search_path; nothing
+-- looks at pg_locks or all of pg_class before it must. tests/bench/README.md has what it costs.
+CREATE OR REPLACE FUNCTION pgstrand.note(event text, tag text, objects text) RETURNS void
+LANGUAGE plpgsql
 AS $$
 BEGIN
     INSERT INTO pgstrand.ddl (txid, lsn, event, tag, objects)
-    VALUES (txid_current(), pg_current_wal_insert_lsn(), $1, $2, coalesce($3, '[]')::text);
+    VALUES (pg_catalog.txid_current(), pg_catalog.pg_current_wal_insert_lsn(), $1, $2, coalesce($3, '[]'));
 END;
 $$;
 
--- Columns by attribute number, with the value that rows have that are older than an ADD COLUMN.
-CREATE OR REPLACE FUNCTION pgstrand.columns_of(relation oid) RETURNS jsonb
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+-- Columns by attribute number, with the value that rows have that are older than an ADD COLUMN. As text of JSON.
+CREATE OR REPLACE FUNCTION pgstrand.columns_of(relation oid) RETURNS text
+LANGUAGE plpgsql STABLE
 AS $$
 BEGIN
-    RETURN (SELECT jsonb_agg(jsonb_build_object(
-               'n', attnum, 'name', attname, 'type', atttypid::bigint, 'typmod', atttypmod,
-               'typname', format_type(atttypid, atttypmod), 'notnull', attnotnull,
-               'generated', attgenerated, 'identity', attidentity, 'missing', attmissingval::text) ORDER BY attnum)
-    FROM pg_attribute WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped);
+    RETURN (SELECT '[' || string_agg('{"n": ' || attnum || ', "name": ' || to_json(attname::text) || ', "type": ' || atttypid
+                   || ', "typmod": ' || atttypmod || ', "notnull": ' || attnotnull || ', "generated": "' || attgenerated::text
+                   || '", "identity": "' || attidentity::text || '", "missing": '
+                   || CASE WHEN atthasmissing THEN to_json(attmissingval::text)::text ELSE 'null' END
+                   || '}', ', ' ORDER BY attnum) || ']'
+            FROM pg_attribute WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped);
 END;
 $$;
 
--- What is worth knowing of one object beside its identity. `stale`: the application's transaction sees the catalogue
--- as it was when it began, so what was read here may be older than the change; the agent reads it again.
-CREATE OR REPLACE FUNCTION pgstrand.details(class oid, object oid, kind text) RETURNS jsonb
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+CREATE OR REPLACE FUNCTION pgstrand.columns_with_values(relation oid) RETURNS text
+LANGUAGE plpgsql STABLE SET datestyle = 'ISO, MDY' SET timezone = 'UTC' SET intervalstyle = postgres SET extra_float_digits = 3
+SET bytea_output = hex SET lc_monetary = 'C'
 AS $$
 BEGIN
-    IF $1 <> 'pg_class'::regclass AND $1 <> 'pg_type'::regclass THEN
-        RETURN NULL;
+    RETURN pgstrand.columns_of(relation);
+END;
+$$;
+
+-- What is worth knowing of a relation or type beside its identity: members of a JSON object, each with a comma before it.
+-- `stale`: the application's transaction sees the catalogue as it was when it began, so what was read here may be older
+-- than the change; the agent reads it again.
+CREATE OR REPLACE FUNCTION pgstrand.details(class oid, object oid) RETURNS text
+LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+    known text;
+BEGIN
+    IF $1 = 'pg_class'::regclass THEN
+        known := pgstrand.columns_of($2);
+        IF strpos(known, '"missing": "') > 0 THEN
+            known := pgstrand.columns_with_values($2);
+        END IF;
+        SELECT ', "kind": "' || relkind::text || '", "persistence": "' || relpersistence::text || '", "rowtype": ' || reltype
+               || ', "columns": ' || coalesce(known, 'null')
+            INTO known FROM pg_class WHERE oid = $2;
+    ELSE
+        SELECT ', "attributes": ' || coalesce(CASE WHEN typtype = 'c' THEN pgstrand.columns_of(typrelid) END, 'null')
+               || ', "labels": ' || coalesce((SELECT '[' || string_agg('{"oid": ' || e.oid || ', "label": ' || to_json(enumlabel::text)
+                                                                       || '}', ', ' ORDER BY enumsortorder) || ']'
+                                              FROM pg_enum e WHERE enumtypid = $2), 'null')
+            INTO known FROM pg_type WHERE oid = $2;
     END IF;
-    RETURN CASE
-        WHEN $1 = 'pg_class'::regclass AND $3 IN ('table', 'table column', 'foreign table', 'composite type') THEN
-            (SELECT jsonb_build_object('kind', relkind, 'persistence', relpersistence, 'replident', relreplident,
-                                       'rowtype', reltype::bigint, 'columns', pgstrand.columns_of($2))
-             FROM pg_class WHERE oid = $2)
-        WHEN $1 = 'pg_type'::regclass THEN
-            (SELECT jsonb_build_object(
-                 'attributes', CASE WHEN typtype = 'c' THEN pgstrand.columns_of(typrelid) END,
-                 'labels', (SELECT jsonb_agg(jsonb_build_object('oid', e.oid::bigint, 'label', enumlabel) ORDER BY enumsortorder)
-                            FROM pg_enum e WHERE enumtypid = $2)) FROM pg_type WHERE oid = $2)
-        END || CASE WHEN current_setting('transaction_isolation') <> 'read committed'
-               THEN '{"stale": true}'::jsonb ELSE '{}'::jsonb END;
+    RETURN coalesce(known, '') || CASE WHEN current_setting('transaction_isolation') = 'read committed' THEN ''
+                                       ELSE ', "stale": true' END;
 END;
 $$;
 
 -- What a change of these relations reaches although the event names only them: children, partitions, tables of a
 -- composite type. pg_partition_tree sees the newest catalogue in every isolation level, the SELECTs do not.
 CREATE OR REPLACE FUNCTION pgstrand.below(relations oid[]) RETURNS oid[]
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE
 AS $$
 BEGIN
-    IF current_setting('transaction_isolation') = 'read committed'
-       AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = ANY (relations) AND (c.relhassubclass OR c.relkind = 'c')) THEN
-        RETURN NULL;
-    END IF;
     RETURN (WITH RECURSIVE below(rel) AS (
         SELECT unnest(relations)
         UNION SELECT t.oid FROM pg_class c JOIN pg_class t ON t.reloftype = c.reltype
@@ -97,20 +115,22 @@ BEGIN
 END;
 $$;
 
-CREATE OR REPLACE FUNCTION pgstrand.below_details(relations oid[]) RETURNS jsonb
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+CREATE OR REPLACE FUNCTION pgstrand.below_details(relations oid[]) RETURNS text
+LANGUAGE plpgsql STABLE
 AS $$
-    SELECT jsonb_agg(jsonb_build_object('class', 'pg_class'::regclass::oid::bigint, 'oid', r::bigint, 'sub', 0,
-                         'type', i.type, 'schema', i.schema, 'identity', i.identity, 'inherited', true)
-                     || coalesce(pgstrand.details('pg_class'::regclass::oid, r, i.type), '{}'))
-    FROM unnest(relations) r, pg_identify_object('pg_class'::regclass, r, 0) i
-    WHERE i.schema NOT LIKE 'pg\_temp%';
+BEGIN
+    RETURN (SELECT string_agg('{"class": ' || 'pg_class'::regclass::oid || ', "oid": ' || r || ', "sub": 0, "type": ' || to_json(i.type)
+                   || ', "schema": ' || to_json(i.schema) || ', "identity": ' || to_json(i.identity) || ', "inherited": true'
+                   || pgstrand.details('pg_class'::regclass::oid, r) || '}', ', ')
+            FROM unnest(relations) r, pg_identify_object('pg_class'::regclass, r, 0) i
+            WHERE i.schema NOT LIKE 'pg\_temp%');
+END;
 $$;
 
 -- Has this transaction the lock that ALTER TABLE ... REPLICA IDENTITY needs? A lock that the application did not ask
 -- for must not be taken in its name: it would keep others waiting until it commits.
 CREATE OR REPLACE FUNCTION pgstrand.locked(relations oid[]) RETURNS oid[]
-LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql VOLATILE
 AS $$
 BEGIN
     RETURN (SELECT array_agg(DISTINCT l.relation) FROM pg_locks l
@@ -119,19 +139,40 @@ BEGIN
 END;
 $$;
 
--- ALTER TABLE ... REPLICA IDENTITY, and the record of it. When it cannot be done now (pending trigger events), the
--- record says so and the agent does it later. pgstrand.giving tells the triggers that fire inside not to care again.
+-- ALTER TABLE ... REPLICA IDENTITY, alone so that the application's event triggers may be kept out of it. A change of
+-- session_replication_role throws away all plans of the session, so it is left alone where there are none.
+CREATE OR REPLACE FUNCTION pgstrand.alter_identity(command text) RETURNS void
+LANGUAGE plpgsql SET lock_timeout = '50ms' SET pgstrand.giving = '1'
+AS $$
+BEGIN
+    EXECUTE command;
+END;
+$$;
+
+CREATE OR REPLACE FUNCTION pgstrand.alter_identity_unseen(command text) RETURNS void
+LANGUAGE plpgsql SET session_replication_role = replica
+AS $$
+BEGIN
+    PERFORM pgstrand.alter_identity(command);
+END;
+$$;
+
+-- The same with its record. When it cannot be done now (pending trigger events), the record says so and the agent does it
+-- later. pgstrand.giving tells our own triggers that fire inside that all this is part of the command that is recorded.
 CREATE OR REPLACE FUNCTION pgstrand.give(rel oid, previous "char", wanted "char", reason text) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '50ms' SET session_replication_role = replica
-SET pgstrand.giving = '1'
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     name text := rel::regclass::text;
+    command text := format('ALTER TABLE %s REPLICA IDENTITY %s', name, CASE wanted WHEN 'f' THEN 'FULL' ELSE 'DEFAULT' END);
     problem text;
 BEGIN
     BEGIN
-        EXECUTE format('ALTER TABLE %s REPLICA IDENTITY %s', name,
-                       CASE wanted WHEN 'f' THEN 'FULL' ELSE 'DEFAULT' END);
+        IF EXISTS (SELECT FROM pg_event_trigger WHERE evtenabled = 'O') THEN
+            PERFORM pgstrand.alter_identity_unseen(command);
+        ELSE
+            PERFORM pgstrand.alter_identity(command);
+        END IF;
     EXCEPTION WHEN OTHERS THEN
         problem := sqlstate;
     END;
@@ -140,13 +181,13 @@ BEGIN
 END;
 $$;
 
--- Does this index tell rows apart in the stream? Generated columns are not sent.
-CREATE OR REPLACE FUNCTION pgstrand.tells(index oid) RETURNS boolean
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+-- Does this index of the table tell rows apart in the stream? Generated columns are not sent.
+CREATE OR REPLACE FUNCTION pgstrand.tells(rel oid, index oid) RETURNS boolean
+LANGUAGE plpgsql STABLE
 AS $$
 BEGIN
-    RETURN NOT EXISTS (SELECT FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
-                       WHERE i.indexrelid = $1 AND a.attgenerated <> '');
+    RETURN NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = rel AND a.attgenerated <> ''
+                       AND a.attnum = ANY ((SELECT i.indkey::int2[] FROM pg_index i WHERE i.indexrelid = index)::int2[]));
 END;
 $$;
 
@@ -179,7 +220,7 @@ $$;
 
 -- Has it a column that is computed when it is read?
 CREATE OR REPLACE FUNCTION pgstrand.computes(rel oid) RETURNS boolean
-LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql STABLE
 AS $$
 BEGIN
     RETURN EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = $1 AND a.attgenerated = 'v' AND NOT a.attisdropped);
@@ -188,8 +229,9 @@ $$;
 
 -- A published table without a usable replica identity makes the application's UPDATE and DELETE fail. Decided by
 -- functions, which see the newest catalogue in every isolation level; ALTER to what a table already has is harmless.
-CREATE OR REPLACE FUNCTION pgstrand.care(rel oid) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+-- `held`: the command has the table's lock for sure.
+CREATE OR REPLACE FUNCTION pgstrand.care(rel oid, held boolean) RETURNS void
+LANGUAGE plpgsql
 AS $$
 DECLARE
     present "char";
@@ -200,7 +242,11 @@ BEGIN
         RETURN;
     END IF;
     index := pg_get_replica_identity_index(rel);
-    reason := CASE WHEN index IS NULL OR NOT pgstrand.tells(index) THEN 'no key'
+    IF index IS NOT NULL AND NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = rel AND attgenerated <> '')
+       AND NOT EXISTS (SELECT FROM pgstrand.rule) THEN
+        RETURN; -- as nearly always
+    END IF;
+    reason := CASE WHEN index IS NULL OR NOT pgstrand.tells(rel, index) THEN 'no key'
                    WHEN EXISTS (SELECT FROM pgstrand.rule) AND pgstrand.ruled(rel) THEN 'rule' END;
     IF reason IS NULL THEN
         RETURN;
@@ -211,22 +257,22 @@ BEGIN
             RETURN;
         END IF;
         IF present = 'f' AND EXISTS (SELECT FROM pg_index WHERE indrelid = rel AND indisprimary AND indimmediate AND indisvalid
-                                     AND pgstrand.tells(indexrelid)) AND rel = ANY (pgstrand.locked(ARRAY[rel])) THEN
+                                     AND pgstrand.tells(rel, indexrelid)) AND (held OR rel = ANY (pgstrand.locked(ARRAY[rel]))) THEN
             PERFORM pgstrand.give(rel, 'f'::"char", 'd'::"char", 'computed'::text);
         END IF;
         IF pg_get_replica_identity_index(rel) IS NULL THEN
             PERFORM pgstrand.suspend();
         END IF;
     ELSIF present IS DISTINCT FROM 'f' THEN
-        IF rel = ANY (pgstrand.locked(ARRAY[rel])) THEN
+        IF held OR rel = ANY (pgstrand.locked(ARRAY[rel])) THEN
             PERFORM pgstrand.give(rel, coalesce(present, 'd'::"char"), 'f'::"char", reason);
         END IF;
     ELSIF current_setting('transaction_isolation') = 'read committed'
+          AND EXISTS (SELECT FROM pg_index WHERE indrelid = rel AND indisprimary AND indimmediate AND indisvalid
+                      AND pgstrand.tells(rel, indexrelid))
           AND (SELECT i.now = 'f' AND i.why = 'no key' AND i.previous <> 'n' FROM pgstrand.identity i
                WHERE i.relid = rel AND i.now <> '?' ORDER BY i.at DESC LIMIT 1)
-          AND EXISTS (SELECT FROM pg_index WHERE indrelid = rel AND indisprimary AND indimmediate AND indisvalid
-                      AND pgstrand.tells(indexrelid))
-          AND NOT pgstrand.ruled(rel) AND rel = ANY (pgstrand.locked(ARRAY[rel]))
+          AND NOT pgstrand.ruled(rel) AND (held OR rel = ANY (pgstrand.locked(ARRAY[rel])))
     THEN
         PERFORM pgstrand.give(rel, 'f'::"char", 'd'::"char", 'key'::text);
     END IF;
@@ -239,23 +285,25 @@ $$;
 
 -- Tables that the command reached without naming them: only those that it has locked.
 CREATE OR REPLACE FUNCTION pgstrand.care_reached(relations oid[]) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql
 AS $$
 DECLARE
     one oid;
 BEGIN
     FOREACH one IN ARRAY coalesce(pgstrand.locked(relations), '{}'::oid[]) LOOP
-        PERFORM pgstrand.care(one);
+        PERFORM pgstrand.care(one, true);
     END LOOP;
 END;
 $$;
 
 -- The rows of a table as a rewrite left them, told again as messages of this transaction, if they are few: a record, a
 -- Relation message as pgoutput has it, each row, an end (agent/capture/retold.h). The values become text by their types'
--- output functions: a cast to text may be anybody's function, and would run with our rights. Under the caller's settings
--- text looks as pgoutput sends it. When anything fails nothing was told, and the agent takes a base of the table.
+-- output functions: a cast to text may be anybody's function, and would run with our rights. Under these settings text looks
+-- as pgoutput sends it. When anything fails nothing was told, and the agent takes a base of the table.
 CREATE OR REPLACE FUNCTION pgstrand.retell(rel oid, tag text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+SET datestyle = 'ISO, MDY' SET timezone = 'UTC' SET intervalstyle = postgres SET extra_float_digits = 3
+SET bytea_output = hex SET lc_monetary = 'C'
 AS $$
 DECLARE
     bytes_most bigint := coalesce(nullif(current_setting('pgstrand.retell_bytes', true), ''), '2097152');
@@ -285,8 +333,8 @@ BEGIN
                JOIN pg_attribute a ON a.attrelid = x.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
           WHERE x.oid = rel) a
     WHERE c.oid = rel;
-    PERFORM pgstrand.note('table_retold', tag, jsonb_build_array(jsonb_build_object('class', 'pg_class'::regclass::oid::bigint,
-        'oid', rel::bigint, 'type', 'table', 'identity', rel::regclass::text, 'retold', true)));
+    PERFORM pgstrand.note('table_retold', tag, '[{"class": ' || 'pg_class'::regclass::oid || ', "oid": ' || rel
+                          || ', "type": "table", "identity": ' || to_json(rel::regclass::text) || ', "retold": true}]');
     place := pg_logical_emit_message(true, 'pgstrand.retold', relation);
     FOR one IN EXECUTE query LOOP
         bytes := bytes + octet_length(one);
@@ -327,55 +375,60 @@ $$;
 
 CREATE OR REPLACE FUNCTION pgstrand.on_command_end() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
-SET datestyle = 'ISO, MDY' SET timezone = 'UTC' SET intervalstyle = postgres SET extra_float_digits = 3
-SET bytea_output = hex SET lc_monetary = 'C'
 AS $$
 DECLARE
     seen bigint := 0;
-    touched jsonb;
+    touched text;
     relations oid[];
     reached oid[];
+    wide boolean;
     one oid;
 BEGIN
-    IF tg_tag IN ('REFRESH MATERIALIZED VIEW', 'REINDEX') THEN
-        RETURN; -- changes nothing that a dump shows
+    -- What a DROP did sql_drop has recorded (DROP OWNED revokes as well); the last two change nothing that a dump shows.
+    IF current_setting('pgstrand.giving', true) = '1' OR (tg_tag LIKE 'DROP %' AND tg_tag <> 'DROP OWNED')
+       OR tg_tag IN ('REFRESH MATERIALIZED VIEW', 'REINDEX') THEN
+        RETURN;
     END IF;
     BEGIN
         SELECT count(*),
-               jsonb_agg(jsonb_build_object('class', d.classid::bigint, 'oid', d.objid::bigint, 'sub', d.objsubid,
-                             'type', d.object_type, 'schema', d.schema_name, 'identity', d.object_identity)
-                         || coalesce(pgstrand.details(d.classid, d.objid, d.object_type), '{}'))
+               string_agg('{"class": ' || d.classid || ', "oid": ' || d.objid || ', "sub": ' || d.objsubid
+                          || ', "type": ' || to_json(d.object_type) || ', "schema": ' || coalesce(to_json(d.schema_name)::text, 'null')
+                          || ', "identity": ' || coalesce(to_json(d.object_identity)::text, 'null')
+                          || CASE WHEN d.classid = 'pg_type'::regclass
+                                       OR (d.classid = 'pg_class'::regclass
+                                           AND d.object_type IN ('table', 'table column', 'foreign table', 'composite type'))
+                                  THEN pgstrand.details(d.classid, d.objid) ELSE '' END || '}', ', ')
                    FILTER (WHERE NOT d.in_extension AND coalesce(d.schema_name, '') NOT IN ('pg_temp', 'pgstrand')
                              AND coalesce(strpos(d.object_identity, ' on pg_temp.'), 0) = 0),
                array_agg(DISTINCT d.objid) FILTER (WHERE d.classid = 'pg_class'::regclass
                              AND d.object_type IN ('table', 'table column', 'foreign table', 'composite type')
-                             AND coalesce(d.schema_name, '') NOT IN ('pg_temp', 'pgstrand'))
-            INTO seen, touched, relations FROM pg_event_trigger_ddl_commands() d;
-        IF relations IS NOT NULL AND tg_tag LIKE 'ALTER %' THEN
+                             AND coalesce(d.schema_name, '') NOT IN ('pg_temp', 'pgstrand')),
+               -- Under an old snapshot the answer may be old.
+               bool_or(tg_tag LIKE 'ALTER %' AND (current_setting('transaction_isolation') <> 'read committed'
+                       OR (SELECT c.relhassubclass OR c.relkind = 'c' FROM pg_class c
+                           WHERE c.oid = d.objid AND d.classid = 'pg_class'::regclass)))
+            INTO seen, touched, relations, wide FROM pg_event_trigger_ddl_commands() d;
+        IF relations IS NOT NULL AND wide THEN
             reached := pgstrand.below(relations);
-            IF reached IS NOT NULL THEN
-                touched := touched || coalesce(pgstrand.below_details(reached), '[]'::jsonb);
-            END IF;
+            touched := touched || coalesce(', ' || pgstrand.below_details(reached), '');
         END IF;
     EXCEPTION WHEN OTHERS THEN
         seen := 1;
-        touched := jsonb_build_array(jsonb_build_object('error', sqlstate));
+        touched := '{"error": "' || sqlstate || '"}';
     END;
-    -- Nothing listed: CREATE IF NOT EXISTS that did nothing, a DROP that sql_drop records, or what the list leaves out.
-    IF touched IS NOT NULL OR (seen = 0 AND tg_tag NOT LIKE 'CREATE %'
-                               AND (tg_tag NOT LIKE 'DROP %' OR tg_tag = 'DROP OWNED')) THEN
-        PERFORM pgstrand.note(tg_event, tg_tag, touched);
-    END IF;
-    IF relations IS NOT NULL AND current_setting('pgstrand.giving', true) IS DISTINCT FROM '1' THEN
+    IF relations IS NOT NULL THEN
         FOREACH one IN ARRAY relations LOOP
-            PERFORM pgstrand.care(one);
+            PERFORM pgstrand.care(one, tg_tag IN ('CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO'));
         END LOOP;
         IF reached IS NOT NULL THEN
             PERFORM pgstrand.care_reached(reached);
         END IF;
     END IF;
-    IF touched IS NOT NULL AND relations IS NOT NULL AND current_setting('pgstrand.rewritten', true) <> ''
-       AND current_setting('pgstrand.giving', true) IS DISTINCT FROM '1' THEN
+    -- Nothing listed: CREATE IF NOT EXISTS that did nothing, or what the list leaves out.
+    IF touched IS NOT NULL OR (seen = 0 AND tg_tag NOT LIKE 'CREATE %') THEN
+        PERFORM pgstrand.note(tg_event, tg_tag, '[' || touched || ']');
+    END IF;
+    IF touched IS NOT NULL AND relations IS NOT NULL AND current_setting('pgstrand.rewritten', true) <> '' THEN
         PERFORM pgstrand.retell_rewritten(relations || reached, tg_tag);
     END IF;
     IF tg_tag = 'ALTER PUBLICATION'
@@ -387,21 +440,24 @@ BEGIN
 END;
 $$;
 
+-- Indexes go alone, and then may leave their table without its replica identity, with DROP INDEX or with what they are made
+-- of (operator classes, collations, extensions); a table takes its own along, and ALTER TABLE names the table.
 CREATE OR REPLACE FUNCTION pgstrand.on_sql_drop() RETURNS event_trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
-    touched jsonb;
+    touched text;
     relations oid[];
     index_gone boolean;
     ours_gone boolean;
 BEGIN
     BEGIN
-        SELECT jsonb_agg(jsonb_build_object('class', d.classid::bigint, 'oid', d.objid::bigint, 'sub', d.objsubid,
-                             'type', d.object_type, 'schema', d.schema_name, 'identity', d.object_identity))
+        SELECT '[' || string_agg('{"class": ' || d.classid || ', "oid": ' || d.objid || ', "sub": ' || d.objsubid
+                             || ', "type": ' || to_json(d.object_type) || ', "schema": ' || coalesce(to_json(d.schema_name)::text, 'null')
+                             || ', "identity": ' || coalesce(to_json(d.object_identity)::text, 'null') || '}', ', ')
                    FILTER (WHERE NOT d.is_temporary AND coalesce(d.schema_name, '') NOT IN ('pg_temp', 'pgstrand')
                              AND coalesce(strpos(d.object_identity, ' on pg_temp.'), 0) = 0
-                             AND (d.original OR d.object_type IN ('table', 'table column', 'table constraint', 'index'))),
+                             AND (d.original OR d.object_type IN ('table', 'table column', 'table constraint', 'index'))) || ']',
                array_agg(to_regclass(format('%I.%I', d.address_names[1], d.address_names[2]))::oid)
                    FILTER (WHERE d.object_type IN ('table column', 'table constraint') AND NOT d.is_temporary
                              AND to_regclass(format('%I.%I', d.address_names[1], d.address_names[2])) IS NOT NULL),
@@ -409,12 +465,12 @@ BEGIN
                bool_or(d.schema_name = 'pgstrand' OR (d.object_type = 'schema' AND d.object_name = 'pgstrand')
                        OR (d.object_type = 'publication' AND d.objid IN (SELECT oid FROM pgstrand.published)))
             INTO touched, relations, index_gone, ours_gone FROM pg_event_trigger_dropped_objects() d;
-        IF index_gone AND NOT ours_gone THEN -- the event does not say whose; it matters where it was the replica identity
+        IF index_gone AND NOT ours_gone AND tg_tag NOT IN ('DROP TABLE', 'ALTER TABLE') THEN -- the event does not say whose
             relations := relations || ARRAY(SELECT c.oid FROM pg_class c WHERE c.relreplident = 'i' AND c.relkind = 'r'
                 AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisreplident));
         END IF;
     EXCEPTION WHEN OTHERS THEN
-        touched := jsonb_build_array(jsonb_build_object('error', sqlstate));
+        touched := '[{"error": "' || sqlstate || '"}]';
     END;
     IF ours_gone AND current_setting('pgstrand.suspending', true) IS DISTINCT FROM '1' THEN
         RAISE EXCEPTION 'pgstrand captures this database by what would be dropped: "pgstrand uninstall" removes it';
@@ -422,7 +478,9 @@ BEGIN
     IF touched IS NOT NULL THEN
         PERFORM pgstrand.note(tg_event, tg_tag, touched);
     END IF;
-    IF relations IS NOT NULL THEN
+    -- The end of an ALTER TABLE comes to its tables by itself, where it sees all of them.
+    IF cardinality(relations) > 0
+       AND NOT (tg_tag = 'ALTER TABLE' AND current_setting('transaction_isolation') = 'read committed') THEN
         PERFORM pgstrand.care_reached(relations);
     END IF;
 END;
@@ -443,11 +501,10 @@ BEGIN
     GET DIAGNOSTICS stack = PG_CONTEXT;
     SELECT relpersistence INTO persistence FROM pg_class WHERE oid = rel;
     IF persistence IS DISTINCT FROM 't' THEN
-        PERFORM pgstrand.note(tg_event, tg_tag, jsonb_build_array(jsonb_build_object(
-            'class', 'pg_class'::regclass::oid::bigint, 'oid', rel::bigint, 'type', 'table',
-            'identity', rel::regclass::text, 'reason', pg_event_trigger_table_rewrite_reason(),
-            'empty', empty,
-            'plain', coalesce(strpos(stack, E'\n') = 0 AND strpos(lower(current_query() COLLATE "C"), 'using') = 0, false))));
+        PERFORM pgstrand.note(tg_event, tg_tag, '[{"class": ' || 'pg_class'::regclass::oid || ', "oid": ' || rel
+            || ', "type": "table", "identity": ' || to_json(rel::regclass::text)
+            || ', "reason": ' || pg_event_trigger_table_rewrite_reason() || ', "empty": ' || empty || ', "plain": '
+            || coalesce(strpos(stack, E'\n') = 0 AND strpos(lower(current_query() COLLATE "C"), 'using') = 0, false) || '}]');
     END IF;
     -- Of older snapshots the columns might be older than the rows.
     IF persistence IS DISTINCT FROM 't' AND NOT empty AND pg_event_trigger_table_rewrite_reason() & 7 <> 0
@@ -461,20 +518,21 @@ $$;
 -- The gate: a transaction that changes the schema passes it with a shared lock, so that an agent whose dumps were torn
 -- again and again can keep DDL out for the moment of one dump. Never for long: whoever still finds it closed goes on.
 CREATE OR REPLACE FUNCTION pgstrand.on_command_start() RETURNS event_trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+LANGUAGE plpgsql
 AS $$
 BEGIN
     FOR turn IN 1..150 LOOP
-        EXIT WHEN pg_try_advisory_xact_lock_shared(1885827956, 1734440037);
-        PERFORM pg_sleep(0.02);
+        EXIT WHEN pg_catalog.pg_try_advisory_xact_lock_shared(1885827956, 1734440037);
+        PERFORM pg_catalog.pg_sleep(0.02);
     END LOOP;
 END;
 $$;
 
-REVOKE ALL ON FUNCTION pgstrand.note(text, text, jsonb), pgstrand.columns_of(oid), pgstrand.details(oid, oid, text),
-    pgstrand.below(oid[]), pgstrand.below_details(oid[]), pgstrand.locked(oid[]),
-    pgstrand.give(oid, "char", "char", text), pgstrand.tells(oid), pgstrand.ruled(oid), pgstrand.computes(oid),
-    pgstrand.suspend(), pgstrand.care(oid), pgstrand.retell(oid, text), pgstrand.retell_rewritten(oid[], text),
+REVOKE ALL ON FUNCTION pgstrand.note(text, text, text), pgstrand.columns_of(oid), pgstrand.columns_with_values(oid),
+    pgstrand.details(oid, oid), pgstrand.below(oid[]), pgstrand.below_details(oid[]), pgstrand.locked(oid[]),
+    pgstrand.alter_identity(text), pgstrand.alter_identity_unseen(text),
+    pgstrand.give(oid, "char", "char", text), pgstrand.tells(oid, oid), pgstrand.ruled(oid), pgstrand.computes(oid),
+    pgstrand.suspend(), pgstrand.care(oid, boolean), pgstrand.retell(oid, text), pgstrand.retell_rewritten(oid[], text),
     pgstrand.care_reached(oid[]), pgstrand.on_command_start(), pgstrand.on_command_end(), pgstrand.on_sql_drop(),
     pgstrand.on_table_rewrite() FROM PUBLIC;
 

@@ -156,7 +156,7 @@ SQL_END
         [ "$(shop "SELECT count(*) FROM pgstrand.identity WHERE now = '?'")" -eq 0 ]
         [ "$(shop "SELECT count(*) FROM pgstrand.ddl WHERE objects LIKE '%error%'")" -eq 0 ]
     done
-    [ "${recorded[0]}" -gt 80 ]
+    [ "${recorded[0]}" -gt 60 ]
     # READ COMMITTED lowers what the others leave to the agent; all else is the same.
     [ $((recorded[2] - recorded[1])) -eq $((recorded[1] - recorded[0])) ]
     sql postgres "ALTER ROLE app RESET default_transaction_isolation"
