@@ -302,3 +302,15 @@ enum tier table_tier_of_row(const struct table_tier *t, const struct relation *r
             return v.kind == VALUE_TEXT && bytes_equal(v.text, bytes_text(t->value)) ? t->tier : t->other;
     return t->other;
 }
+
+status tier_rules_each_table(const struct tier_rules *r, enum tier tier,
+                             status (*rule)(void *context, const char *schema, const char *table, err *e),
+                             void *context, err *e)
+{
+    for (size_t i = 0; i < r->of[tier].count; i++) {
+        const struct rule *one = &r->of[tier].rule[i];
+        if (one->column == NULL)
+            TRY(rule(context, one->schema, one->table, e));
+    }
+    return r->fallback == tier ? rule(context, NULL, "*", e) : DONE;
+}

@@ -36,6 +36,11 @@ MUST_CHECK status tier_rules_each_column(const struct tier_rules *r,
                                          status (*rule)(void *context, const char *schema, const char *table,
                                                         const char *column, err *e),
                                          void *context, err *e);
+/* The same for the rules that give tables a tier as a whole, whatever other rules say. */
+MUST_CHECK status tier_rules_each_table(const struct tier_rules *r, enum tier tier,
+                                        status (*rule)(void *context, const char *schema, const char *table,
+                                                       err *e),
+                                        void *context, err *e);
 /* The lists as text, for the configuration file; borrowed. */
 const char *tier_rules_list(const struct tier_rules *r, enum tier tier);
 enum tier tier_rules_default(const struct tier_rules *r);

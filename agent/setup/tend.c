@@ -32,6 +32,17 @@ static status append_rule(void *context, const char *schema, const char *table, 
     return buf_done(sql, e);
 }
 
+static status append_table(void *context, const char *schema, const char *table, err *e)
+{
+    struct buf *sql = context;
+    buf_text(sql, sql->len > 0 ? ", (" : "(");
+    append_like(sql, schema != NULL ? schema : "*");
+    buf_text(sql, ", ");
+    append_like(sql, table);
+    buf_u8(sql, ')');
+    return buf_done(sql, e);
+}
+
 static status exists(struct pgconn *c, const char *relation, bool *out, err *e)
 {
     const char *const params[] = {relation};
@@ -41,24 +52,33 @@ static status exists(struct pgconn *c, const char *relation, bool *out, err *e)
     return DONE;
 }
 
-/* Only what differs is written: the agent asks for this at every start. */
+/* `values`: what the table of these columns must have. Only what differs is written: the agent asks for this
+ * at every start. */
+static status put_list(struct pgconn *c, const char *table, const char *columns, struct buf *values, err *e)
+{
+    bool there = false;
+    TRY(buf_done(values, e));
+    TRY(exists(c, table, &there, e));
+    if (!there) /* no superuser made it, or an earlier version */
+        return DONE;
+    if (values->len == 0)
+        return pgconn_execf(c, e, "DELETE FROM %s", table);
+    return pgconn_execf(c, e,
+                        "WITH wanted (%s) AS (VALUES %s),"
+                        " gone AS (DELETE FROM %s WHERE (%s) NOT IN (SELECT * FROM wanted))"
+                        " INSERT INTO %s SELECT DISTINCT * FROM wanted ON CONFLICT DO NOTHING",
+                        columns, buf_cstring(values), table, columns, table);
+}
+
 status tend_rules(struct pgconn *c, const struct tier_rules *rules, err *e)
 {
-    OWNED(buf) struct buf values = {0};
-    bool there = false;
-    TRY(exists(c, "pgstrand.rule", &there, e));
-    if (!there)
-        return DONE;
-    TRY(tier_rules_each_column(rules, append_rule, &values, e));
-    if (values.len == 0)
-        return pgconn_exec(c, "DELETE FROM pgstrand.rule", e);
-    return pgconn_execf(
-        c, e,
-        "WITH wanted (schema, relation, \"column\") AS (VALUES %s),"
-        " gone AS (DELETE FROM pgstrand.rule r WHERE (r.schema, r.relation, r.\"column\") NOT IN"
-        "  (SELECT * FROM wanted))"
-        " INSERT INTO pgstrand.rule SELECT * FROM wanted ON CONFLICT DO NOTHING",
-        buf_cstring(&values));
+    OWNED(buf) struct buf columns = {0};
+    OWNED(buf) struct buf untold = {0};
+    TRY(tier_rules_each_column(rules, append_rule, &columns, e));
+    TRY(put_list(c, "pgstrand.rule", "schema, relation, \"column\"", &columns, e));
+    TRY(tier_rules_each_table(rules, TIER_DEVICE, append_table, &untold, e));
+    TRY(tier_rules_each_table(rules, TIER_TRANSIENT, append_table, &untold, e));
+    return put_list(c, "pgstrand.untold", "schema, relation", &untold, e);
 }
 
 /* One ALTER with its record, if the lock is to be had at once. */

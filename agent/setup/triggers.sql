@@ -28,9 +28,16 @@ CREATE TABLE IF NOT EXISTS pgstrand.rule (
     PRIMARY KEY (schema, relation, "column")
 );
 
+-- Tables with a name LIKE these stay on this device, or are never kept: what a rewrite made of them is not told again.
+CREATE TABLE IF NOT EXISTS pgstrand.untold (
+    schema   text NOT NULL,
+    relation text NOT NULL,
+    PRIMARY KEY (schema, relation)
+);
+
 -- Of an earlier version, with other types.
 DROP FUNCTION IF EXISTS pgstrand.note(text, text, jsonb), pgstrand.columns_of(oid), pgstrand.details(oid, oid, text),
-    pgstrand.below_details(oid[]), pgstrand.tells(oid), pgstrand.care(oid);
+    pgstrand.below_details(oid[]), pgstrand.tells(oid), pgstrand.care(oid), pgstrand.retell(oid, text);
 
 -- All this runs with every change of the schema, so: PL/pgSQL where it could be SQL, since a session then plans each query
 -- once; few queries, each for several things; JSON put together as text, which costs a quarter of jsonb; settings only where
@@ -296,30 +303,32 @@ BEGIN
 END;
 $$;
 
--- The rows of a table as a rewrite left them, told again as messages of this transaction, if they are few: a record, a
--- Relation message as pgoutput has it, each row, an end (agent/capture/retold.h). The values become text by their types'
--- output functions: a cast to text may be anybody's function, and would run with our rights. Under these settings text looks
--- as pgoutput sends it. When anything fails nothing was told, and the agent takes a base of the table.
-CREATE OR REPLACE FUNCTION pgstrand.retell(rel oid, tag text) RETURNS void
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+-- The rows of a table as a rewrite left them, told again as messages of this transaction: a record, a Relation message as
+-- pgoutput has it, each row, an end (agent/capture/retold.h). The values become text by their types' output functions: a cast
+-- to text may be anybody's function, and would run with our rights. Under these settings text looks as pgoutput sends it;
+-- where row security would hide rows, it is an error. When anything fails nothing was told, and the agent takes a base of
+-- the table. Not so a cancel: it is the application's, so this ends by itself before its statement_timeout would.
+CREATE OR REPLACE FUNCTION pgstrand.retell(rel oid, tag text, bytes_most bigint) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET row_security = off
 SET datestyle = 'ISO, MDY' SET timezone = 'UTC' SET intervalstyle = postgres SET extra_float_digits = 3
 SET bytea_output = hex SET lc_monetary = 'C'
 AS $$
 DECLARE
-    bytes_most bigint := coalesce(nullif(current_setting('pgstrand.retell_bytes', true), ''), '2097152');
+    patience interval := nullif(current_setting('statement_timeout')::interval, interval '0') * 0.7;
+    until timestamptz := least(clock_timestamp() + coalesce(nullif(current_setting('pgstrand.retell_time', true), ''), '1s')::interval,
+                               statement_timestamp() + patience);
     bytes bigint := 0;
     relation bytea;
     query text;
+    sizes text;
+    rows_of refcursor;
     one bytea;
     place pg_lsn;
 BEGIN
-    IF pg_relation_is_publishable(rel) IS NOT TRUE OR pg_table_size(rel) > bytes_most OR pgstrand.locked(ARRAY[rel]) IS NULL THEN
-        RETURN;
-    END IF;
     SELECT convert_to('R', 'UTF8') || oidsend(rel) || convert_to(n.nspname::text, 'UTF8') || E'\\x00'::bytea
                || convert_to(c.relname::text, 'UTF8') || E'\\x00'::bytea || convert_to(c.relreplident::text, 'UTF8')
-               || a.columns, a.query
-        INTO relation, query
+               || a.columns, a.query, a.sizes
+        INTO relation, query, sizes
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace,
          (SELECT int2send(count(*)::smallint) || coalesce(string_agg(
                      CASE WHEN x.relreplident = 'f' OR a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1])
@@ -328,46 +337,73 @@ BEGIN
                      E''::bytea ORDER BY a.attnum), E'') AS columns,
                  format('SELECT record_send(r) FROM (SELECT %s FROM ONLY %s t) r', string_agg(format(
                      'CASE WHEN t.%1$I IS DISTINCT FROM NULL THEN convert_to(format(''%%s'', t.%1$I), ''UTF8'') END', a.attname),
-                     ', ' ORDER BY a.attnum), rel::regclass) AS query
+                     ', ' ORDER BY a.attnum), rel::regclass) AS query,
+                 format('SELECT sum(0%s) FROM ONLY %s t', string_agg(format(' + coalesce(octet_length(t.%I), 0)', a.attname), '')
+                     FILTER (WHERE a.atttypid IN ('text'::regtype, 'bytea'::regtype, 'varchar'::regtype)), rel::regclass) AS sizes
           FROM pg_class x LEFT JOIN pg_index i ON i.indexrelid = pg_get_replica_identity_index(rel)
                JOIN pg_attribute a ON a.attrelid = x.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
           WHERE x.oid = rel) a
     WHERE c.oid = rel;
+    EXECUTE sizes INTO bytes; -- as they are when they are not compressed, without looking at them
+    IF bytes > 8 * bytes_most THEN
+        RETURN;
+    END IF;
     PERFORM pgstrand.note('table_retold', tag, '[{"class": ' || 'pg_class'::regclass::oid || ', "oid": ' || rel
                           || ', "type": "table", "identity": ' || to_json(rel::regclass::text) || ', "retold": true}]');
     place := pg_logical_emit_message(true, 'pgstrand.retold', relation);
-    FOR one IN EXECUTE query LOOP
+    bytes := 0;
+    OPEN rows_of NO SCROLL FOR EXECUTE query; -- a loop over the query would read fifty rows ahead
+    LOOP
+        FETCH rows_of INTO one;
+        EXIT WHEN NOT FOUND;
         bytes := bytes + octet_length(one);
-        IF bytes > 8 * bytes_most THEN
-            RAISE EXCEPTION 'too large'; -- it was stored compressed
+        IF bytes > 8 * bytes_most OR clock_timestamp() > until THEN
+            RAISE EXCEPTION 'too much';
         END IF;
         place := pg_logical_emit_message(true, 'pgstrand.retold', convert_to('N', 'UTF8') || one);
     END LOOP;
+    CLOSE rows_of;
     place := pg_logical_emit_message(true, 'pgstrand.retold', convert_to('E', 'UTF8'));
-EXCEPTION WHEN OTHERS OR QUERY_CANCELED THEN
-    -- The command is done; what a timeout ends here is ours.
+EXCEPTION WHEN OTHERS THEN
+    -- The command is done.
 END;
 $$;
 
 -- The tables that on_table_rewrite left a note of, as far as this command is theirs: a function in USING may run others
--- while a table is being rewritten, and its rows lie where they lay until that is done.
+-- while a table is being rewritten, and its rows lie where they lay until that is done. All of them, or none, within what
+-- one transaction may tell: a command may rewrite thousands of partitions.
 CREATE OR REPLACE FUNCTION pgstrand.retell_rewritten(relations oid[], tag text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+    bytes_most bigint;
+    bytes bigint;
     one text;
     rel oid;
+    mine oid[] := '{}';
     others text := '';
 BEGIN
+    -- Not where they are declared: an error there is not caught.
+    bytes_most := coalesce(nullif(current_setting('pgstrand.retell_bytes', true), ''), '2097152');
+    bytes := coalesce(nullif(current_setting('pgstrand.retold_bytes', true), ''), '0');
     FOREACH one IN ARRAY string_to_array(trim(trailing ',' FROM current_setting('pgstrand.rewritten', true)), ',') LOOP
         rel := split_part(one, ' ', 1);
-        IF rel = ANY (relations) AND pg_relation_filenode(rel) IS DISTINCT FROM split_part(one, ' ', 2)::oid THEN
-            PERFORM pgstrand.retell(rel, tag);
-        ELSE
+        IF rel <> ALL (relations) OR pg_relation_filenode(rel) = split_part(one, ' ', 2)::oid THEN
             others := others || one || ',';
+        ELSIF pg_relation_is_publishable(rel) AND pg_get_partkeydef(rel) IS NULL AND NOT pgstrand.ruled(rel)
+              AND NOT EXISTS (SELECT FROM pgstrand.untold u, pg_identify_object_as_address('pg_class'::regclass, rel, 0) i
+                              WHERE i.object_names[1] LIKE u.schema AND i.object_names[2] LIKE u.relation) THEN
+            mine := mine || rel;
+            bytes := bytes + pg_table_size(rel);
         END IF;
     END LOOP;
     PERFORM set_config('pgstrand.rewritten', others, true);
+    IF bytes <= bytes_most AND cardinality(mine) > 0 THEN
+        PERFORM set_config('pgstrand.retold_bytes', bytes::text, true);
+        FOREACH rel IN ARRAY coalesce(pgstrand.locked(mine), '{}'::oid[]) LOOP
+            PERFORM pgstrand.retell(rel, tag, bytes_most);
+        END LOOP;
+    END IF;
 EXCEPTION WHEN OTHERS THEN
     -- Somebody else set it.
 END;
@@ -532,7 +568,7 @@ REVOKE ALL ON FUNCTION pgstrand.note(text, text, text), pgstrand.columns_of(oid)
     pgstrand.details(oid, oid), pgstrand.below(oid[]), pgstrand.below_details(oid[]), pgstrand.locked(oid[]),
     pgstrand.alter_identity(text), pgstrand.alter_identity_unseen(text),
     pgstrand.give(oid, "char", "char", text), pgstrand.tells(oid, oid), pgstrand.ruled(oid), pgstrand.computes(oid),
-    pgstrand.suspend(), pgstrand.care(oid, boolean), pgstrand.retell(oid, text), pgstrand.retell_rewritten(oid[], text),
+    pgstrand.suspend(), pgstrand.care(oid, boolean), pgstrand.retell(oid, text, bigint), pgstrand.retell_rewritten(oid[], text),
     pgstrand.care_reached(oid[]), pgstrand.on_command_start(), pgstrand.on_command_end(), pgstrand.on_sql_drop(),
     pgstrand.on_table_rewrite() FROM PUBLIC;
 

@@ -31,13 +31,15 @@ setup_file() {
         CREATE TABLE top (id int PRIMARY KEY, v text);
         CREATE TABLE below () INHERITS (top);
         INSERT INTO top VALUES (1, 'top'); INSERT INTO below VALUES (2, 'below'), (2, 'below');
+        CREATE TABLE till (id int PRIMARY KEY);
+        INSERT INTO till VALUES (1), (2);
         CREATE TABLE many (id int PRIMARY KEY, v text);
         INSERT INTO many SELECT i, repeat('x', 100) FROM generate_series(1, 3000) i;
         CREATE TYPE pair AS (a int, b text);
         CREATE TABLE odd (\"the \"\"id\"\" %s\" int, \"Füß\" pair, l int[], m money, PRIMARY KEY (\"the \"\"id\"\" %s\"));
         INSERT INTO odd VALUES (1, (1, 'x,y'), '{1,NULL}', 3), (2, (NULL, NULL), '{}', NULL), (3, NULL, NULL, '-1234.5')"
-    sql shop "DROP ROLE IF EXISTS owner1; CREATE ROLE owner1 LOGIN; GRANT CREATE ON SCHEMA public TO owner1"
-    printf '[seal]\ninterval = 0\nactions = 0\nbytes = 0\n' >"$HARNESS/start.conf"
+    sql shop "DROP ROLE IF EXISTS owner1, owner2; CREATE ROLE owner1 LOGIN; GRANT CREATE ON SCHEMA public TO owner1"
+    printf '[seal]\ninterval = 0\nactions = 0\nbytes = 0\n[tiers]\ndevice = till\n' >"$HARNESS/start.conf"
     pgstrand init --data "$DATA" --source "$(conninfo shop)" --config "$HARNESS/start.conf" >"$HARNESS/init.out" 2>&1
     agent_start "$DATA"
     keep_state
@@ -45,7 +47,7 @@ setup_file() {
 
 teardown_file() {
     load_libs
-    sql postgres 'DROP DATABASE IF EXISTS shop WITH (FORCE)' && sql postgres 'DROP ROLE IF EXISTS owner1' || true
+    sql postgres 'DROP DATABASE IF EXISTS shop WITH (FORCE)' && sql postgres 'DROP ROLE IF EXISTS owner1, owner2' || true
     harness_end
 }
 
@@ -89,7 +91,7 @@ retold() {
     for n in 1 2 3 4 5 6 8 10 13; do
         check "$(sed -n ${n}p "$HARNESS/seqs")"
     done
-    pgstrand vault add --data "$DATA" shelf "file://$HARNESS/shelf" >/dev/null
+    pgstrand vault add --data "$DATA" shelf "file://$HARNESS/shelf" --backup-type full-device >/dev/null
     pgstrand seal --data "$DATA" >/dev/null
     pgstrand seal --data "$DATA" --type differential >/dev/null
     pgstrand ship --data "$DATA" shelf >/dev/null
@@ -150,11 +152,21 @@ retold() {
     [ "$(bases)" -eq 0 ]
 }
 
-@test "too large, under an old snapshot, not to be told: the command succeeds, and the table gets a base" {
+@test "too large, too many together, too slow, under an old snapshot, of this device alone: the command succeeds, and a base comes" {
     local told
     told=$(retold)
     needs_base "SET pgstrand.retell_bytes = 100000; ALTER TABLE many ADD w float8 DEFAULT random()" "UPDATE many SET v = 'now' WHERE id = 12"
     needs_base "BEGIN ISOLATION LEVEL REPEATABLE READ; ALTER TABLE deed ALTER n TYPE numeric USING n + 0.5; COMMIT" "DELETE FROM deed WHERE id = 17"
     needs_base "SET pgstrand.retell_bytes = nonsense; ALTER TABLE loose ALTER n TYPE text USING n || '?'" "UPDATE loose SET n = 0 WHERE id = 3"
+    needs_base "SET pgstrand.retell_bytes = 12000; ALTER TABLE parts ADD w float8 DEFAULT random()" "DELETE FROM parts WHERE id = 3"
+    needs_base "SET pgstrand.retell_time = '0'; ALTER TABLE many ADD x float8 DEFAULT random(); ALTER TABLE till ADD w float8 DEFAULT random()" "DELETE FROM many WHERE id = 13"
     [ "$(retold)" -eq "$told" ]
+}
+
+@test "the role that made the triggers is no superuser any more: row security hides nothing from a restore" {
+    sql shop "CREATE ROLE owner2; GRANT pg_read_all_data TO owner2; GRANT ALL ON SCHEMA pgstrand TO owner2;
+        GRANT ALL ON ALL TABLES IN SCHEMA pgstrand TO owner2; GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA pgstrand TO owner2;
+        ALTER FUNCTION pgstrand.on_command_end() OWNER TO owner2"
+    needs_base "SET ROLE owner1; ALTER TABLE owned ADD w float8 DEFAULT random()" "INSERT INTO loose VALUES ('w', 'demoted')"
+    [ "$(sql "$target" 'SELECT count(*) FROM owned')" -eq 9 ]
 }
