@@ -221,6 +221,12 @@ void snapreader_seek(struct snapreader *r, uint64_t seq)
     r->next = index->n_frame;
 }
 
+void snapreader_slim(struct snapreader *r)
+{
+    buf_fini(&r->joined);
+    r->joined = (struct buf){0};
+}
+
 uint64_t snapreader_place(const struct snapreader *r)
 {
     return r->next;

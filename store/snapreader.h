@@ -71,6 +71,9 @@ void snapreader_seek(struct snapreader *r, uint64_t seq);
 uint64_t snapreader_place(const struct snapreader *r);
 MUST_CHECK status snapreader_go(struct snapreader *r, uint64_t place, err *e);
 
+/* Gives back memory that only a payload of several frames needed; what was borrowed is gone. */
+void snapreader_slim(struct snapreader *r);
+
 /* The SCHEMA section unpacked (pbmem_free it). */
 MUST_CHECK status snapreader_schema(struct snapreader *r, Pgstrand__Schema **out, err *e);
 

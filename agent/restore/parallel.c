@@ -27,7 +27,8 @@ struct parallel {
     struct pgconn *worker[WORKPOOL_MAX]; /* connections, used by one phase after the other */
     struct pieces pieces;
     struct agenda agenda;
-    bool keys_later; /* foreign keys need what comes after the agenda */
+    size_t *late; /* foreign keys that come after the agenda: numbers of their statements */
+    size_t late_count;
     struct orphans orphans;
     pthread_mutex_t lock;                      /* over no_statistics */
     err no_statistics;                         /* why a table has none; class NONE: all have */
@@ -49,6 +50,7 @@ static void parallel_fini(struct parallel *p)
     pieces_fini(&p->pieces);
     agenda_fini(&p->agenda);
     orphans_fini(&p->orphans);
+    free(p->late);
     (void)pthread_mutex_destroy(&p->lock);
     for (int phase = 0; phase < SCHEMASQL_PHASES; phase++)
         free(p->statement[phase]);
@@ -115,15 +117,28 @@ static status list_indexes(struct parallel *p, err *e)
     return DONE;
 }
 
-/* The key of a partitioned table is whole only when its partitions' indexes were attached. */
+/* A partitioned root is loaded when its partitions are, and its keys are whole when their indexes are
+ * attached. */
+static bool is_plain(const struct parallel *p, size_t rank)
+{
+    return rank != AGENDA_NO_TABLE && !p->job->plan->table[p->pieces.table[rank]].message->partition_root;
+}
+
 static status list_keys(struct parallel *p, err *e)
 {
-    p->keys_later = p->statements[SCHEMASQL_ATTACH] > 0;
-    for (size_t i = 0; i < p->statements[SCHEMASQL_FOREIGN] && !p->keys_later; i++) {
+    const size_t count = p->statements[SCHEMASQL_FOREIGN];
+    p->late = calloc(count + 1, sizeof *p->late);
+    if (p->late == NULL)
+        return err_no_memory(e);
+    for (size_t i = 0; i < count; i++) {
         struct ddltext_key key;
         bool known = ddltext_foreign_key(p->statement[SCHEMASQL_FOREIGN][i], &key);
-        TRY(agenda_add_key(&p->agenda, known ? rank_of(p, key.table) : AGENDA_NO_TABLE,
-                           known ? rank_of(p, key.parent) : AGENDA_NO_TABLE, i, e));
+        size_t table = known ? rank_of(p, key.table) : AGENDA_NO_TABLE;
+        size_t parent = known ? rank_of(p, key.parent) : AGENDA_NO_TABLE;
+        if (is_plain(p, table) && is_plain(p, parent))
+            TRY(agenda_add_key(&p->agenda, table, parent, i, e));
+        else
+            p->late[p->late_count++] = i;
     }
     return DONE;
 }
@@ -160,10 +175,9 @@ static status connect_worker(void *context, struct pgconn **out, err *e)
 }
 
 /* Two foreign keys may lock the same two tables in different order; the server lets one of them fail. */
-static status run_statement(struct parallel *p, struct pgconn *c, enum schemasql_phase phase, size_t number,
-                            err *e)
+static status run_statement(struct parallel *p, struct pgconn *c, enum schemasql_phase phase,
+                            struct bytes statement, err *e)
 {
-    struct bytes statement = p->statement[phase][number];
     for (int tries = 1;; tries++) {
         status done = phase == SCHEMASQL_FOREIGN
                           ? orphans_add_key(&p->orphans, c, statement, ORPHANS_ALONE, e)
@@ -181,7 +195,8 @@ static void append(struct buf *out, struct bytes piece)
     buf_bytes(out, piece.data, piece.len);
 }
 
-static status run_step(struct pgconn *c, const struct ddltext_unique *key, enum agenda_kind kind, err *e)
+static status run_step(struct parallel *p, struct pgconn *c, const struct ddltext_unique *key,
+                       enum agenda_kind kind, err *e)
 {
     OWNED(buf) struct buf sql = {0};
     buf_text(&sql, kind == AGENDA_INDEX ? "CREATE UNIQUE INDEX " : "ALTER TABLE ONLY ");
@@ -197,15 +212,16 @@ static status run_step(struct pgconn *c, const struct ddltext_unique *key, enum 
         append(&sql, key->constraint);
     }
     TRY(buf_done(&sql, e));
-    return schemasql_statement(c, buf_view(&sql), e);
+    return run_statement(p, c, SCHEMASQL_INDEX, buf_view(&sql), e);
 }
 
 static status run_index(struct parallel *p, struct pgconn *c, const struct agenda_item *item, err *e)
 {
+    const struct bytes statement = p->statement[SCHEMASQL_INDEX][item->what];
     struct ddltext_unique key;
-    if (in_two_steps(p, item->table, p->statement[SCHEMASQL_INDEX][item->what], &key))
-        return run_step(c, &key, item->kind, e);
-    return run_statement(p, c, SCHEMASQL_INDEX, item->what, e);
+    if (in_two_steps(p, item->table, statement, &key))
+        return run_step(p, c, &key, item->kind, e);
+    return run_statement(p, c, SCHEMASQL_INDEX, statement, e);
 }
 
 static bool take(void *context, size_t *number)
@@ -252,7 +268,7 @@ static status work_task(void *context, struct pgconn *c, size_t number, err *e)
     case AGENDA_STATISTICS:
         return make_statistics(p, c, item->what, e);
     case AGENDA_KEY:
-        return run_statement(p, c, SCHEMASQL_FOREIGN, item->what, e);
+        return run_statement(p, c, SCHEMASQL_FOREIGN, p->statement[SCHEMASQL_FOREIGN][item->what], e);
     case AGENDA_KINDS:
         break;
     }
@@ -261,7 +277,8 @@ static status work_task(void *context, struct pgconn *c, size_t number, err *e)
 
 static status key_task(void *context, struct pgconn *c, size_t number, err *e)
 {
-    return run_statement(context, c, SCHEMASQL_FOREIGN, number, e);
+    struct parallel *p = context;
+    return run_statement(p, c, SCHEMASQL_FOREIGN, p->statement[SCHEMASQL_FOREIGN][p->late[number]], e);
 }
 
 static status do_work(struct parallel *p, err *e)
@@ -282,7 +299,7 @@ static status do_work(struct parallel *p, err *e)
 static status add_keys(struct parallel *p, err *e)
 {
     const struct workpool pool = {.workers = p->job->request->jobs,
-                                  .tasks = p->statements[SCHEMASQL_FOREIGN],
+                                  .tasks = p->late_count,
                                   .context = p,
                                   .connect = connect_worker,
                                   .task = key_task,
@@ -324,11 +341,11 @@ static status build(struct parallel *p, err *e)
     struct pgconn *c = p->worker[0];
     TRY(pgconn_exec(c, "BEGIN", e));
     TRY(schemasql_run(job, c, job->plan->schema->pre_data, "schema", e));
-    TRY(pgconn_exec(c, "COMMIT", e));
+    TRY(run_in_order(p, c, SCHEMASQL_STATISTICS, e));
+    TRY(pgconn_exec(c, "COMMIT; RESET default_tablespace", e)); /* whichever connection makes an index */
     TRY(do_work(p, e));
     TRY(run_in_order(p, c, SCHEMASQL_ATTACH, e));
-    if (p->keys_later)
-        TRY(add_keys(p, e));
+    TRY(add_keys(p, e));
     return end(p, c, e);
 }
 
@@ -369,6 +386,8 @@ status parallel_run(struct job *job, struct pgconn **c, err *e)
     parallel_close(&p);
     if (done.ok)
         done = targetdb_check_empty(*c, e); /* nobody has used it meanwhile */
+    if (done.ok)
+        done = newdb_look_again(&db, *c, e);
     pgconn_close(*c);
     *c = NULL;
     if (done.ok)

@@ -260,7 +260,7 @@ spoil_row() {
 }
 
 @test "a large base takes two connections by itself, where the target can be exchanged" {
-    local mine=$HARNESS/large at before
+    local how pid mine=$HARNESS/large at before
     database_new large
     sql large "
         CREATE TABLE still (id int PRIMARY KEY, word text COLLATE \"C\", twice int GENERATED ALWAYS AS (id * 2) STORED, gone int);
@@ -270,6 +270,7 @@ spoil_row() {
         CREATE TABLE moved (LIKE still INCLUDING ALL);
         INSERT INTO moved SELECT id, word FROM still;
         CREATE INDEX ON still (word); CREATE INDEX ON moved (word);
+        CREATE STATISTICS both_columns ON id, word FROM moved;
         ALTER TABLE moved ADD FOREIGN KEY (id) REFERENCES still"
     pgstrand init --data "$mine" --source "$(conninfo large)" --yes --no-wal-limit >/dev/null
     agent_start "$mine"
@@ -282,6 +283,7 @@ spoil_row() {
     jq -e '.tables | length == 2 and all(.proven)' "$HARNESS/large.json"
     assert_same_tables "$(conninfo large)" "$(conninfo "$target")" public.still public.moved
     [ "$(sql "$target" "SELECT count(*) FROM pg_stats WHERE tablename IN ('still', 'moved') AND attname = 'id'")" = 2 ]
+    [ "$(sql "$target" "SELECT count(*) FROM pg_stats_ext WHERE statistics_name = 'both_columns' AND n_distinct IS NOT NULL")" = 1 ]
 
     # what a new database would not have: one transaction, or, when several jobs are asked for, the old one stays
     database_new prepared
@@ -297,8 +299,18 @@ spoil_row() {
     database_drop prepared
     database_drop prepared_pgstrand_old
 
+    # what somebody makes in the target meanwhile is kept with it
+    database_new spoilt
+    pgstrand restore --data "$mine" --target "$(conninfo spoilt)" --to-seq "$at" --quiet --no-analyze 2>"$HARNESS/spoilt" 3>&- &
+    pid=$!
+    wait_for 30 sql spoilt_pgstrand_new 'SELECT 1'
+    sql spoilt "CREATE FUNCTION ours() RETURNS int LANGUAGE sql AS 'SELECT 7'"
+    wait "$pid"
+    [ "$(sql spoilt_pgstrand_old 'SELECT ours()')" = 7 ]
+    database_drop spoilt
+    database_drop spoilt_pgstrand_old
+
     # a row that is another one when the table is proven: by the server's sums, and by reading back
-    local how pid
     for how in '' --read-back; do
         database_new spoilt
         # shellcheck disable=SC2086
@@ -313,6 +325,32 @@ spoil_row() {
     done
     pgstrand uninstall --data "$mine" --yes >/dev/null
     database_drop large
+}
+
+@test "a foreign key of a partitioned table sees the rows of all partitions, however many connections load them" {
+    local mine=$HARNESS/parted jobs at
+    database_new parted
+    sql parted "
+        CREATE TABLE makers (id int PRIMARY KEY);
+        CREATE TABLE readings (at int, maker int REFERENCES makers) PARTITION BY RANGE (at);
+        CREATE TABLE readings1 PARTITION OF readings FOR VALUES FROM (0) TO (100000);
+        CREATE TABLE readings2 PARTITION OF readings FOR VALUES FROM (100000) TO (200000);
+        INSERT INTO makers VALUES (1), (2);
+        INSERT INTO readings SELECT i, i % 2 + 1 FROM generate_series(0, 199999) i"
+    pgstrand init --data "$mine" --source "$(conninfo parted)" --yes --no-wal-limit >/dev/null
+    at=$(pgstrand snapshots --data "$mine" --json | jq -r '.[-1].uuid')
+    for jobs in 1 3; do
+        database_new "parted$jobs"
+        expect_exit 11 'foreign key readings_maker_fkey of .*: 100000 rows without their parent' \
+            pgstrand restore --data "$mine" --target "$(conninfo "parted$jobs")" --to-snapshot "$at" --tables 'readings*' --jobs "$jobs" --quiet
+        pgstrand restore --data "$mine" --target "$(conninfo "parted$jobs")" --to-snapshot "$at" --jobs "$jobs" --quiet 2>/dev/null
+        [ "$(sql "parted$jobs" "SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND convalidated")" = \
+            "$(sql parted "SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND convalidated")" ]
+        database_drop "parted$jobs"
+    done
+    pgstrand uninstall --data "$mine" --yes >/dev/null
+    database_drop parted
+    database_drop parted3_pgstrand_old
 }
 
 @test "common types are loaded in binary form, whatever their values" {

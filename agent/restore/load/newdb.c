@@ -344,6 +344,13 @@ status newdb_connect(const struct newdb *n, struct pgconn **out, err *e)
     return pgconn_open_database(n->conninfo, n->name, out, e);
 }
 
+status newdb_look_again(struct newdb *n, struct pgconn *target, err *e)
+{
+    TRY(holds_more(target, &n->holds_more, e));
+    n->keep_old |= n->holds_more;
+    return DONE;
+}
+
 /* Sessions that were closed end when their processes do. RENAME looks for such ones, and when it finds one
  * looks again a tenth of a second later (CountOtherDBBackends, procarray.c): we are quicker to ask. */
 static status wait_for_sessions(struct newdb *n, err *e)
@@ -376,7 +383,7 @@ status newdb_swap(struct newdb *n, err *e)
     if (!n->holds_more) {
         buf_text(&sql, "; COMMENT ON DATABASE ");
         pgconn_quote_name(&sql, buf_cstring(&old));
-        buf_text(&sql, n->keep_old ? " IS '" REPLACED "'" : " IS '" MARK "'");
+        buf_text(&sql, " IS '" REPLACED "'");
     }
     buf_text(&sql, "; ALTER DATABASE ");
     pgconn_quote_name(&sql, n->name);

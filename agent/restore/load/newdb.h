@@ -42,6 +42,8 @@ MUST_CHECK status newdb_make(struct pgconn *target, const char *conninfo, bool k
 MUST_CHECK status newdb_make_named(struct pgconn *model, const char *conninfo, const char *name,
                                    struct newdb *out, err *e);
 MUST_CHECK status newdb_connect(const struct newdb *n, struct pgconn **out, err *e);
+/* Before the swap: what was made in the target since newdb_make is kept, too. */
+MUST_CHECK status newdb_look_again(struct newdb *n, struct pgconn *target, err *e);
 /* The new one takes the target's name, and the target another one. Nobody may be connected to either. */
 MUST_CHECK status newdb_swap(struct newdb *n, err *e);
 /* After the swap, unless keep_old: drops what was the target, which was empty. The server checkpoints first,

@@ -122,7 +122,8 @@ static status load_after_truncate(struct pieces *p, struct pgconn *c, size_t i, 
 status pieces_load(struct pieces *p, struct pgconn *c, size_t rank, err *e)
 {
     size_t i = p->table[rank];
-    return p->truncates ? load_after_truncate(p, c, i, e) : load_whole(p, c, i, e);
+    bool root = p->job->plan->table[i].message->partition_root; /* it has no rows; TRUNCATE ONLY refuses it */
+    return p->truncates && !root ? load_after_truncate(p, c, i, e) : load_whole(p, c, i, e);
 }
 
 static status pages_of(struct pgconn *c, const Pgstrand__Table *t, uint64_t *out, err *e)

@@ -19,6 +19,8 @@ enum schemasql_phase schemasql_phase_of(struct bytes s)
 {
     if (begins(s, "CREATE INDEX ") || begins(s, "CREATE UNIQUE INDEX "))
         return SCHEMASQL_INDEX;
+    if (begins(s, "CREATE STATISTICS "))
+        return SCHEMASQL_STATISTICS;
     if (begins(s, "ALTER INDEX ") && contains(s, " ATTACH PARTITION "))
         return SCHEMASQL_ATTACH;
     if (begins(s, "CREATE EVENT TRIGGER ") || begins(s, "ALTER EVENT TRIGGER ") ||

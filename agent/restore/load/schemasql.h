@@ -9,11 +9,12 @@
 
 /* When a statement of post-data may run, if not all run in their order. */
 enum schemasql_phase {
-    SCHEMASQL_INDEX,        /* indexes and constraints that make one: each alone, after the rows */
-    SCHEMASQL_ATTACH,       /* indexes of partitions to those of their roots: in their order */
-    SCHEMASQL_FOREIGN,      /* foreign keys: each alone */
-    SCHEMASQL_REST,         /* triggers, rules, comments, policies, ...: in their order */
-    SCHEMASQL_LAST,         /* event triggers and what concerns them: they would see all else happen */
+    SCHEMASQL_STATISTICS, /* extended statistics, which ANALYZE then fills: before the rows, in their order */
+    SCHEMASQL_INDEX,      /* indexes and constraints that make one: each alone, after the rows */
+    SCHEMASQL_ATTACH,     /* indexes of partitions to those of their roots: in their order */
+    SCHEMASQL_FOREIGN,    /* foreign keys: each alone */
+    SCHEMASQL_REST,       /* triggers, rules, comments, policies, ...: in their order */
+    SCHEMASQL_LAST,       /* event triggers and what concerns them: they would see all else happen */
     SCHEMASQL_SUBSCRIPTION, /* each alone, and none of them is needed (schemasql_subscriptions) */
     SCHEMASQL_PHASES
 };

@@ -44,6 +44,7 @@ void idlereaders_give(struct idlereaders *r, size_t link, enum tier tier, struct
 {
     if (reader == NULL)
         return;
+    snapreader_slim(reader);
     (void)pthread_mutex_lock(&r->lock);
     bool room = r->count < IDLEREADERS_MAX;
     if (room)
