@@ -54,10 +54,20 @@ sums="SELECT id, length(v), length(b), md5(v), md5(b) FROM t ORDER BY id"
     pgstrand wait --data "$DATA" --timeout 120 >/dev/null
     echo "# private memory: $(<"$HARNESS/most") kB" >&3
     [ "$(<"$HARNESS/most")" -le $((65536 + 3 * 500000000 / 1024)) ]
-    # One after the other: never two of them at once. In transactions that are not streamed, too.
-    sql "$DB" "INSERT INTO t VALUES (3, repeat('x', 120000000)); INSERT INTO t VALUES (4, repeat('y', 120000000)), (5, repeat('z', 120000000))"
+    # In transactions that are not streamed, too, and one after the other: never two of them at once.
+    cluster_set logical_decoding_work_mem 2047MB
+    sql "$DB" "INSERT INTO t VALUES (3, repeat('x', 500000000)); INSERT INTO t VALUES (4, repeat('y', 120000000)), (5, repeat('z', 120000000))"
     pgstrand wait --data "$DATA" --timeout 120 >/dev/null
+    cluster_set logical_decoding_work_mem 64MB
+    echo "# and not streamed: $(<"$HARNESS/most") kB" >&3
     [ "$(<"$HARNESS/most")" -le $((65536 + 3 * 500000000 / 1024)) ]
+    # Sealing has one copy of what was not streamed: a reader of the log holds no page of it while it works.
+    "$PGSTRAND_BUILD/pgstrand" seal --data "$DATA" --no-progress >/dev/null 2>&1 3>&- &
+    local sealing=$! sealed
+    sealed=$(private_memory_of $sealing)
+    wait $sealing
+    echo "# private memory of sealing: $sealed kB" >&3
+    [ "$sealed" -le $((65536 + 500000000 / 1024)) ]
     sql "$DB" "UPDATE t SET note = 'left alone'"
     pgstrand wait --data "$DATA" --timeout 120 >/dev/null
     agent_kill9 "$DATA"
