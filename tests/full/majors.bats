@@ -11,8 +11,8 @@ on_major() {
     "$CLUSTER_ROOT/deploy/get-majors.sh" --bin "$major" >/dev/null 2>&1 ||
         skip "PostgreSQL $major is not there: deploy/install-deps.sh --majors fetches it"
     for file in "$@"; do
-        # A run of its own: nothing of this one's may reach it.
-        env -i PATH="$PATH" HOME="$HOME" TMPDIR="${TMPDIR:-/tmp}" PGSTRAND_TEST_MAJOR="$major" BATS_TEST_TIMEOUT=240 \
+        # A run of its own: nothing of this one's may reach it, nor its folder in PATH, which has another program `bats`.
+        env -i PATH="${PATH#"$BATS_LIBEXEC:"}" HOME="$HOME" TMPDIR="${TMPDIR:-/tmp}" PGSTRAND_TEST_MAJOR="$major" BATS_TEST_TIMEOUT=240 \
             bats --formatter tap "$CLUSTER_ROOT/tests/integration/$file.bats" >"$BATS_TEST_TMPDIR/$file" 2>&1 3>&- </dev/null ||
             failed=1
         echo "== $file on PostgreSQL $major"

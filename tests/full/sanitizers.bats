@@ -28,7 +28,7 @@ under_asan() {
     local file failed=0
     built asan
     for file in "$@"; do
-        env -i PATH="$PATH" HOME="$HOME" TMPDIR="${TMPDIR:-/tmp}" PGSTRAND_BUILD="$PGSTRAND_BUILD" BATS_TEST_TIMEOUT=600 \
+        env -i PATH="${PATH#"$BATS_LIBEXEC:"}" HOME="$HOME" TMPDIR="${TMPDIR:-/tmp}" PGSTRAND_BUILD="$PGSTRAND_BUILD" BATS_TEST_TIMEOUT=600 \
             ASAN_OPTIONS="detect_leaks=1:exitcode=99:log_path=$HARNESS/asan" UBSAN_OPTIONS="halt_on_error=1:exitcode=99:print_stacktrace=1:log_path=$HARNESS/asan" \
             bats --formatter tap "$CLUSTER_ROOT/tests/integration/$file.bats" >"$BATS_TEST_TMPDIR/$file" 2>&1 3>&- </dev/null || failed=1
         echo "== $file"
