@@ -27,6 +27,11 @@ static status damaged(const struct hashrun *r, const char *what, err *e)
     return err_set(e, ERR_STORAGE, "%s: %s is damaged", io_path(r->file), what);
 }
 
+bool hashrun_is_damage(const err *e)
+{
+    return e->class == ERR_STORAGE && e->origin == FROM_SELF;
+}
+
 static uint64_t entry(const struct hashrun *r, uint32_t block, size_t word)
 {
     struct reader at = reader_over(bytes_of(r->directory + (size_t)block * HASHRUN_ENTRY + word * 8, 8));

@@ -50,6 +50,9 @@ MUST_CHECK status hashrun_publish(struct hashrun_writer *w, const struct hashrun
 
 struct hashrun;
 
+/* Is it the file that is at fault, not memory, descriptors or the disk? Then it can be made again. */
+bool hashrun_is_damage(const err *e);
+
 /* Checks head and directory. */
 MUST_CHECK status hashrun_open(const char *path, struct hashrun **out, err *e);
 void hashrun_close(struct hashrun *r);

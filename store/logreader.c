@@ -53,10 +53,8 @@ struct logreader {
         uint64_t at; /* of the file's next action */
     } bulk;          /* the large transaction that next_seq is in */
     struct hasher *hasher;
-    struct {
-        uint64_t segment; /* its first seq; 0: none */
-        uint64_t from;    /* seq */
-    } checked;            /* pages that were looked at */
+    uint64_t checked_segment; /* whose pages were looked at, by its first seq; 0: none */
+    uint64_t checked_from;    /* from this seq on */
     bool without_ids;
     bool sparse;
     struct commit commit; /* decoded: of the last action handed out, */
@@ -136,19 +134,24 @@ status logreader_state(struct logreader *r, struct log_state *out, err *e)
     return DONE;
 }
 
+static bool is_in_segment(const struct logreader *r, uint64_t seq)
+{
+    return r->segment.env != NULL && seq >= r->segment.first_seq && seq <= r->limit;
+}
+
 status logreader_seek(struct logreader *r, uint64_t from, err *e)
 {
-    TRY(logsegment_list(r->dir, &r->list, e));
-    if (r->list.count == 0)
-        return err_set(e, ERR_STORAGE, "there is no log in %s", r->dir);
-    if (from == 0)
-        from = 1; /* the first seq there ever is */
-    if (from < r->list.first[0])
-        return err_set(e, ERR_VALIDATION, "the log holds nothing before seq %llu; %llu is gone",
-                       (unsigned long long)r->list.first[0], (unsigned long long)from);
+    from += from == 0;             /* 1 is the first seq there ever is */
+    if (!is_in_segment(r, from)) { /* else the folder need not be looked at */
+        TRY(logsegment_list(r->dir, &r->list, e));
+        if (r->list.count == 0)
+            return err_set(e, ERR_STORAGE, "there is no log in %s", r->dir);
+        if (from < r->list.first[0])
+            return err_set(e, ERR_VALIDATION, "the log holds nothing before seq %llu; %llu is gone",
+                           (unsigned long long)r->list.first[0], (unsigned long long)from);
+        r->limit = 0;
+    }
     r->next_seq = from;
-    r->limit = 0;
-    leave_bulk(r);
     r->batch->actions = r->batch->next = 0;
     r->commit_index = SIZE_MAX;
     return DONE;
@@ -376,7 +379,7 @@ static status check_segment(struct logreader *r, err *e)
 {
     if (r->sparse)
         return check_part(r, LMDBENV_NEAR, e);
-    if (r->segment.first_seq == r->checked.segment && r->next_seq >= r->checked.from)
+    if (r->segment.first_seq == r->checked_segment && r->next_seq >= r->checked_from)
         return DONE;
     if (r->next_seq <= r->segment.first_seq) {
         TRY(logsegment_check(&r->segment, LOG_ACTIONS, e));
@@ -384,8 +387,8 @@ static status check_segment(struct logreader *r, err *e)
     } else {
         TRY(check_part(r, LMDBENV_FROM, e));
     }
-    r->checked.segment = r->segment.first_seq;
-    r->checked.from = r->next_seq;
+    r->checked_segment = r->segment.first_seq;
+    r->checked_from = r->next_seq;
     return DONE;
 }
 
@@ -409,7 +412,7 @@ static status fill(struct logreader *r, err *e)
     b->actions = b->commits = b->next = 0;
     r->commit_index = SIZE_MAX;
     size_t at = 0;
-    bool known = r->segment.env != NULL && r->next_seq >= r->segment.first_seq && r->next_seq <= r->limit;
+    const bool known = is_in_segment(r, r->next_seq);
     if (!known)
         TRY(logsegment_find(r->dir, r->next_seq, &r->list, &at, &r->segment, e));
     uint64_t from = r->next_seq;
@@ -491,6 +494,6 @@ status logreader_seq_before_time(struct logreader *r, pgtime before_time, uint64
 
 status logreader_commit_at(struct logreader *r, uint64_t seq, struct commit *out, bool *found, err *e)
 {
-    const struct logfind_place place = {r->dir, &r->list, &r->newest, &r->looked_at};
-    return logfind_commit_at(&place, seq, &r->found, out, found, e);
+    return logfind_commit_at(&(struct logfind_place){r->dir, &r->list, &r->newest, &r->looked_at}, seq,
+                             &r->found, out, found, e);
 }

@@ -187,7 +187,13 @@ static status make_run(struct baseindex *x, const char *why, err *e)
     return hashrun_open(m.path, &x->run, e);
 }
 
-#define DAMAGED "the index of the base's rows is damaged: it is made again"
+static status make_again(struct baseindex *x, const err *why, err *e)
+{
+    if (hashrun_is_damage(why))
+        return make_run(x, "the index of the base's rows is damaged: it is made again", e);
+    *e = *why;
+    return FAILED;
+}
 
 status baseindex_open(const struct datadir *d, const struct chain_link *full, const struct progress *progress,
                       struct baseindex **out, err *e)
@@ -203,7 +209,7 @@ status baseindex_open(const struct datadir *d, const struct chain_link *full, co
     if (!io_exists(path))
         TRY(make_run(x, "making the index of the base's rows", e));
     else if (!hashrun_open(path, &x->run, &why).ok)
-        TRY(make_run(x, DAMAGED, e));
+        TRY(make_again(x, &why, e));
     *out = x;
     x = NULL;
     return DONE;
@@ -223,7 +229,7 @@ status baseindex_find(struct baseindex *x, const uuid *entity, enum tier tier, s
     OWNED(seqlist) struct seqlist all = {0};
     err why = ERR_INIT;
     if (!hashrun_find(x->run, entitykey_hash(entity), &all, &why).ok) {
-        TRY(make_run(x, DAMAGED, e));
+        TRY(make_again(x, &why, e));
         all.count = 0;
         TRY(hashrun_find(x->run, entitykey_hash(entity), &all, e));
     }

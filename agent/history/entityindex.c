@@ -197,21 +197,18 @@ static status lock(const struct datadir *d, struct io_lock **out, err *e)
     return io_lock(path, true, out, e);
 }
 
-status entityindex_make(const struct entityindex_place *place, uint64_t least,
+static status make_runs(const struct entityindex_place *place, uint64_t least,
                         const struct progress *progress, uint64_t *made, err *e)
 {
-    OWNED(io_lock) struct io_lock *held = NULL;
     OWNED(indexruns) struct indexruns r = {0};
     OWNED(pairsort) struct pairsort sort = {0};
     OWNED(pairs) struct pairs p = {0};
     bool end = false;
-    *made = 0;
-    TRY(lock(place->d, &held, e));
     TRY(indexruns_load(place, &r, e));
     if (r.end < r.reach + least || r.end == r.reach)
         return DONE;
     TRY(io_make_dir(r.dir, e));
-    TRY(indexruns_tidy(&r, e));
+    TRY(indexruns_tidy(&r, place->chain, e));
     TRY(begin(&p, place, r.reach + 1, &sort, e));
     while (!end) {
         const status filled = fill(&p, r.end, progress, &end, e);
@@ -224,6 +221,36 @@ status entityindex_make(const struct entityindex_place *place, uint64_t least,
         err why = ERR_INIT;
         if (!write_run(&p, &r, filled.ok, filled.ok ? e : &why).ok || !filled.ok)
             return FAILED;
+    }
+    return DONE;
+}
+
+/* Runs are read whole when they are merged: only then damage to one of their blocks shows. */
+static status drop_damaged(const struct entityindex_place *place, bool *any, err *e)
+{
+    OWNED(indexruns) struct indexruns r = {0};
+    TRY(indexruns_load(place, &r, e));
+    return indexruns_drop_damaged(&r, any, e);
+}
+
+status entityindex_make(const struct entityindex_place *place, uint64_t least,
+                        const struct progress *progress, uint64_t *made, err *e)
+{
+    OWNED(io_lock) struct io_lock *held = NULL;
+    bool dropped = true;
+    *made = 0;
+    TRY(lock(place->d, &held, e));
+    while (dropped) {
+        err why = ERR_INIT;
+        if (make_runs(place, least, progress, made, e).ok)
+            return DONE;
+        if (!hashrun_is_damage(e))
+            return FAILED;
+        dropped = false;
+        if (!drop_damaged(place, &dropped, &why).ok || !dropped)
+            return FAILED; /* for the reason it failed before */
+        *e = ERR_INIT;
+        least = 1; /* what was there is to be there again */
     }
     return DONE;
 }

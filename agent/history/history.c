@@ -2,6 +2,7 @@
 
 #include "agent/history/allactions.h"
 #include "store/actionlog.h"
+#include "store/hashrun.h"
 
 void history_fini(struct history *h)
 {
@@ -34,6 +35,10 @@ status history_find(struct history *h, const uuid *name, struct seqlist *out, er
     err damage = ERR_INIT;
     if (entityindex_find(h->index, name, out, &damage).ok)
         return DONE;
+    if (!hashrun_is_damage(&damage)) {
+        *e = damage;
+        return FAILED;
+    }
     h->progress->say(h->progress->context, "the index of rows is damaged: it is made again");
     entityindex_close(h->index);
     h->index = NULL;

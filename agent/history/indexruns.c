@@ -1,11 +1,13 @@
 #include "agent/history/indexruns.h"
 
+#include <errno.h>
 #include <inttypes.h>
 
 #include "store/actionlog.h"
 #include "store/io.h"
 
-#define NAME_LEN 37 /* 16 hex digits, -, 16 hex digits, .run */
+#define LOAD_TRIES 10 /* the agent may merge while files are opened; it does so every few seconds at most */
+#define NAME_LEN 37   /* 16 hex digits, -, 16 hex digits, .run */
 
 void indexruns_fini(struct indexruns *r)
 {
@@ -119,6 +121,17 @@ static status open_log(const struct entityindex_place *place, struct indexruns *
     return DONE;
 }
 
+/* Closes the runs from this one on. */
+static void leave_from(struct indexruns *r, size_t first)
+{
+    for (size_t i = first; i < r->count; i++) {
+        free(r->run[i].path);
+        hashrun_close(r->run[i].run);
+    }
+    r->count = first < r->count ? first : r->count;
+    r->reach = r->count == 0 ? r->first - 1 : hashrun_head(r->run[r->count - 1].run)->last;
+}
+
 /* The file that begins at `first` and covers most; NULL: none. */
 static const char *longest(const struct io_names *names, uint64_t first)
 {
@@ -132,28 +145,32 @@ static const char *longest(const struct io_names *names, uint64_t first)
     return best;
 }
 
+/* *gone: a file was merged away since it was listed. */
 static status load_files(const struct entityindex_place *place, struct logreader *log,
-                         const struct io_names *names, struct indexruns *r, err *e)
+                         const struct io_names *names, struct indexruns *r, bool *gone, err *e)
 {
     const char *name;
+    *gone = false;
     while ((name = longest(names, r->reach + 1)) != NULL) {
         bool good = false;
-        err damage = ERR_INIT;
+        err why = ERR_INIT;
         char *path = io_join(r->dir, name);
         if (path == NULL)
             return err_no_memory(e);
-        if (!indexruns_append(r, path, &damage).ok)
-            return DONE; /* damaged, or just merged away: made again */
+        if (!indexruns_append(r, path, &why).ok) {
+            *gone = why.origin == FROM_ERRNO && why.code == ENOENT;
+            if (*gone || hashrun_is_damage(&why))
+                return DONE; /* what is damaged is made again */
+            *e = why;
+            return FAILED;
+        }
         struct indexrun *last = &r->run[r->count - 1];
         const struct hashrun_head *h = hashrun_head(last->run);
         const uint64_t before = r->count == 1 ? r->first - 1 : hashrun_head(last[-1].run)->last;
         TRY(belongs(place, log, r->end, h, &good, e));
         if (good && h->first == before + 1)
             continue;
-        r->count--;
-        r->reach = before;
-        free(last->path);
-        hashrun_close(last->run);
+        leave_from(r, r->count - 1);
         return DONE;
     }
     return DONE;
@@ -162,15 +179,49 @@ static status load_files(const struct entityindex_place *place, struct logreader
 status indexruns_load(const struct entityindex_place *place, struct indexruns *out, err *e)
 {
     OWNED(logreader) struct logreader *log = NULL;
-    OWNED(io_names) struct io_names names = {0};
+    bool gone = true;
     *out = (struct indexruns){.dir = io_join(place->d->root, "index")};
     if (out->dir == NULL)
         return err_no_memory(e);
     TRY(open_log(place, out, &log, e));
-    if (io_exists(out->dir)) {
+    for (int tries = 0; gone && tries < LOAD_TRIES && io_exists(out->dir); tries++) {
+        OWNED(io_names) struct io_names names = {0};
+        leave_from(out, 0);
         TRY(io_list(out->dir, &names, e));
-        TRY(load_files(place, log, &names, out, e));
+        TRY(load_files(place, log, &names, out, &gone, e));
     }
+    return DONE;
+}
+
+/* Reads all of it, with a handle of its own. */
+static status read_through(const char *path, err *e)
+{
+    OWNED(hashrun) struct hashrun *run = NULL;
+    uint64_t hash, number;
+    bool end = false;
+    TRY(hashrun_open(path, &run, e));
+    while (!end)
+        TRY(hashrun_next(run, &hash, &number, &end, e));
+    return DONE;
+}
+
+status indexruns_drop_damaged(struct indexruns *r, bool *any, err *e)
+{
+    size_t first = 0;
+    *any = false;
+    for (; first < r->count && !*any; first++) {
+        err why = ERR_INIT;
+        *any = !read_through(r->run[first].path, &why).ok;
+        if (*any && !hashrun_is_damage(&why)) {
+            *e = why;
+            return FAILED;
+        }
+    }
+    if (!*any)
+        return DONE;
+    for (size_t i = first - 1; i < r->count; i++)
+        TRY(io_unlink(r->run[i].path, e));
+    leave_from(r, first - 1);
     return DONE;
 }
 
@@ -182,7 +233,29 @@ static bool is_ours(const struct indexruns *r, const char *path)
     return false;
 }
 
-status indexruns_tidy(const struct indexruns *r, err *e)
+/* A base's run (baseindex.h) of a FULL that is not there any more, or as older versions named it. */
+static bool is_stale_base(const struct chain *c, const char *name)
+{
+    const char *dot = strrchr(name, '.');
+    if (dot == NULL || strcmp(dot, ".run") != 0)
+        return false;
+    if (strncmp(name, "rows-", 5) == 0)
+        return true;
+    if (strncmp(name, "lines-", 6) != 0)
+        return false;
+    for (size_t i = 0; i < c->count; i++) {
+        const ProtobufCBinaryData *raw = &c->link[i].commit->header->snapshot;
+        char text[UUID_TEXT];
+        uuid id;
+        memcpy(id.b, raw->data, sizeof id.b);
+        (void)uuid_format(&id, text);
+        if (!c->link[i].pruned && strncmp(name + 6, text, strlen(text)) == 0)
+            return false;
+    }
+    return true;
+}
+
+status indexruns_tidy(const struct indexruns *r, const struct chain *chain, err *e)
 {
     OWNED(io_names) struct io_names names = {0};
     TRY(io_list(r->dir, &names, e));
@@ -193,7 +266,8 @@ status indexruns_tidy(const struct indexruns *r, err *e)
         if (path == NULL)
             return err_no_memory(e);
         const bool part = dot != NULL && strcmp(dot, ".part") == 0;
-        if (part || (parse_name(names.name[i], &first, &last) && !is_ours(r, path)))
+        if (part || is_stale_base(chain, names.name[i]) ||
+            (parse_name(names.name[i], &first, &last) && !is_ours(r, path)))
             TRY(io_unlink(path, e));
     }
     return DONE;

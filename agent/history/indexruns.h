@@ -23,7 +23,7 @@ struct indexruns {
 void indexruns_fini(struct indexruns *r);
 OWN_VALUE(indexruns, indexruns_fini);
 
-/* Opens what can be used. What cannot is left out, and everything behind it. */
+/* Opens what can be used. What is damaged, or does not belong here, is left out, and everything behind it. */
 MUST_CHECK status indexruns_load(const struct entityindex_place *place, struct indexruns *out, err *e);
 
 /* The path of the run of these seqs; malloc'ed, NULL when memory is out. */
@@ -32,8 +32,11 @@ char *indexruns_path(const struct indexruns *r, uint64_t first, uint64_t last);
 /* Puts one behind the others. */
 MUST_CHECK status indexruns_append(struct indexruns *r, char *path, err *e);
 
-/* Removes the files that are none of them. */
-MUST_CHECK status indexruns_tidy(const struct indexruns *r, err *e);
+/* Removes the files that are none of them, and those of bases that the chain does not have any more. */
+MUST_CHECK status indexruns_tidy(const struct indexruns *r, const struct chain *chain, err *e);
+
+/* Reads all of them; the first one that turns out to be damaged is removed, with all behind it. */
+MUST_CHECK status indexruns_drop_damaged(struct indexruns *r, bool *any, err *e);
 
 /* The incarnation that an action of this seq belongs to. */
 MUST_CHECK status indexruns_incarnation(const struct entityindex_place *place, uint64_t seq, uuid *out,

@@ -25,6 +25,7 @@ struct source {
     struct logreader *log;
     uint64_t log_next; /* first seq that is read from the log */
     uint64_t log_seq;  /* that logreader_next gives next */
+    uint64_t log_last; /* the last one there was when the log was opened */
 };
 
 /* The log has sealed actions, too, for a while. */
@@ -254,6 +255,7 @@ static status open_log(struct source *s, err *e)
         s->log_dir = NULL; /* all of it is sealed */
         return DONE;
     }
+    s->log_last = state.position.last_seq;
     while (s->only != NULL && wanted(s) < s->log_next)
         s->at++;
     s->log_seq = wanted(s) > s->log_next ? wanted(s) : s->log_next;
@@ -266,11 +268,9 @@ static status open_log(struct source *s, err *e)
 /* Goes to the next one that is wanted. */
 static status seek_log(struct source *s, err *e)
 {
-    struct log_state state;
     if (s->only == NULL || wanted(s) == s->log_seq)
         return DONE;
-    TRY(logreader_state(s->log, &state, e));
-    if (wanted(s) > state.position.last_seq) {
+    if (wanted(s) > s->log_last) {
         s->log_dir = NULL;
         return DONE;
     }
