@@ -122,15 +122,27 @@ build() {
 # ---- unit tests ----
 
 unit_names() {
-    grep -rhoE '\b[a-z0-9_]+_test\b' --include=CMakeLists.txt tests/unit | grep -vx pgstrand_test
+    grep -rhoE '\b[a-z0-9_]+_test\b' --include=CMakeLists.txt tests/unit | grep -vx pgstrand_test | sort -u
 }
 
 run_unit_tests() {
-    local log=$logs/unit.log begin=$SECONDS
+    local log=$logs/unit.log begin=$SECONDS code=0
     # Sanitizers' findings end the program, so that they cannot scroll by.
     export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 ASAN_OPTIONS=detect_leaks=1:abort_on_error=0
-    ctest --test-dir build/asan -V -j "$jobs" -R "${only:-.}" >"$log" 2>&1
+    ctest --test-dir build/asan -V -j "$jobs" -R "${only:-.}" >"$log" 2>&1 </dev/null || code=$?
+    echo "$code" >"$log.exit"
     done_with "unit tests" $((SECONDS - begin))
+}
+
+# Each wanted test has to have its lines in the log; what ctest itself thought counts, too.
+report_units() {
+    local name log=$logs/unit.log before=$failed
+    report_expected "unit tests" "$log.exit" "$log" || return 0
+    report_ctest "$log"
+    for name in "${units[@]}"; do
+        report_expected "$name" "$log.$name" "$log" || true
+    done
+    [ "$(<"$log.exit")" -eq 0 ] || [ "$failed" -gt "$before" ] || report_failed "ctest" "$log"
 }
 
 # ---- integration tests ----
@@ -204,8 +216,9 @@ run_bats() {
 report_all_bats() {
     local file log
     for file in "$1"/*.bats; do
+        bats_wanted "$file" || continue
         log=$(bats_log "$file")
-        [ ! -e "$log.exit" ] || report_bats "$file" "$log"
+        ! report_expected "$(basename "$file")" "$log.exit" "$log" || report_bats "$file" "$log"
     done
 }
 
@@ -244,9 +257,9 @@ run_fuzzer() {
 
 report_fuzzers() {
     local name log
-    for name in $(fuzz_names); do
+    for name in "${fuzzers[@]}"; do
         log=$logs/fuzz-$name.log
-        [ -e "$logs/fuzz-$name.exit" ] || continue
+        report_expected "$name" "$logs/fuzz-$name.exit" "$log" || continue
         if [ "$(<"$logs/fuzz-$name.exit")" -eq 0 ]; then
             report_passed "$name ($(sed -n 's/^stat::number_of_executed_units: *//p' "$log") inputs)" 1 "$fuzz_seconds"
         else
@@ -262,12 +275,10 @@ tidy_sources() {
         xargs -P "$jobs" -n 4 clang-tidy -p build/asan --quiet --warnings-as-errors='*'
 }
 
-# With what the integration tests leave of the processors.
+# With what the integration tests leave of the processors. What came of it is in files.
 beside() {
-    local units=() fuzzers=() targets=()
+    local targets=()
     renice -n 10 -p "$BASHPID" >/dev/null 2>&1
-    mapfile -t units < <(which_wanted unit_names)
-    [ "$fuzz_seconds" -eq 0 ] || mapfile -t fuzzers < <(which_wanted fuzz_names)
     [ ${#units[@]} -eq 0 ] && [ "$tidy" = no ] || targets+=(unit_tests)
     [ ${#fuzzers[@]} -eq 0 ] || targets+=(fuzzers)
     [ ${#targets[@]} -gt 0 ] || return 0
@@ -303,7 +314,14 @@ folders=(tests/integration)
 mapfile -t bats < <(for folder in "${folders[@]}"; do for file in "$folder"/*.bats; do ! bats_wanted "$file" || echo "$file"; done; done)
 [ ${#bats[@]} -eq 0 ] || step build-release build release pgstrand pgstrand-agent test_tools
 report_step build-release
-beside &
+units=()
+fuzzers=()
+mapfile -t units < <(which_wanted unit_names)
+[ "$fuzz_seconds" -eq 0 ] || mapfile -t fuzzers < <(which_wanted fuzz_names)
+{
+    beside
+    : >"$logs/beside.ended"
+} &
 beside=$!
 if ! step_failed build-release; then
     for folder in "${folders[@]}"; do
@@ -312,6 +330,7 @@ if ! step_failed build-release; then
     done
 fi
 wait "$beside" 2>/dev/null
+report_expected "what runs beside the integration tests" "$logs/beside.ended" /dev/null || true
 report_step build-asan
 report_step build-asan-programs
 report_step build-tsan
@@ -321,18 +340,26 @@ report_step clang-tidy
 [ "$tidy" = yes ] || report_not_run clang-tidy "only with --tidy"
 
 report_section "Unit tests (address and undefined-behaviour sanitizers)"
-[ ! -e "$logs/unit.log" ] || report_ctest "$logs/unit.log"
+if [ ${#units[@]} -gt 0 ]; then
+    step_failed build-asan || report_units
+elif [ -z "$only" ]; then
+    report_failed "unit tests (none were found)" /dev/null
+fi
 
 report_section "Integration tests (PostgreSQL clusters of their own)"
-report_all_bats tests/integration
+step_failed build-release || report_all_bats tests/integration
 
 report_section "Fuzz targets ($fuzz_seconds s of processor each)"
-report_fuzzers
+if [ ${#fuzzers[@]} -gt 0 ]; then
+    step_failed build-asan || report_fuzzers
+elif [ -z "$only" ] && [ "$fuzz_seconds" -gt 0 ]; then
+    report_failed "fuzz targets (none were found)" /dev/null
+fi
 [ "$fuzz_seconds" -gt 0 ] || report_not_run "fuzz targets" "--fuzz-seconds 0"
 
 if [ "$full" = yes ]; then
     report_section "Long tests"
-    report_all_bats tests/full
+    step_failed build-release || report_all_bats tests/full
 else
     for file in tests/full/*.bats; do
         [ -e "$file" ] && report_not_run "$(basename "$file")" "only with --full"

@@ -102,3 +102,53 @@ two_databases() {
     [ ! -e "${lines[0]}" ]
     refute pgrep -f "${lines[0]}"
 }
+
+# A tree with run.sh and stand-ins for the compiler, ctest and a fuzz target; prints the last line of a run in it.
+small_run() {
+    (cd "$tree" && env -i PATH="$tree/bin:$PATH" HOME="$HOME" TMPDIR="$BATS_TEST_TMPDIR" \
+        ./tests/run.sh --no-install --fuzz-seconds 1 >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- </dev/null) || true
+    tail -n 1 "$BATS_TEST_TMPDIR/out"
+}
+
+@test "tests/run.sh is red when a part of it gave no result" {
+    tree=$BATS_TEST_TMPDIR/tree
+    mkdir -p "$tree"/{bin,deploy,tests/{lib,unit,fuzz,integration,full},build/asan/fuzz}
+    cp "$PGSTRAND_ROOT/tests/run.sh" "$tree/tests/"
+    cp "$PGSTRAND_ROOT/tests/lib/report.bash" "$tree/tests/lib/"
+    echo 'pgstrand_test(one_test one_test.c) pgstrand_test(two_test two_test.c)' >"$tree/tests/unit/CMakeLists.txt"
+    cp "$tree/tests/unit/CMakeLists.txt" "$BATS_TEST_TMPDIR/units"
+    echo 'pgstrand_fuzzer(some_fuzz some_fuzz.c)' >"$tree/tests/fuzz/CMakeLists.txt"
+    echo '@test "fine" { true; }' >"$tree/tests/integration/fine.bats"
+    printf '#!/bin/sh\nprintf "1..1\\nok 1 fine in 1ms\\n"\n' >"$tree/bin/bats"
+    for name in deploy/check-floors.sh deploy/check-format.sh bin/cmake build/asan/fuzz/some_fuzz; do
+        printf '#!/bin/sh\nexit 0\n' >"$tree/$name"
+    done
+    for name in one two; do
+        echo "echo '    Start 1: ${name}_test'; echo '$name: [       OK ] case'; echo '1/2 Test #$name: ${name}_test ..... Passed 0.1 sec'"
+    done | sed 's/one: /1: /; s/#one/#1/; s/two: /2: /; s/#two/#2/' >"$BATS_TEST_TMPDIR/said"
+    sed '1i #!/bin/sh' "$BATS_TEST_TMPDIR/said" >"$tree/bin/ctest"
+    chmod -R +x "$tree"
+    [ "$(small_run)" = '8 passed, 0 failed, 0 skipped' ] || complain "$(<"$BATS_TEST_TMPDIR/out")"
+    # ctest left one out; failed and said nothing of it; was not there
+    sed '1i #!/bin/sh' "$BATS_TEST_TMPDIR/said" | grep -v two >"$tree/bin/ctest"
+    [ "$(small_run)" = '7 passed, 1 failed, 0 skipped' ] || complain "$(<"$BATS_TEST_TMPDIR/out")"
+    grep -q 'two_test (gave no result)' "$BATS_TEST_TMPDIR/out"
+    { sed '1i #!/bin/sh' "$BATS_TEST_TMPDIR/said" && echo 'exit 8'; } >"$tree/bin/ctest"
+    [ "$(small_run)" = '8 passed, 1 failed, 0 skipped' ] || complain "$(<"$BATS_TEST_TMPDIR/out")"
+    # a process killed before it could say how it ended
+    printf '#!/bin/sh\nkill -9 $PPID\n' >"$tree/bin/ctest"
+    chmod +x "$tree/bin/ctest"
+    small_run | grep -q ' [1-9][0-9]* failed' || complain "$(<"$BATS_TEST_TMPDIR/out")"
+    grep -q 'what runs beside the integration tests' "$BATS_TEST_TMPDIR/out"
+    # no names at all
+    sed '1i #!/bin/sh' "$BATS_TEST_TMPDIR/said" >"$tree/bin/ctest"
+    : >"$tree/tests/unit/CMakeLists.txt"
+    small_run | grep -q ' [1-9][0-9]* failed' || complain "$(<"$BATS_TEST_TMPDIR/out")"
+    grep -q 'unit tests (none were found)' "$BATS_TEST_TMPDIR/out"
+    # a bats file whose runner was killed, a fuzz target that is not there
+    cp "$BATS_TEST_TMPDIR/units" "$tree/tests/unit/CMakeLists.txt"
+    printf '#!/bin/sh\nkill -9 $(ps -o ppid= $PPID)\n' >"$tree/bin/bats"
+    rm "$tree/build/asan/fuzz/some_fuzz"
+    [ "$(small_run)" = '6 passed, 2 failed, 0 skipped' ] || complain "$(<"$BATS_TEST_TMPDIR/out")"
+    grep -q 'fine.bats (gave no result)' "$BATS_TEST_TMPDIR/out"
+}

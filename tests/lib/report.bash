@@ -4,6 +4,7 @@
 #   report_passed NAME COUNT SECONDS       report_failed NAME LOG [COUNT]      report_not_run NAME WHY
 #   report_ctest LOG                       from `ctest -V` of cmocka programs
 #   report_bats FILE LOG                   from bats' TAP; LOG.exit and LOG.seconds lie beside it
+#   report_expected NAME FILE LOG          what was to run and left no such file has failed; returns 1 then
 #   report_end SECONDS                     the summary; returns 1 when something failed
 
 passed=0
@@ -43,6 +44,12 @@ report_skipped() {
     skipped=$((skipped + 1))
     left_out+=("$1: $2")
     printf '  skipped %s: %s\n' "$1" "$2"
+}
+
+report_expected() {
+    [ ! -e "$2" ] || return 0
+    report_failed "$1 (gave no result)" "$3"
+    return 1
 }
 
 # Left out by choice of options: named at the end, not counted.
