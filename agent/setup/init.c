@@ -112,7 +112,7 @@ static status publish_step(void *context, struct workflow *w, err *e)
 static status limit_step(void *context, struct workflow *w, err *e)
 {
     struct flow *f = context;
-    if (!f->run.options->wal_limit)
+    if (f->run.options->wal_limit == WAL_LIMIT_NEVER)
         workflow_skip(w);
     return is_complete(f) ? DONE : limit_wal(&f->run, e);
 }
@@ -210,7 +210,7 @@ static status run_flow(struct flow *f, const struct progress *progress, err *e)
         explicit_bzero(password, strlen(password));
     packed.conninfo = conninfo;
     packed.jobs = (uint32_t)f->run.options->jobs;
-    packed.wal_limit = f->run.options->wal_limit;
+    packed.wal_limit = (uint32_t)f->run.options->wal_limit;
     job.init = &packed;
     const struct workflow_spec spec = spec_of(f, &job);
     TRY(find_open(f->run.d, &id, &found, e));
@@ -286,7 +286,7 @@ status setup_resume(struct datadir *d, const Pgstrand__WorkflowRecord *record,
 {
     const Pgstrand__InitJob *job = record->job->init;
     const struct init_options options = {
-        .conninfo = job->conninfo, .jobs = (int)job->jobs, .wal_limit = job->wal_limit};
+        .conninfo = job->conninfo, .jobs = (int)job->jobs, .wal_limit = (enum wal_limit)job->wal_limit};
     OWNED(preflight) struct preflight *found = NULL;
     struct init_result result;
     OWNED(pgconn) struct pgconn *c = NULL;
