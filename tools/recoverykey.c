@@ -72,6 +72,11 @@ status recoverykey_load(const char *path, uint8_t out[static SIGNING_KEY_LEN], e
     char typed[TEXT_MAX];
     size_t len = 0;
     if (strcmp(path, "-") == 0) {
+        bool asked = false;
+        TRY(recoverykey_ask("recovery key:", out, &asked, e));
+        if (asked)
+            return DONE;
+        (void)setvbuf(stdin, NULL, _IONBF, 0); /* no copy of it stays in a buffer */
         len = fread(typed, 1, sizeof typed, stdin);
         return parse_and_forget(typed, len, out, e);
     }

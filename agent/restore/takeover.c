@@ -23,10 +23,36 @@ bool takeover_is_asked(const struct datadir *d, const struct restore_request *re
     return request->as == RESTORE_AS_SAME && request->from != NULL && !d->has_identity && !request->dry_run;
 }
 
+/* init seals what the database lacks as deleted. */
+static status check_whole(const struct restore_request *r, const struct place *place, err *e)
+{
+    const unsigned travels = TIER_BIT(TIER_BUSINESS) | TIER_BIT(TIER_AUDIT);
+    const char *part = r->tables != NULL                                  ? "--tables"
+                       : r->business != NULL                              ? "--business"
+                       : r->no_demo                                       ? "--no-demo"
+                       : r->skip                                          ? "--on-error skip"
+                       : r->mode == RESTORE_MERGE                         ? "--mode merge"
+                       : r->tiers != 0 && (r->tiers & travels) != travels ? "--tiers"
+                                                                          : NULL;
+    err lacks = ERR_INIT; /* a business backup: then there are no device rows to leave behind */
+    if (part == NULL && r->tiers != 0 && (r->tiers & TIER_BIT(TIER_DEVICE)) == 0 &&
+        place_check_device_files(place, &lacks).ok)
+        part = "--tiers";
+    if (part == NULL)
+        return DONE;
+    return err_set(
+        e, ERR_USAGE,
+        "a node is taken over whole, since its chain goes on with what the database holds then: leave "
+        "%s out",
+        part);
+}
+
 status takeover_check(const struct datadir *d, const struct restore_request *request,
                       const struct place *place, err *e)
 {
     char ours[UUID_TEXT], theirs[UUID_TEXT];
+    if (takeover_is_asked(d, request))
+        return check_whole(request, place, e);
     if (request->as != RESTORE_AS_SAME || request->from == NULL || !d->has_identity ||
         uuid_equal(&d->identity.node, &place->node))
         return DONE;

@@ -26,7 +26,7 @@ OWN_VALUE(takeover, takeover_fini);
 /* Is a node taken over, if nothing is in the way? */
 bool takeover_is_asked(const struct datadir *d, const struct restore_request *request);
 
-/* ERR_REFUSED: the data directory is another node's. */
+/* ERR_REFUSED: the data directory is another node's; ERR_USAGE: a part of a node cannot be taken over. */
 MUST_CHECK status takeover_check(const struct datadir *d, const struct restore_request *request,
                                  const struct place *place, err *e);
 

@@ -75,6 +75,12 @@ status seal_snapshot(struct datadir *d, const struct seal_request *request, cons
     OWNED(sealrun) struct sealrun run = {0};
     struct log_state state;
     *out = (struct seal_result){0};
+    if (d->identity.taken_over && d->identity.system_identifier[0] == '\0' && !request->offline)
+        return err_set(
+            e, ERR_VALIDATION,
+            "%s has taken a node over, whose chain goes on when init has been run: run pgstrand init "
+            "--data %s",
+            d->root, d->root);
     TRY(sealrun_begin(d, request, progress, &run, e));
     if (run.chain->count == 0)
         return err_set(e, ERR_VALIDATION, "there is no base to seal after: run pgstrand init");

@@ -163,7 +163,9 @@ status sealflow_interrupted(struct datadir *d, bool *found, Pgstrand__SnapshotTy
     *found = false;
     TRY(workflowrecord_list(d, &all, e));
     for (size_t i = all.count; i-- > 0 && !*found;) {
-        *found = is_scheduled(all.record[i]) && !workflowrecord_is_running(d, all.record[i]);
+        /* one that was killed again and again waits for the schedule */
+        *found = is_scheduled(all.record[i]) && all.record[i]->retries < all.record[i]->max_retries &&
+                 !workflowrecord_is_running(d, all.record[i]);
         *type = *found ? (Pgstrand__SnapshotType)all.record[i]->job->seal->type : *type;
     }
     return DONE;

@@ -63,6 +63,7 @@ static status complete(struct init_run *run, err *e)
 struct flow {
     struct init_run run;
     struct init_result *out;
+    bool cancelled; /* by setup_cancel, which has undone it */
 };
 
 static void flow_fini(struct flow *f)
@@ -149,6 +150,12 @@ static const struct workflow_step steps[] = {
     {"COMPLETE", finish_step, WORKFLOW_LASTING, WORKFLOW_AFTER(4)},
 };
 
+/* Behind its base a chain has begun: then init is completed, or uninstalled. */
+static bool may_undo(const struct flow *f)
+{
+    return f->run.d->has_identity && !f->run.record->complete && !f->run.record->base_sealed;
+}
+
 /* Cancelled, everything goes from the database again; failed or killed, it stays for the next try. */
 static void undo(void *context, struct workflow *w, const err *why)
 {
@@ -156,8 +163,8 @@ static void undo(void *context, struct workflow *w, const err *why)
     err failed = ERR_INIT;
     char line[ERR_TEXT + 64];
     flow_fini(f);
-    const bool known = setuprecord_load(f->run.d, &f->run.record, &failed).ok;
-    if (why->class != ERR_INTERRUPTED || !f->run.d->has_identity || (known && is_complete(f)) ||
+    if (f->cancelled || why->class != ERR_INTERRUPTED ||
+        !setuprecord_load(f->run.d, &f->run.record, &failed).ok || !may_undo(f) ||
         inituninstall(f->run.d, f->run.options->conninfo, &progress_silent, &failed).ok)
         return;
     (void)snprintf(line, sizeof line, "what init has made is still there (pgstrand uninstall): %s",
@@ -205,7 +212,7 @@ static status run_flow(struct flow *f, const struct progress *progress, err *e)
     OWNED(text) char *password = NULL;
     uuid id;
     bool found = false;
-    TRY(pgconn_without_password(f->run.options->conninfo, &conninfo, &password, e));
+    TRY(pgconn_stored_conninfo(f->run.conn, f->run.options->conninfo, &conninfo, &password, e));
     if (password != NULL)
         explicit_bzero(password, strlen(password));
     packed.conninfo = conninfo;
@@ -303,8 +310,21 @@ status setup_cancel(struct datadir *d, const Pgstrand__WorkflowRecord *record, e
 {
     const struct init_options options = {.conninfo = record->job->init->conninfo};
     struct init_result none;
+    OWNED(text) char *lock_path = io_join(d->root, "agent.lock");
+    OWNED(io_lock) struct io_lock *lock = NULL;
     OWNED(flow) struct flow f;
     begin(&f, d, &options, NULL, &none);
+    if (lock_path == NULL)
+        return err_no_memory(e);
+    if (!io_lock(lock_path, false, &lock, e).ok)
+        return err_wrap(e, "another init or the agent is at work in %s", d->root);
+    TRY(setuprecord_load(d, &f.run.record, e));
+    if (d->has_identity && !may_undo(&f))
+        return err_set(e, ERR_REFUSED,
+                       "its base is sealed: pgstrand init completes it, pgstrand uninstall takes it away");
+    if (d->has_identity && !inituninstall(d, options.conninfo, &progress_silent, e).ok)
+        return err_wrap(e, "what init has made cannot be taken away");
+    f.cancelled = true;
     const struct workflow_spec spec = spec_of(&f, record->job);
     uuid id = workflowrecord_id(record);
     return workflow_abandon(d, &spec, &id, e);

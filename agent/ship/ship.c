@@ -66,6 +66,46 @@ static status load_chain(const struct datadir *d, struct chain **out, err *e)
     return lineage_load(d, out, e);
 }
 
+static bool is_own(const struct chain *own, const uuid *incarnation)
+{
+    for (size_t i = 0; i < own->count; i++) {
+        const ProtobufCBinaryData *id = &own->link[i].commit->header->incarnation;
+        if (bytes_equal(bytes_of(id->data, id->len), bytes_of(incarnation->b, sizeof incarnation->b)))
+            return true;
+    }
+    return false;
+}
+
+/* Another machine has this node now: what is sealed here would only mislead those who restore. */
+static status check_not_taken(const struct datadir *d, struct vault *vault, const struct chain *own, err *e)
+{
+    OWNED(vault_chains) struct vault_chains all = {0};
+    TRY(vault_chains(vault, &all, e));
+    for (size_t i = 0; i < all.count; i++) {
+        const struct vault_chain *at = &all.chain[i];
+        OWNED(chain) struct chain *chain = NULL;
+        OWNED(text) char *dir = NULL;
+        err broken = ERR_INIT; /* not ours to judge */
+        if (!uuid_equal(&at->node, &d->identity.node) || is_own(own, &at->incarnation))
+            continue;
+        TRY(vault_local_dir(vault, &at->node, &at->incarnation, &dir, e));
+        if (!chain_load(dir, &chain, &broken).ok || chain->count == 0)
+            continue;
+        const ProtobufCBinaryData *device = &chain->link[chain->count - 1].commit->header->device;
+        bool over = false;
+        for (size_t k = chain->own; k < chain->count; k++)
+            over = over || chain->link[k].commit->has_handover;
+        if (over && !bytes_equal(bytes_of(device->data, device->len),
+                                 bytes_of(d->identity.device.b, sizeof d->identity.device.b)))
+            return err_set(
+                e, ERR_REFUSED,
+                "this node was taken over by another machine (%s): stop the agent here, and begin anew "
+                "with pgstrand identity new",
+                dir);
+    }
+    return DONE;
+}
+
 status ship_push(struct datadir *d, const char *name, const struct progress *progress,
                  struct ship_result *out, err *e)
 {
@@ -76,5 +116,6 @@ status ship_push(struct datadir *d, const char *name, const struct progress *pro
     TRY(ship_vault(d, name, &record, e));
     TRY(load_chain(d, &chain, e));
     TRY(vault_open(record->url, true, &vault, e));
+    TRY(check_not_taken(d, vault, chain, e));
     return push_all(d, vault, record, chain, progress, out, e);
 }

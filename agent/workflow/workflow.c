@@ -235,7 +235,8 @@ static status stopped(const struct workflow *w, err *e)
 static status check_tries(const struct workflow *w, err *e)
 {
     char id[UUID_TEXT];
-    if (w->spec->stop != WORKFLOW_SUSPENDS || w->record->retries <= w->record->max_retries)
+    const bool by_itself = w->spec->stop == WORKFLOW_SUSPENDS || w->spec->later;
+    if (!by_itself || w->record->retries <= w->record->max_retries)
         return DONE;
     return err_set(e, ERR_TIMEOUT,
                    "workflow %s was interrupted again and again: it is not gone on with by itself",

@@ -280,6 +280,12 @@ finishes() {
     [ "$(init_workflow .status)" = '"CANCELLED"' ]
     [ "$(slots)" -eq "$before" ]
     [ "$(sql "$DB.again" "SELECT count(*) FROM pg_namespace WHERE nspname = 'pgstrand'")" -eq 0 ]
+    # What cannot be taken away stays known.
+    PGSTRAND_IO_FAULT=kill:1:.rows run pgstrand init --data "$DATA" --source "$(conninfo "$DB.again")" --quiet
+    cluster_stop
+    expect_exit 13 'what init has made cannot be taken away' pgstrand workflow cancel "$(init_workflow .uuid | tr -d '"' | tail -n 1)" --data "$DATA" --quiet
+    cluster_start
+    [ "$(init_workflow .status | tail -n 1)" = '"IN_PROGRESS"' ]
     # A cancelled one is no hindrance.
     pgstrand init --data "$DATA" --source "$(conninfo "$DB.again")" --quiet >/dev/null
     pgstrand uninstall --data "$DATA" --yes >/dev/null

@@ -83,6 +83,7 @@ assert_is_node() {
     refute grep -rqF "$(tr -d '\n-' <"$HARNESS/key")" "$NEW"
     pgstrand snapshots --data "$NEW" --json | jq -e 'length == 2 and (map(.recovery_key) | unique | length == 1) and (map(.taken_over) | any | not)'
     expect_exit 10 'has taken a node over: run pgstrand init' "$PGSTRAND_BUILD/pgstrand-agent" --data "$NEW" --quiet
+    expect_exit 10 'has taken a node over, whose chain goes on when init has been run' pgstrand seal --data "$NEW" --type differential --no-wait --quiet
     # The database changes before anybody captures it again: that is in the chain, too.
     sql "$target" "DELETE FROM goods WHERE id = 7"
     pgstrand init --data "$NEW" --json 2>"$HARNESS/said" | jq -e '.continued and .recovery_key == null'
@@ -99,6 +100,18 @@ assert_is_node() {
     pgstrand vault add --data "$NEW" safe "$VAULT" --backup-type full-device >/dev/null
     pgstrand ship --data "$NEW" safe >/dev/null
     pgstrand verify --data "$NEW" --from "$VAULT" >/dev/null
+    # The old machine comes back: what it seals later is newer by the clock, but nobody's any more.
+    cp -a "$DATA" "$HARNESS/zombie"
+    agent_start "$HARNESS/zombie"
+    sql shop "UPDATE goods SET name = 'of the old till' WHERE id = 11"
+    pgstrand wait --data "$HARNESS/zombie" --timeout 60 >/dev/null
+    pgstrand seal --data "$HARNESS/zombie" --quiet >/dev/null
+    pgstrand vault remove --data "$HARNESS/zombie" safe >/dev/null
+    pgstrand vault add --data "$HARNESS/zombie" safe "$VAULT" --backup-type full-device >/dev/null
+    expect_exit 15 'this node was taken over by another machine' pgstrand ship --data "$HARNESS/zombie" safe
+    cp -an "$HARNESS/zombie/snapshots/." "$HARNESS/safe.1/" # by hand, past that
+    agent_stop "$HARNESS/zombie"
+    sql shop "UPDATE goods SET name = 'article 11' WHERE id = 11"
     # From the vault the next machine takes it over again, with the same key.
     database_new third
     pgstrand restore --data "$HARNESS/third" --from "$VAULT" --target "$(conninfo third)" --as same --recovery-key - --quiet <"$HARNESS/key"
@@ -130,6 +143,10 @@ assert_is_node() {
         --as same --recovery-key "$HARNESS/key" --mode replace --quiet
     database_drop "$target"
     database_new "$target"
+    # A part of a node cannot be taken over: init would seal the rest as deleted.
+    expect_exit 2 'taken over whole.*leave --tables out' take_over --recovery-key "$HARNESS/key" --tables goods --quiet
+    expect_exit 2 'leave --tiers out' take_over --recovery-key "$HARNESS/key" --tiers business,audit --quiet
+    expect_exit 2 'leave --mode merge out' take_over --recovery-key "$HARNESS/key" --mode merge --quiet
     # A plan needs no key. A business backup lacks the till's own rows, and says so.
     take_over --dry-run --quiet
     expect_exit 10 'is a business backup' pgstrand restore --data "$NEW" --from "file://$HARNESS/shelf" --target "$(conninfo "$target")" \
@@ -184,10 +201,12 @@ killed_take_over() {
 }
 
 @test "init after it, killed half-way: the chain goes on all the same" {
-    local fault
+    local fault code
     take_over --recovery-key "$HARNESS/key" --quiet
     for fault in kill:3:catalog.mdb kill:1:log killafter:9:catalog.mdb kill:1:.commit; do
-        PGSTRAND_IO_FAULT=$fault pgstrand init --data "$NEW" --quiet >/dev/null 2>&1 && break
+        code=0
+        PGSTRAND_IO_FAULT=$fault pgstrand init --data "$NEW" --quiet >/dev/null 2>&1 || code=$?
+        [ "$code" -eq 137 ] || complain "$fault: not killed, but $code"
     done
     pgstrand init --data "$NEW" --quiet >/dev/null
     pgstrand snapshots --data "$NEW" --json | jq -e 'length == 3 and .[2].taken_over'

@@ -110,7 +110,23 @@ static pgtime newest_time(const struct chain *c)
     return c->count == 0 ? INT64_MIN : c->link[c->count - 1].commit->header->created;
 }
 
-/* The incarnation that was asked for, else the one whose last snapshot is the newest. */
+/* How often its node went over to another machine: an owner's word, where times are what a machine says. */
+static size_t handovers(const struct chain *c)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < c->count; i++)
+        count += c->link[i].commit->has_handover != 0;
+    return count;
+}
+
+static bool is_newer(const struct chain *a, const struct chain *b)
+{
+    const size_t x = handovers(a), y = handovers(b);
+    return x != y ? x > y : newest_time(a) > newest_time(b);
+}
+
+/* The incarnation that was asked for, else the one whose last snapshot is the newest; what a machine seals
+ * whose node was taken over by another one does not count. */
 static status choose_chain(struct vault *v, const struct vault_chains *chains, const uuid *node,
                            const struct restore_request *request, struct place *out, err *e)
 {
@@ -123,7 +139,7 @@ static status choose_chain(struct vault *v, const struct vault_chains *chains, c
         OWNED(text) char *dir = NULL;
         TRY(vault_local_dir(v, &at->node, &at->incarnation, &dir, e));
         TRY(chain_load(dir, &chain, e));
-        if (out->chain != NULL && newest_time(out->chain) >= newest_time(chain))
+        if (out->chain != NULL && !is_newer(chain, out->chain))
             continue;
         struct chain *older = out->chain;
         out->chain = chain;
