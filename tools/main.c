@@ -104,7 +104,7 @@ int main(int argc, char **argv)
     err e = ERR_INIT;
 
     status done = dispatch(&cli, argc, argv, &e);
-    if (interrupt_asked()) {
+    if (interrupt_asked() && !done.ok) { /* else it came too late */
         (void)fputs("pgstrand: interrupted\n", stderr);
         return EXIT_INTERRUPTED;
     }

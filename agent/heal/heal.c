@@ -182,6 +182,8 @@ static status compare_and_switch(struct heal *h, struct pgconn *reading, const s
     struct healtables tables = {
         .d = h->d,
         .conn = reading,
+        .conninfo = h->conninfo,
+        .snapshot = point->snapshot,
         .tables = held,
         .known = &h->known,
         .writer = writer,

@@ -73,7 +73,7 @@ static status look_at(struct healtables *h, struct tablebook *book, const struct
     }
     const size_t i = (size_t)(from - h->known->plan->table);
     seen[i] = true;
-    if (!plantable_fits(from, &shape, what, sizeof what)) {
+    if (!plantable_fits(from, &shape, h->renumbered, what, sizeof what)) {
         broken(h->out, "table %s.%s: %s", table->schema, table->name, what);
         return DONE;
     }
@@ -99,17 +99,39 @@ static status look_at_all(struct healtables *h, struct tablebook *book, const st
     return DONE;
 }
 
-/* Views, functions, constraints: only the fingerprint shows them. */
+static bool same_text(const char *known, struct buf *now)
+{
+    return strcmp(known == NULL ? "" : known, buf_cstring(now)) == 0;
+}
+
+/* Views, functions, constraints. The fingerprint is made of OIDs, so on another server only the text tells; a
+ * dump of another version of pg_dump may differ without reason, which costs a FULL. */
+static status same_schema(struct healtables *h, const Pgstrand__Schema *known, bool *same, err *e)
+{
+    OWNED(schema_text) struct schema_text text = {0};
+    struct schema_fingerprint now;
+    if (!h->renumbered) {
+        TRY(schema_fingerprint(h->conn, &now, e));
+        *same =
+            known->has_fingerprint && bytes_equal(bytes_of(known->fingerprint.data, known->fingerprint.len),
+                                                  bytes_of(now.hash, sizeof now.hash));
+        return DONE;
+    }
+    TRY(schema_dump(h->conn, h->conninfo, h->snapshot, NULL, &text, e));
+    *same = same_text(known->pre_data, &text.pre_data) && same_text(known->post_data, &text.post_data);
+    return DONE;
+}
+
 static status look_at_schema(struct healtables *h, err *e)
 {
-    struct schema_fingerprint now;
     const struct plan *plan = h->known->plan;
-    TRY(schema_fingerprint(h->conn, &now, e));
-    if (plan == NULL)
+    bool same = false;
+    if (plan == NULL) {
         broken(h->out, "the last known state cannot be told: %.180s", h->known->why.message);
-    else if (!plan->schema->has_fingerprint ||
-             !bytes_equal(bytes_of(plan->schema->fingerprint.data, plan->schema->fingerprint.len),
-                          bytes_of(now.hash, sizeof now.hash)))
+        return DONE;
+    }
+    TRY(same_schema(h, plan->schema, &same, e));
+    if (!same)
         broken(h->out, "the schema may have changed while the database was not captured");
     return DONE;
 }

@@ -12,7 +12,8 @@
 
 struct healtables {
     struct datadir *d;
-    struct pgconn *conn;             /* inside the transaction whose snapshot counts */
+    struct pgconn *conn;             /* inside the transaction whose snapshot counts, */
+    const char *conninfo, *snapshot; /* where it is, and its exported name */
     const struct table_list *tables; /* read in it */
     struct known *known;
     struct healwriter *writer;

@@ -427,7 +427,9 @@ BEGIN
     END IF;
     BEGIN
         SELECT count(*),
-               string_agg('{"class": ' || d.classid || ', "oid": ' || d.objid || ', "sub": ' || d.objsubid
+               -- GRANT and REVOKE are listed without saying on what.
+               string_agg('{"class": ' || coalesce(d.classid::text, 'null') || ', "oid": ' || coalesce(d.objid::text, 'null')
+                          || ', "sub": ' || coalesce(d.objsubid::text, 'null')
                           || ', "type": ' || to_json(d.object_type) || ', "schema": ' || coalesce(to_json(d.schema_name)::text, 'null')
                           || ', "identity": ' || coalesce(to_json(d.object_identity)::text, 'null')
                           || CASE WHEN d.classid = 'pg_type'::regclass

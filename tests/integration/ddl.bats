@@ -309,6 +309,7 @@ settled() {
     # Changes that no event trigger sees, found by comparing.
     sql postgres 'CREATE ROLE clerk'
     app 'GRANT SELECT ON t TO clerk'
+    [ "$(shop "SELECT count(*) FROM pgstrand.ddl WHERE tag = 'GRANT' AND objects LIKE '%TABLE%'")" -ge 1 ]
     sleep 6
     [ "$(shop "SELECT count(*) FROM pgstrand.ddl WHERE event = 'compare'")" -eq 1 ]
     sql postgres 'ALTER ROLE clerk RENAME TO cashier'

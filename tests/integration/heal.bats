@@ -327,7 +327,7 @@ forget_last_commit() {
     done
     expect_exit 12 "$(basename "$segment") is damaged: the action with seq [0-9]+ is not what was written; stop the agent, move" \
         pgstrand log --data "$DATA"
-    expect_exit 12 'is damaged: the action with seq' pgstrand seal --data "$DATA" --quiet
+    expect_exit 12 'is damaged: the action with seq' pgstrand seal --data "$DATA" --no-wait --quiet
     database_new "back_$DB"
     expect_exit 12 'is damaged: the action with seq' pgstrand restore --quiet --data "$DATA" --target "$(conninfo "back_$DB")"
     database_drop "back_$DB"

@@ -16,9 +16,11 @@ setup_file() {
     cluster_new one
     database_new shop
     sql shop "
-        CREATE TABLE articles (id int PRIMARY KEY, name text NOT NULL);
+        CREATE DOMAIN cents AS bigint CHECK (VALUE >= 0);
+        CREATE TYPE shelf AS ENUM ('left', 'right');
+        CREATE TABLE articles (id int PRIMARY KEY, name text NOT NULL, price cents, stands shelf DEFAULT 'left');
         CREATE TABLE tills (id int PRIMARY KEY, drawer numeric);
-        INSERT INTO articles SELECT i, 'article ' || i FROM generate_series(1, 200) i;
+        INSERT INTO articles SELECT i, 'article ' || i, i * 10 FROM generate_series(1, 200) i;
         INSERT INTO tills VALUES (1, 12.5)"
     printf '[tiers]\ndevice = tills\n' >"$HARNESS/till.conf"
     pgstrand init --data "$DATA" --source "$(conninfo shop)" --config "$HARNESS/till.conf" --device-name 'till 3' --json >"$HARNESS/init.json"
@@ -91,10 +93,14 @@ assert_is_node() {
     pgstrand snapshots --data "$NEW" --json | jq -e '.[2].taken_over and .[2].type == "incremental" and .[2].first_seq == .[1].last_seq + 1 and .[2].device_key != .[1].device_key'
     pgstrand init --data "$NEW" --json | jq -e .already_complete
     agent_start "$NEW"
-    sql "$target" "INSERT INTO goods VALUES (1000, 'from the new till'); UPDATE tills SET drawer = 5"
+    sql "$target" "INSERT INTO goods VALUES (1000, 'from the new till', 5, 'right'); UPDATE tills SET drawer = 5"
     pgstrand wait --data "$NEW" --timeout 60 >/dev/null
     wait_for 20 eval "pgstrand seal --data '$NEW' --quiet >/dev/null"
     agent_stop "$NEW"
+    # Types that somebody made have other OIDs here, and are the same, as is the schema.
+    pgstrand status --data "$NEW" --json >"$HARNESS/status" || true # nobody captures now
+    jq -e '[.problems[] | select(test("schema"))] == []' "$HARNESS/status"
+    pgstrand drill --data "$NEW" --quiet
     pgstrand entity goods 8 --data "$NEW" --json >"$HARNESS/entity"
     jq -e '.version == 2 and [.history[].kind] == ["BASE", "UPDATE"]' "$HARNESS/entity"
     pgstrand vault add --data "$NEW" safe "$VAULT" --backup-type full-device >/dev/null

@@ -86,6 +86,11 @@ static bool is_followed(const struct gather *g, uint64_t seq)
     return g->plan->followed && seq <= g->plan->base_span.last_seq;
 }
 
+static bool is_elsewhere(const struct gather *g, uint64_t seq)
+{
+    return seq > g->plan->base_span.last_seq;
+}
+
 static struct plan_table *table_of_relation(const struct gather *g, const struct relation *r, uint64_t seq)
 {
     return is_followed(g, seq) ? plantable_by_oid(g->plan, r->oid) : plantable_find(g->plan, &r->table);
@@ -105,8 +110,9 @@ static status check_types(const struct gather *g, const struct source_action *a,
     char how[160];
     for (uint16_t i = 0; i < r->column_count; i++) {
         const Pgstrand__Column *c = plantable_column(t->message, attnum[i]);
-        if (c == NULL || versiontypes_follow((struct versiontype){r->columns[i].type, r->columns[i].typmod},
-                                             (struct versiontype){c->type, c->typmod}))
+        if (c == NULL || plantable_same_type(c, &r->columns[i], is_elsewhere(g, a->seq)) ||
+            versiontypes_follow((struct versiontype){r->columns[i].type, r->columns[i].typmod},
+                                (struct versiontype){c->type, c->typmod}))
             continue;
         (void)snprintf(how, sizeof how, "column %s has another type", c->name);
         return changed(g, a, t, how, e);
@@ -119,7 +125,7 @@ static status attnums_of(const struct gather *g, const struct source_action *a, 
 {
     char how[200];
     const bool followed = is_followed(g, a->seq);
-    if (!followed && !plantable_fits(t, r, how, sizeof how))
+    if (!followed && !plantable_fits(t, r, is_elsewhere(g, a->seq), how, sizeof how))
         return changed(g, a, t, how, e);
     if (!followed) {
         for (uint16_t i = 0; i < r->column_count; i++)
@@ -128,8 +134,8 @@ static status attnums_of(const struct gather *g, const struct source_action *a, 
     }
     if (shapes_resolve(g->shapes, r, attnum))
         return DONE;
-    return plantable_fits(t, r, how, sizeof how) ? changed(g, a, t, "its columns are not known", e)
-                                                 : changed(g, a, t, how, e);
+    return plantable_fits(t, r, false, how, sizeof how) ? changed(g, a, t, "its columns are not known", e)
+                                                        : changed(g, a, t, how, e);
 }
 
 static status find_map(struct gather *g, const struct source_action *a, struct plan_table *t,

@@ -5,6 +5,8 @@
 #include "agent/glob.h"
 #include "store/snapreader.h"
 
+#define FIRST_OWN_TYPE 16384 /* FirstNormalObjectId (access/transam.h): those below are PostgreSQL's own */
+
 struct plan_table *plantable_find(const struct plan *p, const uuid *id)
 {
     for (size_t i = 0; i < p->count; i++) {
@@ -62,7 +64,15 @@ __attribute__((format(printf, 3, 4))) static bool differs(char *what, size_t siz
     return false;
 }
 
-bool plantable_fits(const struct plan_table *t, const struct relation *r, char *what, size_t size)
+bool plantable_same_type(const Pgstrand__Column *a, const struct column *b, bool elsewhere)
+{
+    const bool same =
+        a->type == b->type || (elsewhere && a->type >= FIRST_OWN_TYPE && b->type >= FIRST_OWN_TYPE);
+    return same && a->typmod == b->typmod;
+}
+
+bool plantable_fits(const struct plan_table *t, const struct relation *r, bool elsewhere, char *what,
+                    size_t size)
 {
     const Pgstrand__Table *m = t->sealed;
     if (strcmp(m->schema, r->schema) != 0 || strcmp(m->name, r->name) != 0)
@@ -74,7 +84,7 @@ bool plantable_fits(const struct plan_table *t, const struct relation *r, char *
         const struct column *b = &r->columns[i];
         if (strcmp(a->name, b->name) != 0)
             return differs(what, size, "column %s is %s now", a->name, b->name);
-        if (a->type != b->type || a->typmod != b->typmod)
+        if (!plantable_same_type(a, b, elsewhere))
             return differs(what, size, "column %s has another type", a->name);
         if (plantable_is_keyed(m) && a->key != b->key)
             return differs(what, size, "column %s %s the key", a->name, b->key ? "joined" : "left");

@@ -38,7 +38,13 @@ void plantable_shape(const struct plan_table *t, const char *label, uint16_t *ke
 /* Are rows told apart by a key, as relation_is_keyed has it? */
 bool plantable_is_keyed(const Pgstrand__Table *t);
 
+/* The types of one column of the table and of a relation. `elsewhere`: the relation is of another database,
+ * where types that somebody made have other OIDs; two such types pass for one, since the rows do not name
+ * them. */
+bool plantable_same_type(const Pgstrand__Column *a, const struct column *b, bool elsewhere);
+
 /* Is the relation the table as the base knows it? `what` (of `size` bytes) says the first difference. */
-bool plantable_fits(const struct plan_table *t, const struct relation *r, char *what, size_t size);
+bool plantable_fits(const struct plan_table *t, const struct relation *r, bool elsewhere, char *what,
+                    size_t size);
 
 #endif

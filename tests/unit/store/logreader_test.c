@@ -92,6 +92,7 @@ static void another_process_follows_the_writer(void **state)
             while (ok && (ok = logreader_next(r, &entry, &end, &e).ok) && !end)
                 ok = entry.seq == ++seq;
         }
+        ok = ok && logreader_state(r, &now, &e).ok; /* a slow reader never came to the end before */
         if (!ok)
             (void)fprintf(stderr, "reader stopped at %llu: %s\n", (unsigned long long)seq, e.message);
         _exit(ok && now.segments > 1 ? 0 : 1);
