@@ -406,6 +406,18 @@ status newdb_swap(struct newdb *n, err *e)
     return err_wrap(e, "giving %s the name %s", n->name, n->target);
 }
 
+/* What interrupts a restore cancels every connection's statement, and may meet the one that cleans up. */
+static status drop(struct newdb *n, const char *sql, err *e)
+{
+    for (int tries = 1;; tries++) {
+        *e = ERR_INIT;
+        if (pgconn_exec(n->admin, sql, e).ok)
+            return DONE;
+        if (strcmp(e->sqlstate, CANCELED) != 0 || tries == DROP_TRIES)
+            return FAILED;
+    }
+}
+
 status newdb_drop_old(struct newdb *n, err *e)
 {
     OWNED(buf) struct buf sql = {0};
@@ -414,10 +426,9 @@ status newdb_drop_old(struct newdb *n, err *e)
     buf_text(&sql, "DROP DATABASE ");
     pgconn_quote_name(&sql, buf_cstring(&old));
     TRY(buf_done(&sql, e));
-    return pgconn_exec(n->admin, buf_cstring(&sql), e);
+    return drop(n, buf_cstring(&sql), e);
 }
 
-/* What interrupts a restore cancels every connection's statement, and may meet the one that cleans up. */
 void newdb_drop(struct newdb *n)
 {
     OWNED(buf) struct buf sql = {0};
@@ -429,11 +440,7 @@ void newdb_drop(struct newdb *n)
     pgconn_quote_name(&sql, n->name);
     if (pgconn_server_version(n->admin) >= 130000)
         buf_text(&sql, " WITH (FORCE)");
-    for (int tries = 1; tries <= DROP_TRIES; tries++) {
-        why = ERR_INIT;
-        if (pgconn_exec(n->admin, buf_cstring(&sql), &why).ok || strcmp(why.sqlstate, CANCELED) != 0)
-            return;
-    }
+    (void)drop(n, buf_cstring(&sql), &why).ok;
 }
 
 status newdb_clear(const char *conninfo, err *e)
