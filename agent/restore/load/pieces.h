@@ -39,8 +39,11 @@ struct pieces {
     struct pieces_proof *proof;
 };
 
-/* What the plan's tables take, estimated. */
-MUST_CHECK status pieces_bytes(const struct plan *plan, uint64_t *out, err *e);
+/* What the plan's tables take, estimated, and the largest of them. */
+MUST_CHECK status pieces_bytes(const struct plan *plan, uint64_t *all, uint64_t *largest, err *e);
+
+/* How a connection makes indexes when its largest table takes so many bytes. */
+MUST_CHECK status pieces_index_settings(struct pgconn *c, uint64_t largest, err *e);
 
 /* The plan's fold is complete. `c`: to the server that is restored to. */
 MUST_CHECK status pieces_init(struct pieces *p, struct job *job, struct pgconn *c, err *e);
