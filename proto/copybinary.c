@@ -102,38 +102,92 @@ static status append(struct buf *out, enum copybinary_form form, struct bytes te
     return DONE;
 }
 
-static status append_column(struct buf *out, enum copybinary_form form, struct bytes column,
-                            struct buf *scratch, size_t number, struct rowsum *sum, err *e)
+/* The next column of a row that has `left` more. */
+static status next_column(struct bytes *rest, size_t columns, size_t number, struct bytes *column, err *e)
 {
-    if (column.len == 0 || memchr(column.data, '\\', column.len) == NULL)
-        return append(out, form, column, number, sum, e);
-    buf_reset(scratch);
-    if (!copytext_unescape(column, scratch)) {
-        buf_u32(out, UINT32_MAX);
-        if (sum != NULL)
-            rowsum_null(sum, number);
+    const uint8_t *stop = rest->len > 0 ? memchr(rest->data, '\t', rest->len) : NULL;
+    const bool last = number + 1 == columns;
+    if ((stop == NULL) != last)
+        return err_set(e, ERR_STORAGE,
+                       "a row does not have the %zu columns of its table; run pgstrand verify", columns);
+    *column = bytes_of(rest->data, stop == NULL ? rest->len : (size_t)(stop - rest->data));
+    if (!last)
+        *rest = bytes_of(stop + 1, rest->len - column->len - 1);
+    return DONE;
+}
+
+/* Without its escapes, in `scratch` where it has any; *null: it has no value. */
+static status read_column(struct bytes *column, struct buf *scratch, bool *null, err *e)
+{
+    *null = false;
+    if (column->len == 0 || memchr(column->data, '\\', column->len) == NULL)
         return DONE;
-    }
+    buf_reset(scratch);
+    *null = !copytext_unescape(*column, scratch);
     TRY(buf_done(scratch, e));
-    return append(out, form, buf_view(scratch), number, sum, e);
+    *column = buf_view(scratch);
+    return DONE;
+}
+
+static void append_null(struct buf *out, size_t number, struct rowsum *sum)
+{
+    buf_u32(out, UINT32_MAX);
+    if (sum != NULL)
+        rowsum_null(sum, number);
 }
 
 status copybinary_line(struct buf *out, const enum copybinary_form *form, size_t columns, struct bytes line,
                        struct buf *scratch, struct rowsum *sum, err *e)
 {
-    const uint8_t *at = line.data, *end = line.data + line.len;
     buf_u16(out, (uint16_t)columns);
     for (size_t i = 0; i < columns; i++) {
-        const uint8_t *stop = at < end ? memchr(at, '\t', (size_t)(end - at)) : NULL;
-        if ((stop == NULL) != (i + 1 == columns))
-            return err_set(e, ERR_STORAGE,
-                           "a row does not have the %zu columns of its table; run pgstrand verify", columns);
-        if (stop == NULL)
-            stop = end;
-        TRY(append_column(out, form[i], bytes_of(at, (size_t)(stop - at)), scratch, i, sum, e));
-        at = stop + 1;
+        struct bytes column;
+        bool null;
+        TRY(next_column(&line, columns, i, &column, e));
+        TRY(read_column(&column, scratch, &null, e));
+        if (null)
+            append_null(out, i, sum);
+        else
+            TRY(append(out, form[i], column, i, sum, e));
     }
     if (sum != NULL)
         rowsum_end_row(sum);
     return buf_done(out, e);
+}
+
+/* A value that is hashed by its binary form is made of digits and letters: it has no escapes, and so does not
+ * lie in `scratch`. */
+static status sum_value(struct rowsum *sum, enum copybinary_form form, struct bytes text, size_t number,
+                        struct buf *scratch, err *e)
+{
+    const enum rowsum_kind kind = rowsum_kind_of(form);
+    if (kind == ROWSUM_TEXT) {
+        rowsum_value(sum, kind, number, text, (struct bytes){0});
+        return DONE;
+    }
+    if (text.data == scratch->data && text.len > 0)
+        return malformed(text, number, e);
+    buf_reset(scratch);
+    if (!copybinary_value(scratch, form, text))
+        return malformed(text, number, e);
+    TRY(buf_done(scratch, e));
+    rowsum_value(sum, kind, number, text, buf_view(scratch));
+    return DONE;
+}
+
+status copybinary_sum(const enum copybinary_form *form, size_t columns, struct bytes line,
+                      struct buf *scratch, struct rowsum *sum, err *e)
+{
+    for (size_t i = 0; i < columns; i++) {
+        struct bytes column;
+        bool null;
+        TRY(next_column(&line, columns, i, &column, e));
+        TRY(read_column(&column, scratch, &null, e));
+        if (null)
+            rowsum_null(sum, i);
+        else
+            TRY(sum_value(sum, form[i], column, i, scratch, e));
+    }
+    rowsum_end_row(sum);
+    return DONE;
 }

@@ -39,6 +39,11 @@ void copybinary_end(struct buf *out);
 
 struct rowsum;
 
+/* Adds to `sum` what copybinary_line would, and nothing else; COPYBINARY_NONE among the forms is hashed as
+ * text. */
+MUST_CHECK status copybinary_sum(const enum copybinary_form *form, size_t columns, struct bytes line,
+                                 struct buf *scratch, struct rowsum *sum, err *e);
+
 /* Appends the row that a line (without line end) of `columns` columns is, and adds it to `sum` (rowsum.h;
  * NULL: not). ERR_STORAGE when it is not; then neither means anything. `scratch` is reset. */
 MUST_CHECK status copybinary_line(struct buf *out, const enum copybinary_form *form, size_t columns,

@@ -5,6 +5,7 @@
 #include "agent/base/baseschema.h"
 #include "agent/base/basetask.h"
 #include "agent/base/tablemsg.h"
+#include "agent/condwait.h"
 #include "agent/tablebook.h"
 #include "proto/base/arena.h"
 #include "store/io.h"
@@ -226,12 +227,8 @@ static void report_until_done(struct copying *c, const struct progress *progress
 {
     (void)pthread_mutex_lock(&c->lock);
     while (c->running > 0) {
-        struct timespec until;
-        (void)clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_nsec += REPORT_EVERY_MS * 1000000L;
-        until.tv_sec += until.tv_nsec / 1000000000L;
-        until.tv_nsec %= 1000000000L;
-        (void)pthread_cond_timedwait(&c->changed, &c->lock, &until);
+        const struct timespec until = condwait_deadline(REPORT_EVERY_MS);
+        (void)condwait_until(&c->changed, &c->lock, &until);
         uint64_t finished = (uint64_t)c->finished;
         (void)pthread_mutex_unlock(&c->lock);
         progress->step(progress->context, "base", finished, (uint64_t)c->tasks.weight);
@@ -301,7 +298,7 @@ status base_copy(struct datadir *d, const struct base_request *request, const st
     c.book = book;
     c.tasks = tasks;
     (void)pthread_mutex_init(&c.lock, NULL);
-    (void)pthread_cond_init(&c.changed, NULL);
+    condwait_init(&c.changed);
     status done = run_workers(&c, progress, e);
     (void)pthread_cond_destroy(&c.changed);
     (void)pthread_mutex_destroy(&c.lock);

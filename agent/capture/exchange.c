@@ -2,19 +2,16 @@
 
 #include <errno.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "agent/condwait.h"
 
 status exchange_init(struct exchange *x, lsn durable, err *e)
 {
-    pthread_condattr_t clock;
     *x = (struct exchange){.event = -1};
     atomic_init(&x->durable, durable);
-    (void)pthread_condattr_init(&clock);
-    (void)pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
     (void)pthread_mutex_init(&x->lock, NULL);
-    (void)pthread_cond_init(&x->wake, &clock);
-    (void)pthread_condattr_destroy(&clock);
+    condwait_init(&x->wake);
     x->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (x->event < 0)
         return err_errno(e, errno, "cannot make an event descriptor");
@@ -103,29 +100,16 @@ bool exchange_ended(struct exchange *x, err *failure)
     return ended;
 }
 
-static struct timespec deadline_in(int timeout_ms)
-{
-    struct timespec t;
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    t.tv_sec += timeout_ms / 1000;
-    t.tv_nsec += (long)(timeout_ms % 1000) * 1000000L;
-    if (t.tv_nsec >= 1000000000L) {
-        t.tv_nsec -= 1000000000L;
-        t.tv_sec++;
-    }
-    return t;
-}
-
 struct batch *exchange_take(struct exchange *x, int timeout_ms, bool *closed)
 {
-    const struct timespec deadline = deadline_in(timeout_ms < 0 ? 0 : timeout_ms);
+    const struct timespec deadline = condwait_deadline(timeout_ms < 0 ? 0 : timeout_ms);
     int code = 0;
     (void)pthread_mutex_lock(&x->lock);
     while (x->waiting == NULL && !x->closed && !x->woken && code != ETIMEDOUT) {
         if (timeout_ms < 0)
             code = pthread_cond_wait(&x->wake, &x->lock);
         else
-            code = pthread_cond_timedwait(&x->wake, &x->lock, &deadline);
+            code = condwait_until(&x->wake, &x->lock, &deadline);
     }
     struct batch *taken = x->waiting;
     x->waiting = NULL;

@@ -4,17 +4,14 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "agent/condwait.h"
 #include "agent/daemon/report.h"
 
 void board_init(struct board *b)
 {
-    pthread_condattr_t clock;
     *b = (struct board){0};
-    (void)pthread_condattr_init(&clock);
-    (void)pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
     (void)pthread_mutex_init(&b->lock, NULL);
-    (void)pthread_cond_init(&b->wake, &clock);
-    (void)pthread_condattr_destroy(&clock);
+    condwait_init(&b->wake);
 }
 
 void board_free_tables(struct board_table *list, size_t count)
@@ -208,17 +205,10 @@ void board_lacks(struct board *b, const char *problem)
 
 bool board_wait(struct board *b, int64_t ms)
 {
-    struct timespec until;
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += (time_t)(ms / 1000);
-    until.tv_nsec += (long)(ms % 1000) * 1000000L;
-    if (until.tv_nsec >= 1000000000L) {
-        until.tv_nsec -= 1000000000L;
-        until.tv_sec++;
-    }
+    const struct timespec until = condwait_deadline(ms);
     (void)pthread_mutex_lock(&b->lock);
     if (!b->stopping)
-        (void)pthread_cond_timedwait(&b->wake, &b->lock, &until);
+        (void)condwait_until(&b->wake, &b->lock, &until);
     const bool stopping = b->stopping;
     (void)pthread_mutex_unlock(&b->lock);
     return stopping;

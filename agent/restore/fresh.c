@@ -32,7 +32,7 @@ static status build(struct job *job, struct pgconn *c, const struct targetdb *t,
     TRY(targetdb_check_empty(c, e)); /* again: inside the transaction */
     TRY(schemasql_run(job, c, schema->pre_data, "schema", e));
     TRY(schemasql_run_phase(job, c, SCHEMASQL_STATISTICS, "schema", e));
-    TRY(loadtable_all(job, c, e));
+    TRY(loadtable_all(job, c, true, e));
     TRY(setsequences_captured(job, c, e));
     TRY(schemasql_run_phase(job, c, SCHEMASQL_INDEX, "indexes", e));
     TRY(schemasql_run_phase(job, c, SCHEMASQL_ATTACH, "indexes", e));

@@ -91,7 +91,7 @@ static status empty(const struct emptied *t, struct pgconn *c, err *e)
 static status exchange(struct job *job, const struct emptied *t, struct pgconn *c, err *e)
 {
     TRY(empty(t, c, e));
-    return loadtable_all(job, c, e);
+    return loadtable_all(job, c, false, e);
 }
 
 static status as_replica(struct job *job, const struct emptied *t, struct orphans *o, struct pgconn *c,

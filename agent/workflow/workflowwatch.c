@@ -1,7 +1,6 @@
 #include "agent/workflow/workflowwatch.h"
 
-#include <time.h>
-
+#include "agent/condwait.h"
 #include "agent/pg/pgconn.h"
 #include "agent/workflow/workflowrecord.h"
 
@@ -84,19 +83,32 @@ static void save_progress(struct workflowwatch *w)
         (void)write_progress(w, &ignored).ok;
 }
 
+/* False: it has ended, which nobody waits for. */
+static bool rest(struct workflowwatch *w)
+{
+    const struct timespec tick = condwait_deadline(TICK_MS);
+    int code = 0;
+    (void)pthread_mutex_lock(&w->lock);
+    while (!w->ended && code == 0)
+        code = condwait_until(&w->wake, &w->lock, &tick);
+    const bool ended = w->ended;
+    (void)pthread_mutex_unlock(&w->lock);
+    return !ended;
+}
+
 static void *watch(void *context)
 {
     struct workflowwatch *w = context;
-    const struct timespec tick = {0, TICK_MS * 1000000L};
-    for (unsigned n = 0; !atomic_load(&w->ended); n++) {
+    unsigned n = 0;
+    do {
         if (n % LOOK_TICKS == 0 && !atomic_load(&w->cancelled) && is_asked(w))
             atomic_store(&w->cancelled, true);
         if (n % AGAIN_TICKS == AGAIN_TICKS - 1)
             save_progress(w);
         if (w->alone && n % AGAIN_TICKS == 0 && atomic_load(&w->cancelled) && !atomic_load(&w->too_late))
             pgconn_cancel_all();
-        (void)nanosleep(&tick, NULL);
-    }
+        n++;
+    } while (rest(w));
     return NULL;
 }
 
@@ -107,6 +119,7 @@ status workflowwatch_start(struct workflowwatch *w, const struct datadir *d, con
     w->id = *id;
     w->alone = alone;
     (void)pthread_mutex_init(&w->lock, NULL);
+    condwait_init(&w->wake);
     if (path == NULL)
         return err_no_memory(e);
     TRY(catalog_open(path, &w->catalog, e));
@@ -119,9 +132,13 @@ status workflowwatch_start(struct workflowwatch *w, const struct datadir *d, con
 
 void workflowwatch_fini(struct workflowwatch *w)
 {
-    atomic_store(&w->ended, true);
-    if (w->started)
+    if (w->started) {
+        (void)pthread_mutex_lock(&w->lock);
+        w->ended = true;
+        (void)pthread_cond_signal(&w->wake);
+        (void)pthread_mutex_unlock(&w->lock);
         (void)pthread_join(w->thread, NULL);
+    }
     w->started = false;
     catalog_close(w->catalog);
     w->catalog = NULL;

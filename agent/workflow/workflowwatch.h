@@ -16,8 +16,9 @@ struct workflowwatch {
     bool alone;
     atomic_bool cancelled;
     atomic_bool too_late; /* what runs now may not be disturbed any more */
-    atomic_bool ended;
-    pthread_mutex_t lock; /* over what was told */
+    pthread_mutex_t lock; /* over what was told, and the end */
+    pthread_cond_t wake;
+    bool ended;
     size_t step;
     char what[64];
     uint64_t done, total;

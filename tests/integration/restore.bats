@@ -388,11 +388,46 @@ spoil_row() {
     sql postgres 'ALTER SYSTEM RESET log_statement' && sql postgres 'SELECT pg_reload_conf()' >/dev/null
     assert_same_tables "$(conninfo typed)" "$(conninfo "$target")" public.typed
     jq -e '[.tables[].proven] | all' "$HARNESS/typed.json"
-    grep -q 'COPY "public"."typed" .* FROM STDIN (FORMAT binary)' "$logged"
+    grep -q 'COPY "public"."typed" .* FROM STDIN (FORMAT binary' "$logged"
     grep -q 'SELECT pg_catalog.count.*hashint4extended.* FROM ONLY "public"."typed"' "$logged"
     refute grep -q 'COPY "public"."typed" .* TO STDOUT' "$logged" # the sums were equal
+    [ "$(sql "$target" "SELECT relallvisible = relpages AND relpages > 0 FROM pg_class WHERE relname = 'typed'")" = t ] # frozen
     pgstrand uninstall --data "$mine" --yes >/dev/null
     database_drop typed
+}
+
+@test "tables of other types are loaded as text, and the server adds up the text of their rows, too" {
+    local mine=$HARNESS/worded at logged
+    logged=$(cluster_folder)/log
+    database_new worded
+    sql worded "
+        CREATE TYPE pair AS (a int, b text);
+        CREATE DOMAIN words AS text[] CHECK (cardinality(VALUE) < 9);
+        CREATE TYPE mood AS ENUM ('fine', 'a, \"b\"');
+        CREATE TYPE whole;
+        CREATE FUNCTION whole_in(cstring) RETURNS whole LANGUAGE internal STRICT IMMUTABLE AS 'int8in';
+        CREATE FUNCTION whole_out(whole) RETURNS cstring LANGUAGE internal STRICT IMMUTABLE AS 'int8out';
+        CREATE TYPE whole (INPUT = whole_in, OUTPUT = whole_out, LIKE = bigint);
+        CREATE TABLE worded (id bigint PRIMARY KEY, u uuid, yes bool, list text[], w words, p pair, ps pair[], i inet, m macaddr,
+            took interval, r int4range, rs nummultirange, at point, search tsvector, v varbit, moods mood[], n name, k \"char\",
+            own whole, d date);
+        INSERT INTO worded SELECT i, gen_random_uuid(), i % 2 = 0, ARRAY[E'tab\\t', 'x, \"y\"', NULL, 'NULL', E'\\\\'],
+            ARRAY[i::text], (i, E'(\\n)'::text)::pair, ARRAY[(i, NULL::text)::pair, NULL], '10.0.0.0/8'::inet + i, '08:00:2b:01:02:03', i * interval '1 day 0.01 s',
+            int4range(i, 2 * i), ('{[1,' || i || '),[9999,)}')::nummultirange, point(i, 0.1), to_tsvector('it''s ' || i), i::bit(20)::varbit,
+            '{fine,NULL}', 'n' || i, 'c', (i - 900)::text::whole, date '2000-01-01' + i FROM generate_series(1, 1500) i;
+        INSERT INTO worded (id) VALUES (0)"
+    pgstrand init --data "$mine" --source "$(conninfo worded)" --yes --no-wal-limit >/dev/null
+    at=$(pgstrand snapshots --data "$mine" --json | jq -r '.[-1].uuid')
+    cluster_set log_statement all
+    pgstrand restore --data "$mine" --target "$(conninfo "$target")" --to-snapshot "$at" --json >"$HARNESS/worded.json"
+    sql postgres 'ALTER SYSTEM RESET log_statement' && sql postgres 'SELECT pg_reload_conf()' >/dev/null
+    assert_same_tables "$(conninfo worded)" "$(conninfo "$target")" public.worded
+    jq -e '[.tables[].proven] | all' "$HARNESS/worded.json"
+    grep -q 'COPY "public"."worded" .* FROM STDIN (FORMAT text' "$logged"
+    grep -q 'SELECT pg_catalog.count.*array_out("list").* FROM ONLY "public"."worded"' "$logged"
+    refute grep -q 'COPY "public"."worded" .* TO STDOUT' "$logged" # the sums were equal
+    pgstrand uninstall --data "$mine" --yes >/dev/null
+    database_drop worded
 }
 
 @test "business vault on another device: no device rows, a new identity of the same dataset" {

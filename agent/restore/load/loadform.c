@@ -11,26 +11,44 @@ void loadform_fini(struct loadform *f)
     *f = (struct loadform){0};
 }
 
-/* A domain's receive function reads what its base type's does, and then checks. */
+enum { NAME, TYPE, IS_ENUM, OUTPUT };
+
+/* A domain's receive function reads what its base type's does, and then checks. Output functions take their
+ * type, or any array, row, enum, range or multirange (2277, 2249, 3500, 3831, 4537); one that does not could
+ * not be called. text and varchar (25, 1043) are what their output function would give. */
 static const char columns_query[] =
     "WITH RECURSIVE base AS (SELECT a.attname, a.atttypid AS type FROM pg_catalog.pg_attribute a"
     "  WHERE a.attrelid = $1::pg_catalog.regclass AND a.attnum > 0 AND NOT a.attisdropped"
     " UNION ALL SELECT b.attname, t.typbasetype FROM base b JOIN pg_catalog.pg_type t ON t.oid = b.type"
     "  WHERE t.typtype = 'd')"
-    " SELECT b.attname, b.type::bigint, t.typtype = 'e' FROM base b JOIN pg_catalog.pg_type t ON t.oid = "
-    "b.type"
+    " SELECT b.attname, b.type::bigint, t.typtype = 'e', CASE WHEN b.type IN (25, 1043) THEN ''"
+    "   WHEN p.proargtypes[0] IN (b.type, 2277, 2249, 3500, 3831, 4537)"
+    "   THEN pg_catalog.format('%I.%I', n.nspname, p.proname) END"
+    " FROM base b JOIN pg_catalog.pg_type t ON t.oid = b.type JOIN pg_catalog.pg_proc p ON p.oid = "
+    "t.typoutput"
+    "  JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace"
     " WHERE t.typtype <> 'd'";
 
-uint32_t loadform_type(const struct loadform *f, const char *column, bool *is_enum)
+static int row_of(const struct loadform *f, const char *column)
 {
-    for (int i = 0; i < pgrows_count(f->types); i++) {
-        if (strcmp(pgrows_text(f->types, i, 0), column) != 0)
-            continue;
-        *is_enum = pgrows_bool(f->types, i, 2);
-        return (uint32_t)pgrows_int(f->types, i, 1);
-    }
-    *is_enum = false;
-    return 0;
+    for (int i = 0; i < pgrows_count(f->types); i++)
+        if (strcmp(pgrows_text(f->types, i, NAME), column) == 0)
+            return i;
+    return -1;
+}
+
+const char *loadform_output(const struct loadform *f, const char *column)
+{
+    int row = row_of(f, column);
+    return row < 0 ? NULL : pgrows_text(f->types, row, OUTPUT);
+}
+
+static enum copybinary_form form_of(const struct loadform *f, const char *column)
+{
+    int row = row_of(f, column);
+    return row < 0 ? COPYBINARY_NONE
+                   : copybinary_form_of((uint32_t)pgrows_int(f->types, row, TYPE),
+                                        pgrows_bool(f->types, row, IS_ENUM));
 }
 
 status loadform_choose(struct pgconn *c, const Pgstrand__Table *t, uint64_t rows, struct loadform *out,
@@ -47,12 +65,11 @@ status loadform_choose(struct pgconn *c, const Pgstrand__Table *t, uint64_t rows
     TRY(pgconn_query(c, columns_query, 1, params, &f.types, e));
     if ((f.column = calloc(t->n_column, sizeof *f.column)) == NULL)
         return err_no_memory(e);
+    f.binary = f.sums = true;
     for (size_t i = 0; i < t->n_column; i++) {
-        bool is_enum;
-        uint32_t type = loadform_type(&f, t->column[i]->name, &is_enum);
-        f.column[i] = type == 0 ? COPYBINARY_NONE : copybinary_form_of(type, is_enum);
-        if (f.column[i] == COPYBINARY_NONE)
-            return DONE;
+        f.column[i] = form_of(&f, t->column[i]->name);
+        f.binary &= f.column[i] != COPYBINARY_NONE;
+        f.sums &= loadform_output(&f, t->column[i]->name) != NULL;
     }
     *out = f;
     f = (struct loadform){0};

@@ -1,7 +1,7 @@
 /*
- * loadform: whether a table's rows are sent in COPY's binary format, by the types that the columns have in
- * the target. A table with any other type is sent as text, and so is one of few rows: asking would take
- * longer.
+ * loadform: what is known of the columns that a table has in the target, so that its rows are sent in COPY's
+ * binary format and the server can add up what it holds. A table with a type that has no binary form here is
+ * sent as text. Of one of few rows nothing is known: asking would take longer than it saves.
  */
 #ifndef PGSTRAND_LOADFORM_H
 #define PGSTRAND_LOADFORM_H
@@ -12,9 +12,11 @@
 #include "proto/copybinary.h"
 
 struct loadform {
-    enum copybinary_form *column; /* in the message's order; NULL: as text */
+    enum copybinary_form *column; /* in the message's order, COPYBINARY_NONE among them; NULL: not known */
     size_t columns;
-    struct pgrows *types; /* what the server said of the columns: loadform_type */
+    bool binary;          /* all of them have a binary form */
+    bool sums;            /* the server can make the text of all of them: rowproof.h */
+    struct pgrows *types; /* what the server said of the columns: loadform_output */
 };
 void loadform_fini(struct loadform *f);
 OWN_VALUE(loadform, loadform_fini);
@@ -23,8 +25,8 @@ OWN_VALUE(loadform, loadform_fini);
 MUST_CHECK status loadform_choose(struct pgconn *c, const Pgstrand__Table *t, uint64_t rows,
                                   struct loadform *out, err *e);
 
-/* The OID of the type of a column of that name, of its base type where it is a domain; *is_enum likewise. 0
- * when there is none. */
-uint32_t loadform_type(const struct loadform *f, const char *column, bool *is_enum);
+/* The function that makes the text of a column of that name, quoted for SQL; "" where it is a text itself;
+ * NULL where there is none that takes the type. Borrowed. */
+const char *loadform_output(const struct loadform *f, const char *column);
 
 #endif

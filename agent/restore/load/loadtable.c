@@ -30,7 +30,7 @@ struct sending {
     struct pgconn *c;
     struct loadform form;
     struct rowsum *sum;      /* NULL: the rows are read back */
-    struct buf out, scratch; /* binary rows that were not sent yet; for loadform's rows */
+    struct buf out, scratch; /* binary rows that were not sent yet; for one value */
 };
 
 static void sending_fini(struct sending *s)
@@ -60,20 +60,27 @@ static status flush(struct sending *s, err *e)
     return DONE;
 }
 
+static status take_line(struct sending *s, struct bytes line, err *e)
+{
+    if (!s->form.binary)
+        return copybinary_sum(s->form.column, s->form.columns, line, &s->scratch, s->sum, e);
+    TRY(copybinary_line(&s->out, s->form.column, s->form.columns, line, &s->scratch, s->sum, e));
+    return s->out.len >= SEND_PIECE ? flush(s, e) : DONE;
+}
+
 static status send(void *context, struct bytes lines, err *e)
 {
     struct sending *s = context;
-    if (s->form.column == NULL)
-        return send_pieces(s->c, lines, e);
+    if (!s->form.binary)
+        TRY(send_pieces(s->c, lines, e));
+    if (!s->form.binary && s->sum == NULL)
+        return DONE;
     const uint8_t *at = lines.data, *end = lines.data + lines.len;
     while (at < end) {
         const uint8_t *stop = memchr(at, '\n', (size_t)(end - at));
         if (stop == NULL)
             return err_set(e, ERR_STORAGE, "rows end in the middle of a line; run pgstrand verify");
-        TRY(copybinary_line(&s->out, s->form.column, s->form.columns, bytes_of(at, (size_t)(stop - at)),
-                            &s->scratch, s->sum, e));
-        if (s->out.len >= SEND_PIECE)
-            TRY(flush(s, e));
+        TRY(take_line(s, bytes_of(at, (size_t)(stop - at)), e));
         at = stop + 1;
     }
     return DONE;
@@ -88,11 +95,10 @@ static status emit(struct job *job, struct sending *s, size_t i, err *e)
 
 static status send_rows(struct job *job, struct sending *s, size_t i, err *e)
 {
-    bool binary = s->form.column != NULL;
-    if (binary)
+    if (s->form.binary)
         copybinary_begin(&s->out);
     TRY(emit(job, s, i, e));
-    if (binary)
+    if (s->form.binary)
         copybinary_end(&s->out);
     return flush(s, e);
 }
@@ -102,7 +108,7 @@ static status choose_proof(struct job *job, struct sending *s, size_t i, err *e)
 {
     struct table_proof *proof = &job->proof[i];
     bool agrees = false;
-    if (s->form.column == NULL || job->request->read_back || job->request->skip)
+    if (!s->form.sums || job->request->read_back || job->request->skip)
         return DONE;
     TRY(rowproof_agrees(s->c, &agrees, e));
     if (!agrees)
@@ -113,7 +119,7 @@ static status choose_proof(struct job *job, struct sending *s, size_t i, err *e)
 }
 
 /* Into the table itself, or another one of its columns (always as text). */
-static status copy_in(struct job *job, struct pgconn *c, size_t i, const char *into, err *e)
+static status copy_in(struct job *job, struct pgconn *c, size_t i, const char *into, bool frozen, err *e)
 {
     const struct plan_table *from = &job->plan->table[i];
     OWNED(sending) struct sending s = {.c = c};
@@ -130,7 +136,8 @@ static status copy_in(struct job *job, struct pgconn *c, size_t i, const char *i
     else
         loadtable_name(&sql, from->message);
     loadtable_columns(&sql, from->message);
-    buf_text(&sql, s.form.column != NULL ? " FROM STDIN (FORMAT binary)" : " FROM STDIN");
+    buf_printf(&sql, " FROM STDIN (FORMAT %s%s)", s.form.binary ? "binary" : "text",
+               frozen ? ", FREEZE" : "");
     TRY(buf_done(&sql, e));
     TRY(pgconn_copy_in(c, buf_cstring(&sql), e));
     if (!send_rows(job, &s, i, e).ok) {
@@ -140,20 +147,20 @@ static status copy_in(struct job *job, struct pgconn *c, size_t i, const char *i
     return pgconn_copy_finish(c, &loaded, e);
 }
 
-static status load(struct job *job, struct pgconn *c, size_t i, const char *into, err *e)
+static status load(struct job *job, struct pgconn *c, size_t i, const char *into, bool frozen, err *e)
 {
     const Pgstrand__Table *t = job->plan->table[i].message;
-    return copy_in(job, c, i, into, e).ok ? DONE : err_wrap(e, "loading %s.%s", t->schema, t->name);
+    return copy_in(job, c, i, into, frozen, e).ok ? DONE : err_wrap(e, "loading %s.%s", t->schema, t->name);
 }
 
-status loadtable_load(struct job *job, struct pgconn *c, size_t i, err *e)
+status loadtable_load(struct job *job, struct pgconn *c, size_t i, bool frozen, err *e)
 {
-    return load(job, c, i, NULL, e);
+    return load(job, c, i, NULL, frozen, e);
 }
 
 status loadtable_load_as(struct job *job, struct pgconn *c, size_t i, const char *into, err *e)
 {
-    return load(job, c, i, into, e);
+    return load(job, c, i, into, false, e);
 }
 
 static status read_rows(struct pgconn *c, const char *sql, struct table_digest *found, err *e)
@@ -259,13 +266,13 @@ status loadtable_prove(struct job *job, struct pgconn *c, size_t i, err *e)
 }
 
 /* At once, while the pages are still in memory. */
-static status load_and_prove(struct job *job, struct pgconn *c, size_t i, err *e)
+static status load_and_prove(struct job *job, struct pgconn *c, size_t i, bool frozen, err *e)
 {
-    TRY(job->request->skip ? skip_load(job, c, i, e) : loadtable_load(job, c, i, e));
+    TRY(job->request->skip ? skip_load(job, c, i, e) : loadtable_load(job, c, i, frozen, e));
     return loadtable_prove(job, c, i, e);
 }
 
-status loadtable_all(struct job *job, struct pgconn *c, err *e)
+status loadtable_all(struct job *job, struct pgconn *c, bool frozen, err *e)
 {
     size_t done = 0, total = 0;
     for (size_t i = 0; i < job->plan->count; i++)
@@ -274,7 +281,7 @@ status loadtable_all(struct job *job, struct pgconn *c, err *e)
         if (!job->plan->table[i].comes)
             continue;
         job->progress->step(job->progress->context, "load", done++, total);
-        TRY(load_and_prove(job, c, i, e));
+        TRY(load_and_prove(job, c, i, frozen, e));
     }
     job->progress->step(job->progress->context, "load", total, total);
     return DONE;

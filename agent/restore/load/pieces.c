@@ -14,6 +14,10 @@
 /* An index of a smaller table is faster made by one process (PostgreSQL 15, a million rows: 340 ms against
  * 440), and the processors have other jobs to do. */
 #define PARALLEL_INDEX_FROM ((uint64_t)1 << 30)
+/* TRUNCATE makes the table a new file, which takes about as long as a first scan of this much saves by
+ * finding its rows frozen. */
+#define FREEZE_FROM ((uint64_t)1 << 20)
+
 #define TID_RANGES_SINCE 140000 /* server version: before, each range is a scan of the whole table */
 
 void pieces_fini(struct pieces *p)
@@ -115,9 +119,9 @@ status pieces_init(struct pieces *p, struct job *job, struct pgconn *c, err *e)
 
 /* ---- in the workers ---- */
 
-static status load_whole(struct pieces *p, struct pgconn *c, size_t i, err *e)
+static status load_whole(struct pieces *p, struct pgconn *c, size_t i, bool frozen, err *e)
 {
-    TRY(loadtable_load(p->job, c, i, e));
+    TRY(loadtable_load(p->job, c, i, frozen, e));
     return p->proof[i].later ? DONE : loadtable_prove(p->job, c, i, e);
 }
 
@@ -128,7 +132,7 @@ static status load_after_truncate(struct pieces *p, struct pgconn *c, size_t i, 
     loadtable_name(&sql, p->job->plan->table[i].message);
     TRY(buf_done(&sql, e));
     TRY(pgconn_exec(c, buf_cstring(&sql), e));
-    TRY(load_whole(p, c, i, e));
+    TRY(load_whole(p, c, i, true, e));
     return pgconn_exec(c, "COMMIT", e);
 }
 
@@ -136,7 +140,8 @@ status pieces_load(struct pieces *p, struct pgconn *c, size_t rank, err *e)
 {
     size_t i = p->table[rank];
     bool root = p->job->plan->table[i].message->partition_root; /* it has no rows; TRUNCATE ONLY refuses it */
-    return p->truncates && !root ? load_after_truncate(p, c, i, e) : load_whole(p, c, i, e);
+    bool pays = p->truncates || p->bytes[i] >= FREEZE_FROM;
+    return pays && !root ? load_after_truncate(p, c, i, e) : load_whole(p, c, i, false, e);
 }
 
 static status pages_of(struct pgconn *c, const Pgstrand__Table *t, uint64_t *out, err *e)

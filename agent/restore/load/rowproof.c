@@ -19,33 +19,14 @@ status rowproof_agrees(struct pgconn *c, bool *agrees, err *e)
     return DONE;
 }
 
-/* The function that makes the type's text; NULL: it is its text. Types as in copybinary_form_of. */
-static const char *output_of(uint32_t type, bool is_enum)
+static void text_hash(struct buf *out, const char *column, const char *output)
 {
-    static const struct {
-        uint32_t type;
-        const char *output;
-    } outputs[] = {
-        {17, "byteaout"},      {114, "json_out"},   {700, "float4out"},      {701, "float8out"},
-        {1042, "bpcharout"},   {1082, "date_out"},  {1114, "timestamp_out"}, {1184, "timestamptz_out"},
-        {1700, "numeric_out"}, {3802, "jsonb_out"},
-    };
-    if (is_enum)
-        return "enum_out";
-    for (size_t i = 0; i < sizeof outputs / sizeof outputs[0]; i++)
-        if (outputs[i].type == type)
-            return outputs[i].output;
-    return NULL;
-}
-
-static void text_hash(struct buf *out, const char *column, uint32_t type, bool is_enum)
-{
-    const char *output = output_of(type, is_enum);
+    const bool is_text = *output == '\0';
     buf_text(out, "pg_catalog.hashtextextended(");
-    if (output != NULL)
-        buf_printf(out, "pg_catalog.textin(pg_catalog.%s(", output);
+    if (!is_text)
+        buf_printf(out, "pg_catalog.textin(%s(", output);
     pgconn_quote_name(out, column);
-    buf_text(out, output != NULL ? "))" : "::pg_catalog.text");
+    buf_text(out, is_text ? "::pg_catalog.text" : "))");
     buf_text(out, " COLLATE pg_catalog.\"C\", ");
 }
 
@@ -68,11 +49,9 @@ status rowproof_expression(const struct loadform *f, const Pgstrand__Table *t, c
     for (size_t i = 0; i < f->columns; i++) {
         const char *column = t->column[i]->name;
         const enum rowsum_kind kind = rowsum_kind_of(f->column[i]);
-        bool is_enum;
-        const uint32_t type = loadform_type(f, column, &is_enum);
         buf_text(&sql, i == 0 ? "coalesce(" : " # coalesce(");
         if (kind == ROWSUM_TEXT)
-            text_hash(&sql, column, type, is_enum);
+            text_hash(&sql, column, loadform_output(f, column));
         else
             word_hash(&sql, column, kind);
         buf_printf(&sql, "%zu), '%" PRId64 "'::pg_catalog.int8)", i + 1, rowsum_null_hash(i));

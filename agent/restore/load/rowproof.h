@@ -13,7 +13,7 @@
 /* Does this server hash as we do? (Words are taken as they lie in memory.) */
 MUST_CHECK status rowproof_agrees(struct pgconn *c, bool *agrees, err *e);
 
-/* The SQL expression of a row's hash; malloc'ed. */
+/* The SQL expression of a row's hash; malloc'ed. `f` has sums. */
 MUST_CHECK status rowproof_expression(const struct loadform *f, const Pgstrand__Table *t, char **out, err *e);
 
 /* Adds the rows of the table to *found, those of the pages that `where` limits it to (" WHERE ...", or "").

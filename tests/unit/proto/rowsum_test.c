@@ -74,6 +74,33 @@ static void test_rows(void **state)
     assert_false(same("1\ta\\tb", "2\tb", "1\tatb", "2\tb"));
 }
 
+/* The same sum without the binary row. */
+static void test_without_rows(void **state)
+{
+    static const enum copybinary_form forms[] = {COPYBINARY_INT4, COPYBINARY_TEXT, COPYBINARY_NUMERIC,
+                                                 COPYBINARY_UUID, COPYBINARY_BOOL};
+    static const char *const lines[] = {
+        "-5\ta\\tb\t1.50\t0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9\tt",
+        "\\N\t\\N\t\\N\t\\N\t\\N",
+        "7\t\t0\tffffffff-ffff-ffff-ffff-ffffffffffff\tf",
+    };
+    static const char *const wrong[] = {"1", "x\ta\t1\t\\N\tt", "\\061\ta\t1\t\\N\tt", "1\ta\t1\t\\N\tt\t",
+                                        "1\ta\t1\t0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8fG\tt"};
+    OWNED(buf) struct buf out = {0};
+    OWNED(buf) struct buf scratch = {0};
+    struct rowsum rows = {0}, none = {0};
+    err e = ERR_INIT;
+    (void)state;
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+        assert_done(copybinary_line(&out, forms, 5, bytes_text(lines[i]), &scratch, &rows, &e), &e);
+        assert_done(copybinary_sum(forms, 5, bytes_text(lines[i]), &scratch, &none, &e), &e);
+    }
+    assert_true(rowsum_equal(&rows, &none));
+    assert_int_equal(none.rows, 3);
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
+        assert_fails(copybinary_sum(forms, 5, bytes_text(wrong[i]), &scratch, &none, &e), &e, ERR_STORAGE);
+}
+
 static void test_sums(void **state)
 {
     struct rowsum all = sum_of("-1\tx", "2\t"), first = {0}, second = {0}, parsed;
@@ -99,6 +126,7 @@ int main(void)
         cmocka_unit_test(test_text_as_the_server),
         cmocka_unit_test(test_words_as_the_server),
         cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_without_rows),
         cmocka_unit_test(test_sums),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
