@@ -4,9 +4,10 @@
 #include "proto/copytext.h"
 #include "proto/rowsum.h"
 
+#define BPCHAR 1042     /* its OID */
 #define COLUMN_SHOWN 40 /* bytes of a value in a message */
 
-enum copybinary_form copybinary_form_of(uint32_t type, bool is_enum)
+enum copybinary_form copybinary_form_of(uint32_t type, int64_t modifier, bool is_enum)
 {
     static const struct {
         uint32_t type;
@@ -15,12 +16,14 @@ enum copybinary_form copybinary_form_of(uint32_t type, bool is_enum)
         {16, COPYBINARY_BOOL},        {17, COPYBINARY_BYTEA},       {20, COPYBINARY_INT8},
         {21, COPYBINARY_INT2},        {23, COPYBINARY_INT4},        {25, COPYBINARY_TEXT},
         {114, COPYBINARY_TEXT},       {700, COPYBINARY_FLOAT4},     {701, COPYBINARY_FLOAT8},
-        {1042, COPYBINARY_TEXT},      {1043, COPYBINARY_TEXT},      {1082, COPYBINARY_DATE},
+        {BPCHAR, COPYBINARY_TEXT},    {1043, COPYBINARY_TEXT},      {1082, COPYBINARY_DATE},
         {1114, COPYBINARY_TIMESTAMP}, {1184, COPYBINARY_TIMESTAMP}, {1700, COPYBINARY_NUMERIC},
         {2950, COPYBINARY_UUID},      {3802, COPYBINARY_JSONB},
     };
     if (is_enum)
         return COPYBINARY_TEXT;
+    if (type == BPCHAR && modifier >= 0)
+        return COPYBINARY_BPCHAR;
     for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++)
         if (forms[i].type == type)
             return forms[i].form;
@@ -52,6 +55,7 @@ bool copybinary_value(struct buf *out, enum copybinary_form form, struct bytes t
         buf_bytes(out, text.data, text.len);
         return true;
     case COPYBINARY_TEXT:
+    case COPYBINARY_BPCHAR:
         buf_bytes(out, text.data, text.len);
         return true;
     case COPYBINARY_BYTEA:
@@ -161,7 +165,7 @@ static status sum_value(struct rowsum *sum, enum copybinary_form form, struct by
                         struct buf *scratch, err *e)
 {
     const enum rowsum_kind kind = rowsum_kind_of(form);
-    if (kind == ROWSUM_TEXT) {
+    if (kind == ROWSUM_TEXT || kind == ROWSUM_BPCHAR) {
         rowsum_value(sum, kind, number, text, (struct bytes){0});
         return DONE;
     }

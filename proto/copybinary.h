@@ -19,7 +19,8 @@ enum copybinary_form {
     COPYBINARY_FLOAT4,
     COPYBINARY_FLOAT8,
     COPYBINARY_NUMERIC,
-    COPYBINARY_TEXT, /* the bytes themselves: text, varchar, bpchar, json, enums */
+    COPYBINARY_TEXT,   /* the bytes themselves: text, varchar, json, enums */
+    COPYBINARY_BPCHAR, /* as well, of a declared length: spaces at its end say nothing */
     COPYBINARY_JSONB,
     COPYBINARY_BYTEA,
     COPYBINARY_UUID,
@@ -28,8 +29,8 @@ enum copybinary_form {
 };
 
 /* By the type's OID, which is fixed for types of the server itself (pg_type.dat); domains are their base
- * type. */
-enum copybinary_form copybinary_form_of(uint32_t type, bool is_enum);
+ * type. `modifier`: atttypmod, -1: none. */
+enum copybinary_form copybinary_form_of(uint32_t type, int64_t modifier, bool is_enum);
 
 /* One value without escapes. False: it is not the text of such a value; what was appended must be cut off. */
 bool copybinary_value(struct buf *out, enum copybinary_form form, struct bytes text);

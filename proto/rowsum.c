@@ -117,6 +117,8 @@ enum rowsum_kind rowsum_kind_of(enum copybinary_form form)
         return ROWSUM_BOOL;
     case COPYBINARY_UUID:
         return ROWSUM_UUID;
+    case COPYBINARY_BPCHAR:
+        return ROWSUM_BPCHAR;
     case COPYBINARY_NONE:
     case COPYBINARY_FLOAT4:
     case COPYBINARY_FLOAT8:
@@ -151,6 +153,10 @@ static uint64_t hash_of(enum rowsum_kind kind, uint64_t seed, struct bytes text,
         return rowsum_hash_int8(number_of(binary), seed);
     case ROWSUM_UUID:
         return rowsum_hash_bytes(binary, seed);
+    case ROWSUM_BPCHAR:
+        while (text.len > 0 && text.data[text.len - 1] == ' ')
+            text.len--;
+        break;
     case ROWSUM_TEXT:
         break;
     }

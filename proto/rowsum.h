@@ -2,11 +2,12 @@
  * rowsum: the sum of 64-bit row hashes that a PostgreSQL server can make of a table by itself, made here of
  * the rows that were sent to it.
  *
- * A column's hash is hash_bytes_extended of the bytes of its text, or for the types whose value is a word or
- * two hash_bytes_uint32_extended, as hashint4extended and its like do (src/common/hashfn.c and
- * src/backend/access/hash/hashfunc.c: Bob Jenkins' lookup3; hash partitioned tables depend on it, so it does
- * not change between versions). Its seed is the column's number, from 1. A row's hash mixes the exclusive or
- * of its columns', so that values which change places between rows are noticed. rowproof.h has the SQL. Pure.
+ * A column's hash is hash_bytes_extended of the bytes of its text (without spaces at its end for char(n)), or
+ * for the types whose value is a word or two hash_bytes_uint32_extended, as hashint4extended and its like do
+ * (src/common/hashfn.c and src/backend/access/hash/hashfunc.c: Bob Jenkins' lookup3; hash partitioned tables
+ * depend on it, so it does not change between versions). Its seed is the column's number, from 1. A row's
+ * hash mixes the exclusive or of its columns', so that values which change places between rows are noticed.
+ * rowproof.h has the SQL. Pure.
  */
 #ifndef PGSTRAND_ROWSUM_H
 #define PGSTRAND_ROWSUM_H
@@ -20,7 +21,15 @@ struct rowsum {
 };
 
 /* How a column is hashed. */
-enum rowsum_kind { ROWSUM_TEXT, ROWSUM_INT2, ROWSUM_INT4, ROWSUM_INT8, ROWSUM_BOOL, ROWSUM_UUID };
+enum rowsum_kind {
+    ROWSUM_TEXT,
+    ROWSUM_BPCHAR,
+    ROWSUM_INT2,
+    ROWSUM_INT4,
+    ROWSUM_INT8,
+    ROWSUM_BOOL,
+    ROWSUM_UUID
+};
 enum rowsum_kind rowsum_kind_of(enum copybinary_form form);
 
 /* One value of the row: its text, and the same in COPY's binary format. `column` counts from 0. */

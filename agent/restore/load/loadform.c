@@ -11,19 +11,21 @@ void loadform_fini(struct loadform *f)
     *f = (struct loadform){0};
 }
 
-enum { NAME, TYPE, IS_ENUM, OUTPUT };
+enum { NAME, TYPE, IS_ENUM, OUTPUT, MODIFIER, NOT_NULL };
 
 /* A domain's receive function reads what its base type's does, and then checks. Output functions take their
  * type, or any array, row, enum, range or multirange (2277, 2249, 3500, 3831, 4537); one that does not could
  * not be called. text and varchar (25, 1043) are what their output function would give. */
 static const char columns_query[] =
-    "WITH RECURSIVE base AS (SELECT a.attname, a.atttypid AS type FROM pg_catalog.pg_attribute a"
+    "WITH RECURSIVE base AS (SELECT a.attname, a.atttypid AS type, a.atttypmod AS modifier,"
+    "   a.attnotnull FROM pg_catalog.pg_attribute a"
     "  WHERE a.attrelid = $1::pg_catalog.regclass AND a.attnum > 0 AND NOT a.attisdropped"
-    " UNION ALL SELECT b.attname, t.typbasetype FROM base b JOIN pg_catalog.pg_type t ON t.oid = b.type"
+    " UNION ALL SELECT b.attname, t.typbasetype, t.typtypmod, b.attnotnull FROM base b JOIN "
+    "pg_catalog.pg_type t ON t.oid = b.type"
     "  WHERE t.typtype = 'd')"
     " SELECT b.attname, b.type::bigint, t.typtype = 'e', CASE WHEN b.type IN (25, 1043) THEN ''"
     "   WHEN p.proargtypes[0] IN (b.type, 2277, 2249, 3500, 3831, 4537)"
-    "   THEN pg_catalog.format('%I.%I', n.nspname, p.proname) END"
+    "   THEN pg_catalog.format('%I.%I', n.nspname, p.proname) END, b.modifier, b.attnotnull"
     " FROM base b JOIN pg_catalog.pg_type t ON t.oid = b.type JOIN pg_catalog.pg_proc p ON p.oid = "
     "t.typoutput"
     "  JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace"
@@ -43,12 +45,19 @@ const char *loadform_output(const struct loadform *f, const char *column)
     return row < 0 ? NULL : pgrows_text(f->types, row, OUTPUT);
 }
 
+bool loadform_not_null(const struct loadform *f, const char *column)
+{
+    int row = row_of(f, column);
+    return row >= 0 && pgrows_bool(f->types, row, NOT_NULL);
+}
+
 static enum copybinary_form form_of(const struct loadform *f, const char *column)
 {
     int row = row_of(f, column);
-    return row < 0 ? COPYBINARY_NONE
-                   : copybinary_form_of((uint32_t)pgrows_int(f->types, row, TYPE),
-                                        pgrows_bool(f->types, row, IS_ENUM));
+    return row < 0
+               ? COPYBINARY_NONE
+               : copybinary_form_of((uint32_t)pgrows_int(f->types, row, TYPE),
+                                    pgrows_int(f->types, row, MODIFIER), pgrows_bool(f->types, row, IS_ENUM));
 }
 
 status loadform_choose(struct pgconn *c, const Pgstrand__Table *t, uint64_t rows, struct loadform *out,

@@ -28,5 +28,6 @@ MUST_CHECK status loadform_choose(struct pgconn *c, const Pgstrand__Table *t, ui
 /* The function that makes the text of a column of that name, quoted for SQL; "" where it is a text itself;
  * NULL where there is none that takes the type. Borrowed. */
 const char *loadform_output(const struct loadform *f, const char *column);
+bool loadform_not_null(const struct loadform *f, const char *column);
 
 #endif

@@ -30,16 +30,18 @@ static void text_hash(struct buf *out, const char *column, const char *output)
     buf_text(out, " COLLATE pg_catalog.\"C\", ");
 }
 
-static void word_hash(struct buf *out, const char *column, enum rowsum_kind kind)
+static void value_hash(struct buf *out, const char *column, enum rowsum_kind kind)
 {
     static const char *const functions[] = {
-        [ROWSUM_INT2] = "hashint2extended",   [ROWSUM_INT4] = "hashint4extended",
-        [ROWSUM_INT8] = "hashint8extended",   [ROWSUM_BOOL] = "hashint4extended",
-        [ROWSUM_UUID] = "uuid_hash_extended",
+        [ROWSUM_INT2] = "hashint2extended",     [ROWSUM_INT4] = "hashint4extended",
+        [ROWSUM_BPCHAR] = "hashbpcharextended", [ROWSUM_INT8] = "hashint8extended",
+        [ROWSUM_BOOL] = "hashint4extended",     [ROWSUM_UUID] = "uuid_hash_extended",
     };
     buf_printf(out, "pg_catalog.%s(", functions[kind]);
     pgconn_quote_name(out, column);
-    buf_text(out, kind == ROWSUM_BOOL ? "::pg_catalog.int4, " : ", ");
+    buf_text(out, kind == ROWSUM_BOOL     ? "::pg_catalog.int4, "
+                  : kind == ROWSUM_BPCHAR ? " COLLATE pg_catalog.\"C\", "
+                                          : ", ");
 }
 
 status rowproof_expression(const struct loadform *f, const Pgstrand__Table *t, char **out, err *e)
@@ -49,12 +51,16 @@ status rowproof_expression(const struct loadform *f, const Pgstrand__Table *t, c
     for (size_t i = 0; i < f->columns; i++) {
         const char *column = t->column[i]->name;
         const enum rowsum_kind kind = rowsum_kind_of(f->column[i]);
-        buf_text(&sql, i == 0 ? "coalesce(" : " # coalesce(");
+        const bool may_lack = !loadform_not_null(f, column);
+        buf_text(&sql, i == 0 ? "" : " # ");
+        buf_text(&sql, may_lack ? "coalesce(" : "");
         if (kind == ROWSUM_TEXT)
             text_hash(&sql, column, loadform_output(f, column));
         else
-            word_hash(&sql, column, kind);
-        buf_printf(&sql, "%zu), '%" PRId64 "'::pg_catalog.int8)", i + 1, rowsum_null_hash(i));
+            value_hash(&sql, column, kind);
+        buf_printf(&sql, "%zu)", i + 1);
+        if (may_lack)
+            buf_printf(&sql, ", '%" PRId64 "'::pg_catalog.int8)", rowsum_null_hash(i));
     }
     buf_text(&sql, ")");
     TRY(buf_done(&sql, e));

@@ -101,6 +101,25 @@ static void test_without_rows(void **state)
         assert_fails(copybinary_sum(forms, 5, bytes_text(wrong[i]), &scratch, &none, &e), &e, ERR_STORAGE);
 }
 
+/* char(n) is as long as it was declared, whatever its spaces; of text they are part. */
+static void test_spaces(void **state)
+{
+    static const enum copybinary_form fixed[] = {COPYBINARY_BPCHAR}, text[] = {COPYBINARY_TEXT};
+    OWNED(buf) struct buf scratch = {0};
+    struct rowsum a = {0}, b = {0}, c = {0}, d = {0};
+    err e = ERR_INIT;
+    (void)state;
+    assert_true(copybinary_form_of(1042, 13, false) == COPYBINARY_BPCHAR);
+    assert_true(copybinary_form_of(1042, -1, false) == COPYBINARY_TEXT);
+    assert_done(copybinary_sum(fixed, 1, bytes_text(" x  "), &scratch, &a, &e), &e);
+    assert_done(copybinary_sum(text, 1, bytes_text(" x"), &scratch, &b, &e), &e);
+    assert_done(copybinary_sum(text, 1, bytes_text(" x  "), &scratch, &c, &e), &e);
+    assert_done(copybinary_sum(fixed, 1, bytes_text("x"), &scratch, &d, &e), &e);
+    assert_true(rowsum_equal(&a, &b));
+    assert_false(rowsum_equal(&a, &c));
+    assert_false(rowsum_equal(&a, &d));
+}
+
 static void test_sums(void **state)
 {
     struct rowsum all = sum_of("-1\tx", "2\t"), first = {0}, second = {0}, parsed;
@@ -127,6 +146,7 @@ int main(void)
         cmocka_unit_test(test_words_as_the_server),
         cmocka_unit_test(test_rows),
         cmocka_unit_test(test_without_rows),
+        cmocka_unit_test(test_spaces),
         cmocka_unit_test(test_sums),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
