@@ -273,7 +273,8 @@ static bool type_before(const struct diff *d, const struct ddl_object *told, uin
     return c != NULL;
 }
 
-/* Did the rewrite only store in wider types what reads the same as before? */
+/* Did the rewrite only store in wider types what reads the same as before? A length that a text gets takes
+ * blanks off its end. The triggers have the same rule (pgstrand.reads_same). */
 static bool only_widened(const struct diff *d, size_t touch, const struct ddl_object *o)
 {
     const struct ddl_object *is = columns_behind(d, o->oid, touch);
@@ -287,7 +288,7 @@ static bool only_widened(const struct diff *d, size_t touch, const struct ddl_ob
         if (c->generated)
             continue;
         if (!type_before(d, was, o->oid, c->attnum, &from) || !versiontypes_follow(from, to) ||
-            (from.oid == to.oid && from.typmod != to.typmod))
+            (from.typmod != to.typmod && to.typmod != -1))
             return false;
     }
     return true;

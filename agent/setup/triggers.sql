@@ -524,32 +524,75 @@ BEGIN
 END;
 $$;
 
+-- Reads each value of one type the same in a column of the other? As versiontypes_follow (agent/seal) has it, which decides in
+-- the end: where this says so of more, the agent takes a base; where of less, rows are told that nobody needs.
+CREATE OR REPLACE FUNCTION pgstrand.reads_same(was oid, was_mod integer, type oid, type_mod integer) RETURNS boolean
+LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+    whole oid[] := ARRAY['int2'::regtype, 'int4'::regtype, 'int8'::regtype];
+    words oid[] := ARRAY['text'::regtype, 'varchar'::regtype];
+BEGIN
+    RETURN (was_mod = type_mod OR type_mod = -1)
+       AND (was = type OR array_position(whole, type) > array_position(whole, was) OR (was = ANY (words) AND type = ANY (words))
+            OR (was = ANY (whole) AND type = 'numeric'::regtype)
+            OR (was = ANY (whole || ARRAY['numeric'::regtype, 'uuid'::regtype]::oid[]) AND type = ANY (words)));
+END;
+$$;
+
 -- A rewrite's new values are not in the stream: `reason` says what wrote them (bits: 1 persistence, 2 default, 4 type,
--- 8 access method; src/include/commands/event_trigger.h). `plain`: surely without USING. The command's text is looked at
--- for that word alone, and only where it is the command's: not when a function or DO block runs it.
+-- 8 access method; src/include/commands/event_trigger.h). `plain`: surely without USING, and nobody has made casts between
+-- PostgreSQL's own types. `numbers`, `types`, `mods`: of the columns before it.
+CREATE OR REPLACE FUNCTION pgstrand.rewrites(rel oid, tag text, plain boolean, numbers smallint[], types oid[], mods integer[])
+RETURNS void
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    reason integer := pg_event_trigger_table_rewrite_reason();
+    empty boolean := pg_relation_size(rel) = 0;
+BEGIN
+    plain := plain AND NOT EXISTS (SELECT FROM pg_cast WHERE oid >= 16384 AND castsource < 16384 AND casttarget < 16384);
+    PERFORM pgstrand.note('table_rewrite', tag, '[{"class": ' || 'pg_class'::regclass::oid || ', "oid": ' || rel
+        || ', "type": "table", "identity": ' || to_json(rel::regclass::text) || ', "reason": ' || reason
+        || ', "empty": ' || empty || ', "plain": ' || plain || '}]');
+    -- Of older snapshots the columns might be older than the rows.
+    IF empty OR reason & 7 = 0 OR current_setting('transaction_isolation') <> 'read committed' THEN
+        RETURN;
+    END IF;
+    IF plain AND reason & 7 = 4 AND NOT EXISTS (
+        SELECT FROM pg_attribute a LEFT JOIN unnest(numbers, types, mods) w (attnum, type, mod) ON w.attnum = a.attnum
+        WHERE a.attrelid = rel AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
+          AND pgstrand.reads_same(w.type, w.mod, a.atttypid, a.atttypmod) IS NOT TRUE)
+    THEN
+        RETURN; -- int to bigint: the rows as they were told will do
+    END IF;
+    PERFORM set_config('pgstrand.rewritten', coalesce(current_setting('pgstrand.rewritten', true), '')
+                       || rel || ' ' || pg_relation_filenode(rel) || ',', true);
+END;
+$$;
+
+-- STABLE, so what it reads is as it was when the command began: the catalogue has the new columns already. A command that
+-- waited for its lock may have begun before somebody else's change: the agent, which knows their order, sees that.
+-- The command's text is looked at for two words alone, and only where it is the command's: not when a function or DO block
+-- runs it, nor an extension's script.
 CREATE OR REPLACE FUNCTION pgstrand.on_table_rewrite() RETURNS event_trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
     rel oid := pg_event_trigger_table_rewrite_oid();
-    persistence "char";
     stack text;
-    empty boolean := pg_relation_size(rel) = 0;
+    numbers smallint[];
+    types oid[];
+    mods integer[];
 BEGIN
     GET DIAGNOSTICS stack = PG_CONTEXT;
-    SELECT relpersistence INTO persistence FROM pg_class WHERE oid = rel;
-    IF persistence IS DISTINCT FROM 't' THEN
-        PERFORM pgstrand.note(tg_event, tg_tag, '[{"class": ' || 'pg_class'::regclass::oid || ', "oid": ' || rel
-            || ', "type": "table", "identity": ' || to_json(rel::regclass::text)
-            || ', "reason": ' || pg_event_trigger_table_rewrite_reason() || ', "empty": ' || empty || ', "plain": '
-            || coalesce(strpos(stack, E'\n') = 0 AND strpos(lower(current_query() COLLATE "C"), 'using') = 0, false) || '}]');
+    IF EXISTS (SELECT FROM pg_class WHERE oid = rel AND relpersistence = 't') THEN
+        RETURN;
     END IF;
-    -- Of older snapshots the columns might be older than the rows.
-    IF persistence IS DISTINCT FROM 't' AND NOT empty AND pg_event_trigger_table_rewrite_reason() & 7 <> 0
-       AND current_setting('transaction_isolation') = 'read committed' THEN
-        PERFORM set_config('pgstrand.rewritten', coalesce(current_setting('pgstrand.rewritten', true), '')
-                           || rel || ' ' || pg_relation_filenode(rel) || ',', true);
-    END IF;
+    SELECT array_agg(attnum), array_agg(atttypid), array_agg(atttypmod) INTO numbers, types, mods
+    FROM pg_attribute WHERE attrelid = rel AND attnum > 0 AND NOT attisdropped;
+    PERFORM pgstrand.rewrites(rel, tg_tag, coalesce(strpos(stack, E'\n') = 0
+        AND lower(current_query() COLLATE "C") !~ 'using|extension', false), numbers, types, mods);
 END;
 $$;
 
@@ -571,6 +614,7 @@ REVOKE ALL ON FUNCTION pgstrand.note(text, text, text), pgstrand.columns_of(oid)
     pgstrand.alter_identity(text), pgstrand.alter_identity_unseen(text),
     pgstrand.give(oid, "char", "char", text), pgstrand.tells(oid, oid), pgstrand.ruled(oid), pgstrand.computes(oid),
     pgstrand.suspend(), pgstrand.care(oid, boolean), pgstrand.retell(oid, text, bigint), pgstrand.retell_rewritten(oid[], text),
+    pgstrand.reads_same(oid, integer, oid, integer), pgstrand.rewrites(oid, text, boolean, smallint[], oid[], integer[]),
     pgstrand.care_reached(oid[]), pgstrand.on_command_start(), pgstrand.on_command_end(), pgstrand.on_sql_drop(),
     pgstrand.on_table_rewrite() FROM PUBLIC;
 

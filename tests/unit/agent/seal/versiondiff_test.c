@@ -180,6 +180,36 @@ static void what_the_types_were_between(void **state)
     label = (struct versionlabel){.arena = label.arena};
 }
 
+/* A text that gets a length loses blanks at its end, one that loses it keeps all; a scale that goes leaves
+ * "1.50" as it is. */
+static void lengths_that_come_and_go(void **state)
+{
+    static const struct {
+        uint32_t from, to;
+        int32_t was, is;
+        size_t found;
+    } cases[] = {{TEXT, VARCHAR, -1, 14, 1},        {VARCHAR, VARCHAR, 14, 9, 1},
+                 {VARCHAR, TEXT, 14, -1, 0},        {VARCHAR, VARCHAR, 14, -1, 0},
+                 {NUMERIC, NUMERIC, 655366, -1, 0}, {NUMERIC, NUMERIC, -1, 655366, 1}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        OWNED(versionlabel) struct versionlabel label = {0};
+        struct made was, is;
+        struct ddl_column column = column_of(cases[i].to, cases[i].is);
+        struct ddl_object first = rewrite(DDLOBJECTS_TYPE, true), second = told(&column);
+        struct ddl_touch touch[] = {{.tag = "ALTER TABLE", .count = 1, .object = &first},
+                                    {.tag = "ALTER TABLE", .count = 1, .object = &second}};
+        make(&was, 100, 1, &cases[i].from);
+        make(&is, 100, 1, &cases[i].to);
+        was.column[0].typmod = cases[i].was;
+        is.column[0].typmod = cases[i].is;
+        const struct found f = compare(&label, &was.table, &is.table, touch, 2, NULL, NULL);
+        if (f.count != cases[i].found)
+            fail_msg("case %zu: %zu findings", i, f.count);
+        label = (struct versionlabel){.arena = label.arena};
+    }
+}
+
 static void stale_columns_prove_nothing(void **state)
 {
     static const uint32_t type[] = {INT8}, before[] = {INT4};
@@ -324,6 +354,7 @@ int main(void)
         cmocka_unit_test(types_whose_text_stays),
         cmocka_unit_test(a_rewrite_of_unknown_values),
         cmocka_unit_test(what_the_types_were_between),
+        cmocka_unit_test(lengths_that_come_and_go),
         cmocka_unit_test(stale_columns_prove_nothing),
         cmocka_unit_test(types_in_values),
         cmocka_unit_test(rows_of_tables_in_values),
