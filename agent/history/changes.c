@@ -99,6 +99,8 @@ static status scan_truncate(struct scan *s, const struct source_action *a, err *
             continue;
         TRY(rowset_table(&s->out->set, &r->table, &table, e));
         s->out->set.table[table].whole = true;
+        if ((a->action.flags & ACTION_TRUNCATE_REWRITTEN) != 0)
+            s->out->set.table[table].rewritten = a->seq;
     }
     return DONE;
 }

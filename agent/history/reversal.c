@@ -60,6 +60,30 @@ static void name_row(struct since *s, const struct rowchange *c, uint64_t seq)
     s->count++;
 }
 
+/* A rewrite gives values another meaning, and added columns their values: what the rows were before is no
+ * state that they can have behind it. */
+static status was_rewritten(const Pgstrand__Table *t, uint64_t seq, err *e)
+{
+    return err_set(
+        e, ERR_SCHEMA,
+        "%s.%s was rewritten at seq %" PRIu64
+        " by a change of the schema: what its rows were before cannot be put back as it was; take a "
+        "range behind it, or leave the table out (--table)",
+        t->schema, t->name, seq);
+}
+
+static status check_rewrites(const struct changes *c, err *e)
+{
+    for (size_t i = 0; i < c->count; i++) {
+        uuid id;
+        TRY(entitykey_table(c->item[i].table, &id, e));
+        const struct rowset_table *t = rowset_find_table(&c->set, &id);
+        if (t != NULL && t->rewritten > 0)
+            return was_rewritten(c->item[i].table, t->rewritten, e);
+    }
+    return DONE;
+}
+
 static status look_at(struct since *s, struct allactions *actions, const struct source_action *a, err *e)
 {
     uuid now, before;
@@ -71,8 +95,11 @@ static status look_at(struct since *s, struct allactions *actions, const struct 
             TRY(allactions_relation(actions, v, &rel, e));
             for (size_t i = 0; i < s->r->changes.count; i++) {
                 const struct rowchange *c = &s->r->changes.item[i];
-                if (c->table->oid == rel->oid)
-                    name_row(s, c, a->seq);
+                if (c->table->oid != rel->oid)
+                    continue;
+                if ((a->action.flags & ACTION_TRUNCATE_REWRITTEN) != 0)
+                    return was_rewritten(c->table, a->seq, e);
+                name_row(s, c, a->seq);
             }
         }
         return DONE;
@@ -265,6 +292,7 @@ status reversal_make(struct history *h, uint64_t first, uint64_t last, const cha
                            out->changes.note[i]);
     if (out->changes.count == 0)
         return DONE;
+    TRY(check_rewrites(&out->changes, e));
     TRY(check_since(h, out, e));
     TRY(check_tables(h, out, tables, e));
     return put_statements(out, e);

@@ -19,7 +19,8 @@ struct rowset_row {
 
 struct rowset_table {
     uuid id;
-    bool whole; /* all its rows are meant */
+    bool whole;         /* all its rows are meant */
+    uint64_t rewritten; /* the caller's: the last seq at which it was rewritten and told again; 0: never */
 };
 
 struct rowset {

@@ -150,6 +150,46 @@ merge_other() {
     source_end
 }
 
+@test "merge: rows that a rewrite told again are changed, not deleted or newer; one that had moved before it still moves" {
+    source_begin
+    sql "$source" "CREATE TABLE keys (id int PRIMARY KEY, v text); INSERT INTO keys SELECT i, 'v' || i FROM generate_series(1, 3) i"
+    pgstrand wait --data "$src" --timeout 60 >/dev/null
+    pgstrand seal --data "$src" --quiet >/dev/null
+    pgstrand restore --data "$src" --target "$(conninfo "$target")" >/dev/null
+    sql "$target" "INSERT INTO people VALUES (50, '50@x', 'of the target')"
+    sql "$source" "BEGIN; UPDATE pets SET person = NULL WHERE person IN (4, 10); UPDATE people SET id = 900 WHERE id = 10; COMMIT;
+        ALTER TABLE people ALTER note TYPE text USING upper(note); UPDATE people SET note = 'later' WHERE id = 3; DELETE FROM people WHERE id = 4;
+        ALTER TABLE keys ALTER id TYPE int USING id + 100"
+    pgstrand wait --data "$src" --timeout 60 >/dev/null
+    pgstrand seal --data "$src" --quiet >/dev/null
+    merge --dry-run --json 2>/dev/null >"$HARNESS/plan"
+    merge --json 2>"$HARNESS/said" >"$HARNESS/merged"
+    [ "$(changes_of people "$HARNESS/plan")" = '[1,8,1,0,0,1]' ]
+    assert_changes people "$HARNESS/merged" '[1,8,1,0,0,1]'
+    assert_changes keys "$HARNESS/merged" '[3,0,0,0,0,3]'
+    assert_changes pets "$HARNESS/merged" '[0,2,0,0,0,0]'
+    target_has "SELECT string_agg(id || note, ',' ORDER BY id) FROM people WHERE id IN (2, 3, 4, 10, 50, 900)" \
+        '2OLD,3later,4old,50of the target,900OLD'
+    merge --again --deleted delete --json 2>/dev/null >"$HARNESS/merged"
+    assert_changes people "$HARNESS/merged" '[0,0,1,0,0,0]'
+    target_has "SELECT string_agg(id || v, ',' ORDER BY id) FROM keys" '101v1,102v2,103v3'
+    source_end
+}
+
+@test "merge of another device: a rewrite there makes no row newer than what the source changed before it" {
+    source_begin
+    other_begin
+    sql "$source" "UPDATE people SET note = 'source' WHERE id IN (1, 2)"
+    sql "$target" "UPDATE people SET note = 'target' WHERE id = 2; ALTER TABLE people ALTER email TYPE text USING email || ''"
+    pgstrand wait --data "$other" --timeout 60 >/dev/null
+    [ "$(pgstrand log --data "$other" --json | jq -s '[.[] | select(.rewritten)] | length')" -eq 1 ]
+    merge_other 2>/dev/null >"$HARNESS/merged"
+    assert_changes people "$HARNESS/merged" '[0,1,0,1,0,0]'
+    target_has "SELECT string_agg(note, ',' ORDER BY id) FROM people WHERE id < 3" 'source,target'
+    other_end
+    source_end
+}
+
 @test "merge without superuser: triggers do not fire, foreign keys are there again" {
     source_begin
     pgstrand restore --data "$src" --target "$(conninfo "$target")" >/dev/null

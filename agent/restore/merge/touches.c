@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 
+#include "agent/restore/merge/retelling.h"
 #include "agent/restore/merge/truncated.h"
 #include "proto/copytext.h"
 
@@ -18,6 +19,7 @@ struct touches {
     struct touched *table;
     size_t count;
     struct buf old_key, new_key;
+    struct retelling retelling;
 };
 
 static void touches_fini(struct touches *t)
@@ -147,7 +149,8 @@ static void take_row(struct touches *t, struct touched *at, const struct source_
         (t->old_key.len != t->new_key.len || memcmp(t->old_key.data, t->new_key.data, t->old_key.len) != 0);
     if (moved)
         put(at, &t->old_key, 'M', &t->new_key, a);
-    put(at, &t->new_key, a->action.kind == ACTION_CREATE || moved ? 'C' : 'U', NULL, a);
+    char kind = a->action.kind == ACTION_CREATE || moved ? 'C' : 'U';
+    put(at, &t->new_key, retelling_takes(&t->retelling, s, a) ? RETELLING_KIND : kind, NULL, a);
 }
 
 /* ---- the history ---- */
@@ -172,9 +175,21 @@ static status take_truncate(struct touches *t, struct source *source, const stru
         if (at == NULL)
             continue;
         TRY(flush(t, at, e));
-        TRY(truncated_touch(t->history, at->stage, t->c, a, e));
+        if (t->history->truncates)
+            TRY(truncated_touch(t->history, at->stage, t->c, a, e));
+        if ((a->action.flags & ACTION_TRUNCATE_REWRITTEN) != 0)
+            retelling_begin(&t->retelling, at->stage, a->seq);
     }
     return DONE;
+}
+
+/* What it has told so far is all. */
+static status end_retelling(struct touches *t, err *e)
+{
+    for (size_t i = 0; t->retelling.stage != NULL && i < t->count; i++)
+        if (t->table[i].stage == t->retelling.stage)
+            TRY(flush(t, &t->table[i], e));
+    return t->retelling.stage == NULL ? DONE : retelling_settle(&t->retelling, t->history, t->c, e);
 }
 
 static status read_history(struct touches *t, err *e)
@@ -187,9 +202,11 @@ static status read_history(struct touches *t, err *e)
         struct source_action a = {0};
         bool end = false;
         TRY(source_next(source, &a, &end, e));
+        if (end || a.seq != t->retelling.next || a.action.kind == ACTION_TRUNCATE)
+            TRY(end_retelling(t, e));
         if (end || a.seq > h->to_seq)
             return DONE;
-        if (a.action.kind == ACTION_TRUNCATE && h->truncates)
+        if (a.action.kind == ACTION_TRUNCATE)
             TRY(take_truncate(t, source, &a, e));
         struct touched *at = table_of(t, a.relation);
         if (at == NULL || a.action.kind > ACTION_DELETE)
