@@ -16,6 +16,25 @@ static json_t *problems_json(const struct health *h)
     return list;
 }
 
+static json_t *lacks_json(const struct health *h)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < h->lacks; i++)
+        jsonout_append(&list, jsonout_text(h->lack[i]));
+    return list;
+}
+
+/* A slot's name has no comma. */
+static json_t *readers_json(const struct health *h)
+{
+    json_t *list = json_array();
+    for (const char *at = h->readers; at != NULL; at = strchr(at, ',') == NULL ? NULL : strchr(at, ',') + 2) {
+        const size_t len = strcspn(at, ",");
+        jsonout_append(&list, jsonout_bytes(bytes_of(at, len)));
+    }
+    return list;
+}
+
 static status print_json(const struct datadir *d, const struct health *h, err *e)
 {
     OWNED(json) json_t *o = json_object();
@@ -34,6 +53,8 @@ static status print_json(const struct datadir *d, const struct health *h, err *e
     jsonout_set(&o, "lag_seconds", known ? seconds_json(h->lag_seconds) : json_null());
     jsonout_set(&o, "slot", known ? jsonout_text(slot_state_name(h->slot.state)) : json_null());
     jsonout_set(&o, "slot_name", jsonout_text(d->identity.slot));
+    jsonout_set(&o, "other_readers", known ? readers_json(h) : json_null());
+    jsonout_set(&o, "not_captured", known ? lacks_json(h) : json_null());
     jsonout_set(&o, "agent_running",
                 h->agent == AGENT_UNKNOWN ? json_null() : json_boolean(h->agent == AGENT_RUNNING));
     jsonout_set(&o, "last_snapshot", h->has_snapshot ? jsonout_uuid(&h->snapshot) : json_null());
@@ -52,6 +73,16 @@ static void print_line(const char *name, const char *text)
     OWNED(buf) struct buf clean = {0};
     output_clean(&clean, bytes_text(text));
     (void)printf("%-13s %s\n", name, buf_cstring(&clean));
+}
+
+static void print_lacks(const struct health *h)
+{
+    if (h->lacks == 0)
+        return;
+    (void)printf("%-13s ", "not captured");
+    for (size_t i = 0; i < h->lacks; i++)
+        (void)printf("%s%s", i > 0 ? ", " : "", h->lack[i]);
+    (void)printf("\n");
 }
 
 static void print_identity(const struct datadir *d)
@@ -106,6 +137,9 @@ static void print_text(const struct datadir *d, const struct health *h)
                                                     : "unknown");
     print_log(h);
     print_server(h);
+    if (h->readers != NULL)
+        print_line("other readers", h->readers);
+    print_lacks(h);
     if (h->has_snapshot)
         (void)printf("%-13s number %llu to seq %s, %s ago\n", "last snapshot",
                      (unsigned long long)h->snapshot_number, output_count(h->snapshot_seq, count),

@@ -1,6 +1,7 @@
 #include "tools/health.h"
 
 #include "agent/proofs.h"
+#include "agent/setup/uncaptured.h"
 #include "store/snapreader.h"
 #include "store/vault.h"
 #include "tools/diskusage.h"
@@ -14,6 +15,7 @@ void health_fini(struct health *h)
     for (size_t i = 0; i < h->problem_count; i++)
         free(h->problem[i]);
     free(h->problem);
+    free(h->readers);
 }
 
 __attribute__((format(printf, 3, 4))) static status problem(struct health *h, err *e, const char *format, ...)
@@ -238,6 +240,31 @@ static status look_for_publication(struct pgconn *c, const struct datadir *d, st
                    d->identity.publication);
 }
 
+__attribute__((format(printf, 2, 3))) static void lack(struct health *h, const char *format, ...)
+{
+    va_list values;
+    va_start(values, format);
+    (void)vsnprintf(h->lack[h->lacks++], sizeof h->lack[0], format, values);
+    va_end(values);
+}
+
+/* What the database has that is not captured, and who else reads its WAL. */
+static status look_beside(struct pgconn *c, const struct datadir *d, struct health *h, err *e)
+{
+    OWNED(pgrows) struct pgrows *others = NULL;
+    OWNED(pgrows) struct pgrows *unlogged = NULL;
+    TRY(pgconn_query(c, uncaptured_others, 0, NULL, &others, e));
+    TRY(pgconn_query(c, uncaptured_tables, 0, NULL, &unlogged, e));
+    const int tables = pgrows_count(unlogged);
+    if (tables > 0)
+        lack(h, "%d unlogged table%s", tables, tables == 1 ? "" : "s");
+    if (pgrows_bool(others, 0, 0))
+        lack(h, "large objects");
+    if (pgrows_bool(others, 0, 1))
+        lack(h, "temporary tables");
+    return server_other_readers(c, d->identity.slot, &h->readers, e);
+}
+
 static status ask_server(struct datadir *d, struct health *h, err *e)
 {
     OWNED(pgconn) struct pgconn *c = NULL;
@@ -248,6 +275,11 @@ static status ask_server(struct datadir *d, struct health *h, err *e)
     TRY(server_facts_read(c, &facts, e));
     TRY(server_wal(c, &inserted, &h->server_lsn, e));
     TRY(server_slot(c, d->identity.slot, &h->slot, e));
+    TRY(look_beside(c, d, h, e));
+    if (facts.in_recovery && !h->told)
+        TRY(problem(h, e,
+                    "the server is a standby in recovery: nothing is captured until it is promoted, or "
+                    "[source] conninfo names the primary"));
     if (d->identity.system_identifier[0] != '\0' &&
         strcmp(d->identity.system_identifier, facts.system_identifier) != 0 && !h->told)
         TRY(problem(h, e, "this is another server than the one captured: system identifier %s, expected %s",

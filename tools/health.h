@@ -18,9 +18,12 @@ struct health {
     bool has_log;
     struct log_state log;
 
-    bool server_known; /* the three below */
+    bool server_known; /* what follows, to lag_seconds */
     lsn server_lsn;    /* where its WAL is flushed */
     struct slot_facts slot;
+    char *readers;    /* other logical slots of the database, "a, b"; NULL: none */
+    char lack[3][48]; /* what the database has that is not captured: "2 unlogged tables", ... */
+    size_t lacks;
     uint64_t lag_bytes;
     double lag_seconds; /* negative: not known */
 

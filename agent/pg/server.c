@@ -69,7 +69,10 @@ status server_wal(struct pgconn *c, lsn *inserted, lsn *flushed, err *e)
 {
     OWNED(pgrows) struct pgrows *rows = NULL;
     TRY(pgconn_query(c,
-                     "SELECT pg_catalog.pg_current_wal_insert_lsn(), pg_catalog.pg_current_wal_flush_lsn()",
+                     "SELECT CASE WHEN r THEN pg_catalog.pg_last_wal_replay_lsn() ELSE"
+                     " pg_catalog.pg_current_wal_insert_lsn() END, CASE WHEN r THEN"
+                     " pg_catalog.pg_last_wal_replay_lsn() ELSE pg_catalog.pg_current_wal_flush_lsn() END"
+                     " FROM pg_catalog.pg_is_in_recovery() r",
                      0, NULL, &rows, e));
     TRY(row_lsn(rows, 0, 0, inserted, e));
     return row_lsn(rows, 0, 1, flushed, e);
@@ -116,13 +119,30 @@ status server_slot(struct pgconn *c, const char *slot, struct slot_facts *out, e
     return DONE;
 }
 
+status server_other_readers(struct pgconn *c, const char *slot, char **out, err *e)
+{
+    OWNED(pgrows) struct pgrows *rows = NULL;
+    const char *const params[] = {slot != NULL ? slot : ""};
+    TRY(pgconn_query(
+        c,
+        "SELECT string_agg(slot_name::text, ', ' ORDER BY slot_name) FROM"
+        " pg_catalog.pg_replication_slots WHERE slot_type = 'logical' AND NOT temporary AND database ="
+        " pg_catalog.current_database() AND slot_name <> $1 AND ($1 <> '' OR slot_name !~"
+        " '^pgstrand_[0-9a-f]{16}$')",
+        1, params, &rows, e));
+    const char *names = pgrows_text(rows, 0, 0);
+    *out = names == NULL ? NULL : strdup(names);
+    return names == NULL || *out != NULL ? DONE : err_no_memory(e);
+}
+
 const char *slot_state_name(enum slot_state state)
 {
     static const char *const names[] = {"absent", "ok", "extended", "unreserved", "lost"};
     return names[state];
 }
 
-/* The words of 17 and 18 (slot.c, SlotInvalidationCauses), and ours for 16's column `conflicting`. */
+/* The words of 17 and 18 (slot.c, SlotInvalidationCauses), and ours for 16's column `conflicting`. 14 and 15
+ * know one cause alone. */
 const char *slot_lost_words(const struct slot_facts *s)
 {
     static const struct {

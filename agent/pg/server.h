@@ -25,7 +25,7 @@ struct server_facts {
 };
 MUST_CHECK status server_facts_read(struct pgconn *c, struct server_facts *out, err *e);
 
-/* Where WAL is inserted and flushed now. */
+/* Where WAL is inserted and flushed now; on a standby: replayed. */
 MUST_CHECK status server_wal(struct pgconn *c, lsn *inserted, lsn *flushed, err *e);
 
 enum slot_state { SLOT_ABSENT, SLOT_OK, SLOT_EXTENDED, SLOT_UNRESERVED, SLOT_LOST };
@@ -46,6 +46,10 @@ const char *slot_state_name(enum slot_state state);
 const char *slot_lost_words(const struct slot_facts *s);
 /* Is it time to say so? Four fifths of what the WAL limit allows are used up, or all of it. */
 bool server_slot_is_near(const struct slot_facts *s);
+
+/* Logical slots of the connection's database that are not `slot` (NULL: nor any of pgstrand's): "a, b";
+ * malloc'ed, NULL when there are none. */
+MUST_CHECK status server_other_readers(struct pgconn *c, const char *slot, char **out, err *e);
 
 /* proto_version to ask for: 14: 2, 15: 3, 16 and later: 4; older: 1. */
 unsigned server_proto_version(int server_version);

@@ -3,6 +3,7 @@
 
 #include "agent/pg/pgdump.h"
 #include "agent/setup/findings.h"
+#include "agent/setup/uncaptured.h"
 #include "proto/base/buf.h"
 
 #define OLDEST 140000
@@ -50,6 +51,23 @@ static status look_at_server(struct preflight *p, struct pgconn *c, err *e)
             "the database's encoding is SQL_ASCII: values that are not valid UTF-8 stop the capture; convert "
             "the "
             "database to UTF8");
+    return DONE;
+}
+
+/* What the triggers tell again of a table that is rewritten goes past other publications' boundaries. */
+static status look_at_readers(struct preflight *p, struct pgconn *c, err *e)
+{
+    OWNED(text) char *names = NULL;
+    if (!p->server.superuser) /* no triggers */
+        return DONE;
+    TRY(server_other_readers(c, NULL, &names, e));
+    if (names != NULL)
+        ADD(FINDING_WARNING, ERR_NONE,
+            "others decode this database's WAL, too (replication slot %s): who of them asks for messages "
+            "sees "
+            "the rows of small tables that ALTER TABLE rewrites, also of tables that his publication leaves "
+            "out; ALTER DATABASE \"%s\" SET pgstrand.retell_bytes = 0 has pgstrand not tell them",
+            names, pgconn_database(c));
     return DONE;
 }
 
@@ -264,6 +282,12 @@ static status look_at_others(struct preflight *p, struct pgconn *c, err *e)
             "the database has %lld large objects: PostgreSQL does not decode their changes, so they are left "
             "out",
             (long long)p->large_objects);
+    OWNED(pgrows) struct pgrows *others = NULL;
+    TRY(pgconn_query(c, uncaptured_others, 0, NULL, &others, e));
+    p->temporary = pgrows_bool(others, 0, 1);
+    if (p->temporary)
+        ADD(FINDING_NOTE, ERR_NONE,
+            "there are temporary tables: PostgreSQL does not decode their changes, so they are left out");
     err why = ERR_INIT;
     OWNED(text) char *folder = NULL;
     if (!pgdump_find(p->server.version, &folder, &why).ok)
@@ -280,6 +304,7 @@ status preflight_run(struct pgconn *c, const struct tier_rules *rules, struct pr
     TRY(table_list_read(c, rules, &p->tables, e));
     TRY(look_at_server(p, c, e));
     TRY(look_at_role(p, c, e));
+    TRY(look_at_readers(p, c, e));
     TRY(look_at_rights(p, c, e));
     TRY(look_at_limit(p, e));
     TRY(look_at_tables(p, pgconn_database(c), e));

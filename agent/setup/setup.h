@@ -25,11 +25,13 @@ struct preflight {
     size_t finding_count;
     int other_slots;       /* replication slots that are not this database's own captures */
     int64_t large_objects; /* how many there are */
+    bool temporary;        /* there are temporary tables */
 };
 /*
  * Looks, changes nothing: wal_level, free slots and senders, WAL limit, privileges, version (14 or later),
- * recovery, replica identities, keyless tables, cross-tier foreign keys, unlogged tables, large objects, a
- * database without tables, encoding. Fails only when it cannot look.
+ * recovery, replica identities, keyless tables, cross-tier foreign keys, unlogged and temporary tables, large
+ * objects, other readers of the database's WAL, a database without tables, encoding. Fails only when it
+ * cannot look.
  */
 MUST_CHECK status preflight_run(struct pgconn *c, const struct tier_rules *rules, struct preflight **out,
                                 err *e);

@@ -3,6 +3,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+const char uncaptured_others[] =
+    "SELECT EXISTS (SELECT FROM pg_catalog.pg_largeobject_metadata), EXISTS (SELECT FROM pg_catalog.pg_class"
+    " WHERE relkind = 'r' AND relpersistence = 't')";
+
+const char uncaptured_tables[] =
+    "SELECT c.oid, pg_catalog.format('%I.%I', n.nspname, c.relname) FROM pg_catalog.pg_class c"
+    " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+    " WHERE c.relkind = 'r' AND c.relpersistence = 'u' AND n.nspname NOT LIKE 'pg\\_%'"
+    " AND n.nspname NOT IN ('information_schema', 'pgstrand') ORDER BY c.oid";
+
 static status make_list(size_t count, uint32_t **out, err *e)
 {
     *out = calloc(count + 1, sizeof **out);
@@ -27,6 +37,8 @@ status uncaptured_note(const struct preflight *p, Pgstrand__SetupRecord *record,
     replace(record, list, count);
     record->has_told_large_objects = true;
     record->told_large_objects = p->large_objects > 0;
+    record->has_told_temporary = true;
+    record->told_temporary = p->temporary;
     return DONE;
 }
 
@@ -51,6 +63,7 @@ static void say_table(const struct progress *progress, const char *name)
 struct found {
     struct pgrows *tables; /* unlogged: OID, name */
     bool objects;
+    bool temporary;
 };
 
 static void found_fini(struct found *f)
@@ -61,16 +74,27 @@ OWN_VALUE(found, found_fini);
 
 static status look(struct pgconn *c, struct found *out, err *e)
 {
-    OWNED(pgrows) struct pgrows *objects = NULL;
-    TRY(pgconn_query(c, "SELECT FROM pg_catalog.pg_largeobject_metadata LIMIT 1", 0, NULL, &objects, e));
-    out->objects = pgrows_count(objects) > 0;
-    return pgconn_query(
-        c,
-        "SELECT c.oid, pg_catalog.format('%I.%I', n.nspname, c.relname) FROM pg_catalog.pg_class c"
-        " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
-        " WHERE c.relkind = 'r' AND c.relpersistence = 'u' AND n.nspname NOT LIKE 'pg\\_%'"
-        " AND n.nspname NOT IN ('information_schema', 'pgstrand') ORDER BY c.oid",
-        0, NULL, &out->tables, e);
+    OWNED(pgrows) struct pgrows *others = NULL;
+    TRY(pgconn_query(c, uncaptured_others, 0, NULL, &others, e));
+    out->objects = pgrows_bool(others, 0, 0);
+    out->temporary = pgrows_bool(others, 0, 1);
+    return pgconn_query(c, uncaptured_tables, 0, NULL, &out->tables, e);
+}
+
+static bool tell_others(const struct found *f, const Pgstrand__SetupRecord *record,
+                        const struct progress *progress)
+{
+    const bool objects = f->objects && !record->told_large_objects;
+    const bool temporary = f->temporary && !record->told_temporary;
+    if (objects)
+        progress->say(
+            progress->context,
+            "the database has large objects now: PostgreSQL does not decode their changes, so they are not "
+            "captured");
+    if (temporary)
+        progress->say(progress->context, "there are temporary tables: PostgreSQL does not decode their "
+                                         "changes, so they are not captured");
+    return objects || temporary;
 }
 
 static bool tell(const struct found *f, const Pgstrand__SetupRecord *record, const struct progress *progress)
@@ -83,13 +107,7 @@ static bool tell(const struct found *f, const Pgstrand__SetupRecord *record, con
         news = true;
         say_table(progress, pgrows_text(f->tables, i, 1));
     }
-    if (!f->objects || record->told_large_objects)
-        return news;
-    progress->say(
-        progress->context,
-        "the database has large objects now: PostgreSQL does not decode their changes, so they are not "
-        "captured");
-    return true;
+    return tell_others(f, record, progress) || news;
 }
 
 /* The list becomes what there is now: an OID that is gone may come again for another table. */
@@ -103,6 +121,8 @@ static status fill(const struct found *f, Pgstrand__SetupRecord *record, err *e)
     replace(record, list, count);
     record->has_told_large_objects = true;
     record->told_large_objects = record->told_large_objects || f->objects;
+    record->has_told_temporary = true;
+    record->told_temporary = record->told_temporary || f->temporary;
     return DONE;
 }
 

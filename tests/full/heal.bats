@@ -138,6 +138,57 @@ lead_here() {
     cluster_remove third
 }
 
+# demoted MAJOR WORDS: the captured server becomes a standby of another, and loses the slot to a conflict there.
+demoted() {
+    PG_BIN=$("$PGSTRAND_ROOT/deploy/get-majors.sh" --bin "$1") || skip "no PostgreSQL $1"
+    export PG_BIN
+    PSQL=$(pg_client psql)
+    PG_DUMP=$(pg_client pg_dump)
+    export PSQL PG_DUMP
+    PATH=$PG_BIN:$PATH
+    cluster_new sixth autovacuum=off
+    shop_new
+    local old folder
+    old=$(incarnation)
+    folder=$(cluster_folder sixth)
+    standby_new seventh sixth
+    wait_for 30 standby_has_all sixth
+    on sixth cluster_stop fast
+    promote
+    as_postgres touch "$folder/data/standby.signal"
+    echo "primary_conninfo = '$(conninfo postgres)'" | as_postgres tee -a "$folder/data/postgresql.auto.conf" >/dev/null
+    on sixth cluster_start
+    wait_for 30 problem 'standby in recovery'
+    refute problem 'is lost'
+    # Rows of the catalogue go that the slot, which holds nothing back on the primary, would need.
+    lost() {
+        shop 'CREATE TABLE passing (id int); DROP TABLE passing; VACUUM pg_class; VACUUM pg_attribute; VACUUM pg_type' &&
+            [ "$(on sixth sql postgres 'SELECT conflicting FROM pg_replication_slots')" = t ]
+    }
+    wait_for 60 lost
+    agent_stop "$DATA"
+    problem 'standby in recovery'
+    problem "$2"
+    CLUSTER=sixth
+    promote
+    shop "INSERT INTO item VALUES (6000, 'behind', '')"
+    agent_start --no-wait "$DATA"
+    wait_for 60 renewed "$old"
+    wait_for 30 healthy
+    assert_as_source
+    agent_stop "$DATA"
+    cluster_remove seventh
+    cluster_remove sixth
+}
+
+@test "16: the server becomes a standby and its slot is lost to a conflict there: said, waited for, healed after the promotion" {
+    demoted 16 'is lost, it was in conflict with the recovery of a standby'
+}
+
+@test "17: the server becomes a standby and its slot is lost to a conflict there: the reason is named" {
+    demoted 17 'is lost, rows of the catalogue that it needed were removed'
+}
+
 @test "another server with the database restored by other means, and the old one put back" {
     cluster_new fifth
     shop_new

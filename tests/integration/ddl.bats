@@ -344,6 +344,40 @@ settled() {
     sql "$DB" 'DROP OWNED BY cashier; DROP ROLE cashier; DROP OWNED BY earlier; DROP ROLE earlier'
 }
 
+@test "what cannot be captured is told once, also when it comes later, and named by status, which stays healthy" {
+    app_database
+    init
+    pgstrand status --data "$DATA" --json | jq -e '.not_captured == []'
+    agent_start "$DATA"
+    told() {
+        [ "$(agent_log "$DATA" | grep -c "$1")" -eq "${2:-1}" ]
+    }
+    shop 'SELECT lo_create(0)' >/dev/null
+    "$PSQL" -X -q -d "$(conninfo "$DB") user=app" -c 'CREATE TEMP TABLE passing (a int)' -c 'SELECT pg_sleep(60)' >/dev/null 2>&1 3>&- &
+    local session=$!
+    there() {
+        [ "$(shop "SELECT count(*) FROM pg_class WHERE relname = 'passing'")" -eq 1 ]
+    }
+    wait_for 20 there
+    app 'CREATE UNLOGGED TABLE quick (a int)'
+    wait_for 20 told 'table app.quick is unlogged'
+    told 'the database has large objects now'
+    told 'there are temporary tables'
+    pgstrand status --data "$DATA" --json | jq -e '.healthy and .not_captured == ["1 unlogged table", "large objects", "temporary tables"]'
+    pgstrand status --data "$DATA" | grep -q '^not captured  1 unlogged table, large objects, temporary tables$'
+    agent_stop "$DATA"
+    agent_start "$DATA"
+    shop 'SELECT lo_create(0)' >/dev/null
+    app 'CREATE UNLOGGED TABLE quicker (a int)'
+    wait_for 20 told 'table app.quicker is unlogged'
+    told 'table app.quick is unlogged'
+    told 'the database has large objects now'
+    told 'there are temporary tables'
+    shop "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(60)'" >/dev/null
+    wait "$session" || true
+    agent_stop "$DATA"
+}
+
 @test "constant DDL: a FULL is made behind the gate, and no statement waits long" {
     app_database
     init

@@ -374,6 +374,29 @@ finishes() {
     limit_is -1
 }
 
+@test "others who decode the database's WAL are named by init and status: they see what is told again, unless that is switched off" {
+    shop
+    sql "$DB" "CREATE PUBLICATION theirs FOR TABLE item"
+    sql "$DB" "SELECT pg_create_logical_replication_slot('theirs', 'pgoutput');
+        SELECT pg_create_physical_replication_slot('physical')" >/dev/null
+    sql postgres "SELECT pg_create_logical_replication_slot('elsewhere', 'pgoutput')" >/dev/null
+    init --no-wal-limit 2>&1 | grep 'others decode' >"$BATS_TEST_TMPDIR/said"
+    grep -q '(replication slot theirs): who of them asks for messages sees' "$BATS_TEST_TMPDIR/said"
+    pgstrand status --data "$DATA" --json | jq -e '.other_readers == ["theirs"] and .not_captured == []'
+    pgstrand status --data "$DATA" | grep -q '^other readers theirs$'
+    theirs() {
+        sql "$DB" "SELECT count(*) FROM pg_logical_slot_get_binary_changes('theirs', NULL, NULL, 'proto_version', '1', 'publication_names', 'theirs',
+            'messages', 'true') WHERE position('pgstrand.retold'::bytea IN data) > 0 AND position('line'::bytea IN data) > 0"
+    }
+    sql "$DB" "ALTER TABLE journal ADD u uuid DEFAULT gen_random_uuid()"
+    [ "$(theirs)" -gt 100 ]
+    sql "$DB" "ALTER DATABASE $DB SET pgstrand.retell_bytes = 0"
+    sql "$DB" "ALTER TABLE journal ADD w uuid DEFAULT gen_random_uuid()"
+    [ "$(theirs)" -eq 0 ]
+    sql "$DB" "SELECT pg_drop_replication_slot('theirs')" >/dev/null
+    pgstrand status --data "$DATA" --json | jq -e '.other_readers == []'
+}
+
 @test "a WAL limit that was chosen after init stays" {
     shop
     init
