@@ -305,6 +305,8 @@ fi
 report_section "Sources"
 check floors deploy/check-floors.sh
 report_step floors
+check readmes deploy/check-readmes.sh
+report_step readmes
 check format deploy/check-format.sh
 report_step format
 

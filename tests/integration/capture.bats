@@ -18,6 +18,7 @@ teardown_file() {
 setup() {
     load ../lib/cluster
     load ../lib/pgstrand
+    load ../lib/session
     PGBENCH=$(pg_client pgbench)
     DB=shop$BATS_TEST_NUMBER
     DATA=$HARNESS/data$BATS_TEST_NUMBER
@@ -323,9 +324,8 @@ waits_for_room() {
     shop 'CREATE TABLE item (id int PRIMARY KEY); INSERT INTO item VALUES (1)'
     init
     agent_start "$DATA"
-    (sql "$DB" 'BEGIN; SELECT txid_current(); SELECT pg_sleep(25)' >/dev/null 2>&1) 3>&- &
-    holder=$!
-    sleep 0.5
+    session_open holder "$DB"
+    say holder 'BEGIN; SELECT txid_current()'
     shop 'SET pgstrand.retell_bytes = 0; ALTER TABLE item ADD rewritten timestamptz DEFAULT clock_timestamp()'
     waits() {
         [ "$(shop "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'CREATE_REPLICATION_SLOT%' AND state = 'active'")" -eq 1 ]
@@ -342,8 +342,7 @@ waits_for_room() {
     agent_stop "$DATA"
     [ $((SECONDS - began)) -lt 10 ] || complain "the agent took $((SECONDS - began)) s to stop"
     [ "$(pgstrand snapshots --data "$DATA" --json | jq '[.[] | select(.type == "full")] | length')" -eq 1 ]
-    shop "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(25)%' AND pid <> pg_backend_pid()" >/dev/null
-    wait "$holder" || true
+    session_close holder
     agent_start "$DATA"
     healed() {
         pgstrand status --data "$DATA" --json | jq -e '.healthy'

@@ -28,6 +28,7 @@ teardown_file() {
 setup() {
     load ../lib/cluster
     load ../lib/pgstrand
+    load ../lib/session
 }
 
 p() {
@@ -376,15 +377,14 @@ has_keys() {
     code=0
     timeout --preserve-status -s INT 0.5 "$PGSTRAND_BUILD/pgstrand" wait --data "$DATA" --lsn FFFFFFFF/0 || code=$?
     [ "$code" -eq 130 ]
-    sql shop "BEGIN; LOCK TABLE orders IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(3); COMMIT" >/dev/null &
-    holder=$!
-    sleep 0.5
+    session_open holder shop
+    say holder 'BEGIN; LOCK TABLE orders IN ACCESS EXCLUSIVE MODE'
     code=0
     began=$(date +%s%N)
     timeout --preserve-status -s INT 0.5 "$PGSTRAND_BUILD/pgstrand" tables --data "$DATA" || code=$?
     [ "$code" -eq 130 ]
     [ $((($(date +%s%N) - began) / 1000000)) -lt 2000 ]
-    wait "$holder"
+    session_close holder
 }
 
 @test "output that cannot be written is a failure" {

@@ -17,6 +17,7 @@ teardown_file() {
 setup() {
     load ../lib/cluster
     load ../lib/pgstrand
+    load ../lib/session
     DB=shop$BATS_TEST_NUMBER
     DATA=$HARNESS/data$BATS_TEST_NUMBER
 }
@@ -409,13 +410,13 @@ settled() {
 @test "the gate stays closed: DDL waits three seconds at most and goes on" {
     app_database
     init
-    "$PSQL" -X -q -d "$(conninfo "$DB")" -c 'SELECT pg_advisory_lock(1885827956, 1734440037); SELECT pg_sleep(8)' >/dev/null 3>&- &
-    local holder=$! began
-    sleep 0.5
+    local began
+    session_open gate "$DB"
+    say gate 'SELECT pg_advisory_lock(1885827956, 1734440037)'
     began=$SECONDS
-    app 'CREATE TABLE t (id int PRIMARY KEY)'
-    [ $((SECONDS - began)) -ge 2 ] && [ $((SECONDS - began)) -le 5 ]
-    wait "$holder"
+    app "SET statement_timeout = '20s'; CREATE TABLE t (id int PRIMARY KEY)"
+    [ $((SECONDS - began)) -ge 2 ] && [ $((SECONDS - began)) -le 6 ]
+    session_close gate
 }
 
 @test "without superuser a change shows with the table's next row, also when the agent is killed before it is noted" {

@@ -50,6 +50,35 @@ setup() {
     [[ $output == *'not written from the top'* ]]
 }
 
+@test "readmes: every source is named where it lies, by its name, a row without endings, a pattern or its folder" {
+    mkdir -p "$tree"/agent/restore/{plan,lib}
+    rm -r "$tree/proto"
+    touch "$tree"/store/{io.c,io.h,glob.c,glob.h} "$tree"/tools/cmd_{seal,ship}.c "$tree"/agent/pg/slot.{c,h}
+    touch "$tree"/agent/restore/job.c "$tree"/agent/restore/plan/{place.c,place.h,versions.c} "$tree/agent/restore/lib/sums.sql"
+    echo 'Files: `io.h` and `glob.{h,c}`. `pgstrand.conf` is not ours.' >"$tree/store/README.md"
+    printf '| file | what |\n|---|---|\n| `cmd_NAME.c` | subcommands |\n' >"$tree/tools/README.md"
+    printf '| file | what |\n|---|---|\n| `pg/slot` | the slot |\n' >"$tree/agent/README.md"
+    printf '| file | what |\n|---|---|\n| job | one |\n| lib/ | SQL |\n\n| plan/ | |\n|---|---|\n| place, versions | where |\n' >"$tree/agent/restore/README.md"
+    run "$root/deploy/check-readmes.sh" "$tree"
+    [ "$status" -eq 0 ] || complain "$output"
+    [ -z "$output" ]
+}
+
+@test "readmes: a source that no README names, and a name whose file is gone, are told" {
+    rm -r "$tree/proto"
+    touch "$tree"/store/{io.c,vault.c} "$tree"/agent/pg/slot.c
+    printf 'The shim is `io.c`; `logreader.c` reads on.\n' >"$tree/store/README.md"
+    printf '| file | what |\n|---|---|\n| pg/slot, pg/fate | the slot |\n' >"$tree/agent/README.md"
+    run "$root/deploy/check-readmes.sh" "$tree"
+    [ "$status" -eq 1 ]
+    [ "$output" = 'agent/README.md:3: there is no pg/fate
+store/README.md:1: there is no logreader.c
+store/vault.c: is not named in store/README.md' ] || complain "$output"
+    rm "$tree/agent/README.md"
+    run "$root/deploy/check-readmes.sh" "$tree"
+    [[ $output == *'agent/pg/slot.c: no README is near'* ]]
+}
+
 @test "format: a badly shaped tracked file is rejected, --fix mends it" {
     git -C "$tree" init -q
     mkdir "$tree/deploy"

@@ -120,7 +120,7 @@ small_run() {
     echo 'pgstrand_fuzzer(some_fuzz some_fuzz.c)' >"$tree/tests/fuzz/CMakeLists.txt"
     echo '@test "fine" { true; }' >"$tree/tests/integration/fine.bats"
     printf '#!/bin/sh\nprintf "1..1\\nok 1 fine in 1ms\\n"\n' >"$tree/bin/bats"
-    for name in deploy/check-floors.sh deploy/check-format.sh bin/cmake build/asan/fuzz/some_fuzz; do
+    for name in deploy/check-{floors,readmes,format}.sh bin/cmake build/asan/fuzz/some_fuzz; do
         printf '#!/bin/sh\nexit 0\n' >"$tree/$name"
     done
     for name in one two; do
@@ -128,13 +128,13 @@ small_run() {
     done | sed 's/one: /1: /; s/#one/#1/; s/two: /2: /; s/#two/#2/' >"$BATS_TEST_TMPDIR/said"
     sed '1i #!/bin/sh' "$BATS_TEST_TMPDIR/said" >"$tree/bin/ctest"
     chmod -R +x "$tree"
-    [ "$(small_run)" = '8 passed, 0 failed, 0 skipped' ] || complain "$(<"$BATS_TEST_TMPDIR/out")"
+    [ "$(small_run)" = '9 passed, 0 failed, 0 skipped' ] || complain "$(<"$BATS_TEST_TMPDIR/out")"
     # ctest left one out; failed and said nothing of it; was not there
     sed '1i #!/bin/sh' "$BATS_TEST_TMPDIR/said" | grep -v two >"$tree/bin/ctest"
-    [ "$(small_run)" = '7 passed, 1 failed, 0 skipped' ] || complain "$(<"$BATS_TEST_TMPDIR/out")"
+    [ "$(small_run)" = '8 passed, 1 failed, 0 skipped' ] || complain "$(<"$BATS_TEST_TMPDIR/out")"
     grep -q 'two_test (gave no result)' "$BATS_TEST_TMPDIR/out"
     { sed '1i #!/bin/sh' "$BATS_TEST_TMPDIR/said" && echo 'exit 8'; } >"$tree/bin/ctest"
-    [ "$(small_run)" = '8 passed, 1 failed, 0 skipped' ] || complain "$(<"$BATS_TEST_TMPDIR/out")"
+    [ "$(small_run)" = '9 passed, 1 failed, 0 skipped' ] || complain "$(<"$BATS_TEST_TMPDIR/out")"
     # a process killed before it could say how it ended
     printf '#!/bin/sh\nkill -9 $PPID\n' >"$tree/bin/ctest"
     chmod +x "$tree/bin/ctest"
@@ -149,6 +149,6 @@ small_run() {
     cp "$BATS_TEST_TMPDIR/units" "$tree/tests/unit/CMakeLists.txt"
     printf '#!/bin/sh\nkill -9 $(ps -o ppid= $PPID)\n' >"$tree/bin/bats"
     rm "$tree/build/asan/fuzz/some_fuzz"
-    [ "$(small_run)" = '6 passed, 2 failed, 0 skipped' ] || complain "$(<"$BATS_TEST_TMPDIR/out")"
+    [ "$(small_run)" = '7 passed, 2 failed, 0 skipped' ] || complain "$(<"$BATS_TEST_TMPDIR/out")"
     grep -q 'fine.bats (gave no result)' "$BATS_TEST_TMPDIR/out"
 }

@@ -15,6 +15,7 @@ teardown_file() {
 setup() {
     load ../lib/cluster
     load ../lib/pgstrand
+    load ../lib/session
     DATA=$BATS_TEST_TMPDIR/data
     DB=db$BATS_TEST_NUMBER
 }
@@ -208,16 +209,21 @@ catalogue() {
 
 @test "init waits for older transactions, says for whom, and can be killed while it waits" {
     shop
-    (sql "$DB" "BEGIN; INSERT INTO item VALUES (1000, 'open'); SELECT pg_sleep(6); COMMIT" >/dev/null) 3>&- &
-    holder=$!
-    sleep 1
-    "$PGSTRAND_BUILD/pgstrand" init --data "$DATA" --source "$(conninfo "$DB")" >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
-    pid=$!
-    wait_for 5 grep -q 'waits for transactions that are older: pid' "$BATS_TEST_TMPDIR/out"
+    session_open older "$DB"
+    say older "BEGIN; INSERT INTO item VALUES (1000, 'open')"
+    # begins init and returns when it waits
+    waiting_init() {
+        "$PGSTRAND_BUILD/pgstrand" init --data "$DATA" --source "$(conninfo "$DB")" >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
+        pid=$!
+        wait_for 20 grep -q 'waits for transactions that are older: pid' "$BATS_TEST_TMPDIR/out"
+    }
+    waiting_init
     kill -KILL "$pid"
     wait "$pid" || true
-    init
-    wait "$holder"
+    waiting_init
+    say older COMMIT
+    wait "$pid" || complain "$(<"$BATS_TEST_TMPDIR/out")"
+    session_close older
     [ "$(slots)" -eq 1 ]
     [ "$(find "$DATA/snapshots" -name '*.commit' | wc -l)" -eq 1 ]
     [ "$(sql "$DB" "SELECT count(*) FROM item WHERE id = 1000")" -eq 1 ]

@@ -268,17 +268,17 @@ merge_other() {
     other_begin
     sql "$source" "UPDATE people SET note = 'source' WHERE id IN (1, 2)"
     ship_source
-    local pid writer merging
+    local pid merging
     pid=$(agent_pid "$other")
     # the writer's lock keeps the merge waiting behind its look at the log
-    sql "$target" "BEGIN; UPDATE people SET note = 'target, at last' WHERE id = 1; SELECT pg_sleep(1.5); COMMIT" >/dev/null 3>&- &
-    writer=$!
-    wait_for 5 eval "[ \"\$(sql '$target' \"SELECT count(*) FROM pg_locks WHERE relation = 'people'::regclass AND mode = 'RowExclusiveLock'\")\" = 1 ]"
+    session_open writer "$target"
+    say writer "BEGIN; UPDATE people SET note = 'target, at last' WHERE id = 1"
     merge_shipped >"$HARNESS/merged" 2>"$HARNESS/said" 3>&- &
     merging=$!
-    wait_for 10 eval "[ -n \"\$(sql postgres \"SELECT pid FROM pg_stat_activity WHERE application_name = 'pgstrand' AND datname = '$target' AND wait_event_type = 'Lock'\")\" ]"
+    wait_for 20 waits_for_lock "$target"
     kill -STOP "$pid"
-    wait "$writer"
+    say writer COMMIT
+    session_close writer
     sleep 0.7
     kill -CONT "$pid"
     wait "$merging" || complain "$(<"$HARNESS/said")"

@@ -156,12 +156,10 @@ setup_file() {
     restore >/dev/null
     target_has "SELECT count(*), min(seq) = min(whole_seq), min(scope) FROM pgstrand.replay" "1|t|fresh as=same"
     target_has "SELECT count(*) > 0 FROM pg_replication_origin WHERE roname LIKE 'pgstrand\\_%'" t
-    sql "$target" "SELECT pg_advisory_lock(8099569398821514852), pg_sleep(20)" >/dev/null 2>&1 3>&- &
-    local holder=$!
-    wait_for 5 eval "[ \"\$(sql postgres \"SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'\")\" -gt 0 ]"
+    session_open holder "$target"
+    say holder 'SELECT pg_advisory_lock(8099569398821514852)'
     expect_exit 15 'another restore' restore --mode replace
-    sql postgres "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'" >/dev/null
-    wait "$holder" || true
+    session_close holder
 }
 
 # ---- sequences ----
@@ -297,21 +295,20 @@ sequences_are() {
 @test "rollback: the target's server goes away in the middle: one line, nothing changed" {
     restore >/dev/null
     sql "$target" "DELETE FROM notes WHERE id > 3"
-    sql "$target" "BEGIN; LOCK TABLE notes; SELECT pg_sleep(30)" >/dev/null 2>&1 3>&- &
-    local holder=$! mode
-    wait_for 5 eval "[ \"\$(sql '$target' \"SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND relation = 'notes'::regclass\")\" = 1 ]"
+    local mode
+    session_open holder "$target"
+    say holder 'BEGIN; LOCK TABLE notes'
     for mode in replace merge; do
         restore --mode "$mode" --retries 0 --quiet >/dev/null 2>"$HARNESS/lost.$mode" 3>&- &
         local restoring=$!
-        wait_for 10 eval "[ -n \"\$(sql postgres \"SELECT pid FROM pg_stat_activity WHERE application_name = 'pgstrand' AND datname = '$target' AND wait_event_type = 'Lock'\")\" ]"
+        wait_for 20 waits_for_lock "$target"
         sql postgres "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'pgstrand' AND datname = '$target'" >/dev/null
         local code=0
         wait "$restoring" || code=$?
         [ "$code" = 13 ] || complain "exit $code: $(<"$HARNESS/lost.$mode")"
         [ "$(wc -l <"$HARNESS/lost.$mode")" = 1 ]
     done
-    sql postgres "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(30)%' AND pid <> pg_backend_pid()" >/dev/null
-    wait "$holder" || true
+    session_close holder
     target_has 'SELECT count(*) FROM notes' 3
     restore --mode replace >/dev/null
     target_has 'SELECT count(*) FROM notes' 40

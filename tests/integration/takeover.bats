@@ -163,7 +163,8 @@ assert_is_node() {
 @test "asked for on a terminal, and not shown" {
     command -v script
     # What was typed before the question is not taken for the answer.
-    (sleep 1 && cat "$HARNESS/key" && sleep 1) |
+    : >"$HARNESS/typed"
+    (wait_for 30 grep -q 'its recovery key:' "$HARNESS/typed" && cat "$HARNESS/key" && sleep 1) |
         script -qec "$PGSTRAND_BUILD/pgstrand restore --data $NEW --from $VAULT --target '$(conninfo "$target")' --as same --no-progress" /dev/null \
             >"$HARNESS/typed"
     refute grep -qF "$(<"$HARNESS/key")" "$HARNESS/typed"

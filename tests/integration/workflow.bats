@@ -78,17 +78,23 @@ killed_migration() {
 
 @test "retry: a lost connection is tried again; after the last retry it has failed, with what to do, and can be resumed" {
     restoreflow_prepare replace
-    sql "$target" "BEGIN; LOCK TABLE goods; SELECT pg_sleep(30)" >/dev/null 2>&1 3>&- &
-    local holder=$! restoring
-    wait_for 5 eval "[ \"\$(sql '$target' \"SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND relation = 'goods'::regclass\")\" = 1 ]"
+    local restoring lost
+    session_open holder "$target"
+    say holder 'BEGIN; LOCK TABLE goods'
+    # not the one that was ended before and is still listed
+    another_waits() {
+        local now
+        now=$(lock_waiters "$target")
+        [ -n "$now" ] && [ "$now" != "${lost:-}" ]
+    }
     lose() {
-        wait_for 10 eval "[ -n \"\$(sql postgres \"SELECT pid FROM pg_stat_activity WHERE application_name = 'pgstrand' AND datname = '$target' AND wait_event_type = 'Lock'\")\" ]"
+        wait_for 20 another_waits
+        lost=$(lock_waiters "$target")
         sql postgres "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'pgstrand' AND datname = '$target'" >/dev/null
     }
     restore --mode replace --retries 1 --quiet >/dev/null 2>"$HARNESS/lost" 3>&- &
     restoring=$!
     lose
-    sleep 0.3
     lose
     local code=0
     wait "$restoring" || code=$?
@@ -97,8 +103,7 @@ killed_migration() {
     [ "$(last '[.status, .retries, .error_class] | @json')" = '["FAILED",1,"network"]' ]
     last .advice | grep -q 'see that the server can be reached, then pgstrand workflow resume'
     [ "$(last '.steps[] | select(.status == "FAILED") | [.status, .retries, .error.class] | @json')" = '["FAILED",1,"network"]' ]
-    sql postgres "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(30)%' AND pid <> pg_backend_pid()" >/dev/null
-    wait "$holder" || true
+    session_close holder
     target_has 'SELECT string_agg(name, $$ $$) FROM goods' mine
     pgstrand workflow resume "$(last .uuid)" --data "$DATA" | grep -q 'restored seq'
     [ "$(last .status)" = COMPLETED ]
@@ -107,12 +112,12 @@ killed_migration() {
 
 @test "workflow cancel from another process: the target is as it was; also of one that was killed" {
     restoreflow_prepare replace
-    sql "$target" "BEGIN; LOCK TABLE goods; SELECT pg_sleep(30)" >/dev/null 2>&1 3>&- &
-    local holder=$! restoring code=0 id
-    wait_for 5 eval "[ \"\$(sql '$target' \"SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND relation = 'goods'::regclass\")\" = 1 ]"
+    local restoring code=0 id
+    session_open holder "$target"
+    say holder 'BEGIN; LOCK TABLE goods'
     restore --mode replace --quiet >/dev/null 2>"$HARNESS/cancelled" 3>&- &
     restoring=$!
-    wait_for 10 eval "[ -n \"\$(sql postgres \"SELECT pid FROM pg_stat_activity WHERE application_name = 'pgstrand' AND datname = '$target' AND wait_event_type = 'Lock'\")\" ]"
+    wait_for 20 waits_for_lock "$target"
     [ "$(last .running)" = true ]
     expect_exit 15 'another process is at work on workflow' pgstrand workflow resume "$(last .uuid)" --data "$DATA"
     pgstrand workflow cancel "$(last .uuid)" --data "$DATA" --quiet
@@ -120,8 +125,7 @@ killed_migration() {
     [ "$code" = 130 ] || complain "exit $code: $(<"$HARNESS/cancelled")"
     grep -q 'was cancelled' "$HARNESS/cancelled"
     [ "$(last '[.status, .running] | @json')" = '["CANCELLED",false]' ]
-    sql postgres "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(30)%' AND pid <> pg_backend_pid()" >/dev/null
-    wait "$holder" || true
+    session_close holder
     target_has 'SELECT string_agg(name, $$ $$) FROM goods' mine
     # Killed while the new database is filled: it goes with the workflow.
     restoreflow_prepare fresh

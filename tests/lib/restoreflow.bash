@@ -1,5 +1,5 @@
 # restoreflow: a small captured shop, and restores of it that are killed. Load it at the top of a bats file: it brings cluster.bash,
-# pgstrand.bash and workflow.bash along, and the shop for the file.
+# pgstrand.bash, session.bash and workflow.bash along, and the shop for the file.
 #
 #   restoreflow_shop                database shop, data directory $DATA, two kinds of changes in the log, the agent stopped
 #   killed_fresh | killed_parallel | killed_replace | killed_merge FAULT      one restore into $target, for workflow_sweep
@@ -8,6 +8,7 @@
 
 source "${BASH_SOURCE[0]%/*}/cluster.bash"
 source "${BASH_SOURCE[0]%/*}/pgstrand.bash"
+source "${BASH_SOURCE[0]%/*}/session.bash"
 source "${BASH_SOURCE[0]%/*}/workflow.bash"
 
 setup_file() {

@@ -1,5 +1,5 @@
-# restoring: what the tests of restore share. Load it at the top of a bats file: it brings cluster.bash and pgstrand.bash along, a
-# cluster for the file and an empty database $target for each test. A file that needs more defines these functions again.
+# restoring: what the tests of restore share. Load it at the top of a bats file: it brings cluster.bash, pgstrand.bash and session.bash along,
+# a cluster for the file and an empty database $target for each test. A file that needs more defines these functions again.
 #
 #   captured_begin SQL [CONF]          in setup_file: a harness, a cluster, database shop made by the SQL and captured in $DATA with this
 #                                      configuration; the agent runs
@@ -16,6 +16,7 @@
 
 source "${BASH_SOURCE[0]%/*}/cluster.bash"
 source "${BASH_SOURCE[0]%/*}/pgstrand.bash"
+source "${BASH_SOURCE[0]%/*}/session.bash"
 
 setup_file() {
     harness_begin
