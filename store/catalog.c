@@ -5,7 +5,7 @@
 #include "proto/base/reader.h"
 #include "store/catalog_migrate.h"
 #include "store/io.h"
-#include "store/lmdbenv.h"
+#include "store/lmdbcursor.h"
 
 #define KEY_MAX 500                    /* bytes: LMDB allows 511, the kind's byte included */
 #define TRANSACTION ((size_t)64 << 20) /* bytes that one catalog_begin may write */
@@ -199,14 +199,14 @@ static status copy_all(struct catalog *c, enum catalog_kind kind, struct buf *ou
     OWNED(lmdbcursor) struct lmdbcursor cursor = {0};
     uint8_t first = (uint8_t)kind;
     bool found = false;
-    TRY(lmdbenv_cursor(t, CATALOG_RECORDS, &cursor, e));
-    TRY(lmdbenv_seek(&cursor, bytes_of(&first, 1), &found, e));
+    TRY(lmdbcursor_open(t, CATALOG_RECORDS, &cursor, e));
+    TRY(lmdbcursor_seek(&cursor, bytes_of(&first, 1), &found, e));
     while (found && cursor.key.data[0] == first) {
         buf_u32(out, (uint32_t)cursor.key.len - 1);
         buf_bytes(out, cursor.key.data + 1, cursor.key.len - 1);
         buf_u32(out, (uint32_t)cursor.value.len);
         buf_bytes(out, cursor.value.data, cursor.value.len);
-        TRY(lmdbenv_move(&cursor, LMDBENV_NEXT, &found, e));
+        TRY(lmdbcursor_move(&cursor, LMDBCURSOR_NEXT, &found, e));
     }
     return buf_done(out, e);
 }

@@ -6,15 +6,14 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "store/io.h"
 #include "store/io_fault.h"
 #include "store/lmdbcheck.h"
 #include "store/lmdbmeta.h"
+#include "store/lmdbresult.h"
 
 #ifndef LMDBENV_MAP_STEP                   /* a test makes it small, to see the map grow */
 #define LMDBENV_MAP_STEP ((size_t)1 << 30) /* bytes of address space, not of memory or disk */
@@ -44,55 +43,6 @@ static struct {
     pid_t process;
     struct lmdbenv *first;
 } table = {.lock = PTHREAD_MUTEX_INITIALIZER};
-
-/* ---- results ---- */
-
-/* LMDB turns a short write into EIO. Was it the disk, or the limit on file sizes, that was full? */
-static int cause_of_eio(const char *path)
-{
-    struct statvfs disk;
-    struct rlimit limit;
-    struct stat facts;
-    const uint64_t slack = 1 << 20; /* less than this is left after a write that did not fit */
-    if (statvfs(path, &disk) == 0 && (uint64_t)disk.f_bavail * disk.f_frsize < slack)
-        return ENOSPC;
-    if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY && stat(path, &facts) == 0 &&
-        (uint64_t)facts.st_size + slack > limit.rlim_cur)
-        return EFBIG;
-    return EIO;
-}
-
-static status report(int code, const char *what, const char *path, err *e)
-{
-    const char *hint = "";
-    if (code == EIO)
-        code = cause_of_eio(path);
-    switch (code) {
-    case MDB_MAP_FULL:
-        hint = "; too much in one transaction";
-        break;
-    case MDB_CORRUPTED:
-    case MDB_PAGE_NOTFOUND:
-    case MDB_INVALID:
-        hint = "; the file is damaged";
-        break;
-    case MDB_PANIC:
-        hint = "; an earlier write to it failed half-way, start the program again";
-        break;
-    case MDB_VERSION_MISMATCH:
-        hint = "; it was made by another version of LMDB";
-        break;
-    default:
-        break;
-    }
-    return err_from(e, ERR_STORAGE, FROM_LMDB, code, "cannot %s %s: %s%s", what, path, mdb_strerror(code),
-                    hint);
-}
-
-static status result(int code, const char *what, const struct lmdbenv *env, err *e)
-{
-    return code == MDB_SUCCESS ? DONE : report(code, what, env->path, e);
-}
 
 static MDB_val val(struct bytes b)
 {
@@ -133,7 +83,7 @@ static status open_databases(struct lmdbenv *env, bool create, const char *const
     MDB_txn *txn = NULL;
     int code = mdb_txn_begin(env->env, NULL, create ? 0 : MDB_RDONLY, &txn);
     if (code != MDB_SUCCESS)
-        return report(code, "read", env->path, e);
+        return lmdbresult_of(code, "read", env->path, e);
     for (unsigned i = 0; i < env->count && code == MDB_SUCCESS; i++)
         code = mdb_dbi_open(txn, names[i], create ? MDB_CREATE : 0, &env->dbi[i]);
     if (code == MDB_SUCCESS)
@@ -144,7 +94,7 @@ static status open_databases(struct lmdbenv *env, bool create, const char *const
     if (code == MDB_NOTFOUND || code == MDB_INCOMPATIBLE)
         return err_from(e, ERR_STORAGE, FROM_LMDB, code,
                         "%s is not a pgstrand store, or damaged: it lacks its databases", env->path);
-    return result(code, "read", env, e);
+    return lmdbresult_of(code, "read", env->path, e);
 }
 
 /* Under a read transaction, so that no page that is looked at is used again meanwhile. */
@@ -160,7 +110,7 @@ static status check_small(const struct lmdbenv *env, err *e)
     MDB_txn *txn = NULL;
     const int code = mdb_txn_begin(env->env, NULL, MDB_RDONLY, &txn);
     if (code != MDB_SUCCESS)
-        return report(code, "read", env->path, e);
+        return lmdbresult_of(code, "read", env->path, e);
     const struct lmdbcheck_what small = {.extent = LMDBCHECK_SMALL};
     const status checked = check_pages(env, txn, &small, e);
     mdb_txn_abort(txn);
@@ -192,7 +142,7 @@ static status set_up(struct lmdbenv *env, enum lmdbenv_mode mode, const char *co
         code = open_file(env, MDB_RDONLY);
     }
     if (code != MDB_SUCCESS)
-        return report(code, "open", env->path, e);
+        return lmdbresult_of(code, "open", env->path, e);
     int fd = -1;
     struct stat facts;
     MDB_stat pages;
@@ -285,15 +235,9 @@ void lmdbenv_close(struct lmdbenv *env)
     pthread_mutex_unlock(&table.lock);
 }
 
-bool lmdbenv_is_damage(const err *e)
+unsigned lmdbenv_handle(const struct lmdbenv *env, unsigned db)
 {
-    if (e->class != ERR_STORAGE)
-        return false;
-    if (e->origin == FROM_SELF)
-        return true;
-    return e->origin == FROM_LMDB &&
-           (e->code == MDB_CORRUPTED || e->code == MDB_PAGE_NOTFOUND || e->code == MDB_INVALID ||
-            e->code == MDB_NOTFOUND || e->code == MDB_INCOMPATIBLE);
+    return env->dbi[db];
 }
 
 const char *lmdbenv_path(const struct lmdbenv *env)
@@ -350,7 +294,7 @@ status lmdbenv_begin(struct lmdbenv *env, enum lmdbenv_kind kind, size_t need, s
 {
     int code = kind == LMDBENV_WRITING ? make_room(env, need) : MDB_SUCCESS;
     if (code != MDB_SUCCESS)
-        return report(code, "grow", env->path, e);
+        return lmdbresult_of(code, "grow", env->path, e);
     for (int attempt = 0;; attempt++) {
         pthread_rwlock_rdlock(&env->map_lock);
         code = mdb_txn_begin(env->env, NULL, kind == LMDBENV_WRITING ? 0 : MDB_RDONLY, &t->txn);
@@ -364,7 +308,7 @@ status lmdbenv_begin(struct lmdbenv *env, enum lmdbenv_kind kind, size_t need, s
             continue;
         if (attempt == 0 && code == MDB_READERS_FULL && mdb_reader_check(env->env, &dead) == MDB_SUCCESS)
             continue;
-        return report(code, kind == LMDBENV_WRITING ? "write to" : "read", env->path, e);
+        return lmdbresult_of(code, kind == LMDBENV_WRITING ? "write to" : "read", env->path, e);
     }
 }
 
@@ -374,7 +318,7 @@ status lmdbenv_commit(struct lmdbtxn *t, err *e)
     int code = commit_gated(t->txn, env->path);
     *t = (struct lmdbtxn){0};
     pthread_rwlock_unlock(&env->map_lock);
-    return result(code, "write to", env, e);
+    return lmdbresult_of(code, "write to", env->path, e);
 }
 
 void lmdbenv_abort(struct lmdbtxn *t)
@@ -393,21 +337,21 @@ status lmdbenv_get(struct lmdbtxn *t, unsigned db, struct bytes key, struct byte
     int code = mdb_get(t->txn, t->env->dbi[db], &k, &v);
     *found = code == MDB_SUCCESS;
     *value = bytes_from(v);
-    return code == MDB_NOTFOUND ? DONE : result(code, "read", t->env, e);
+    return code == MDB_NOTFOUND ? DONE : lmdbresult_of(code, "read", t->env->path, e);
 }
 
 status lmdbenv_put(struct lmdbtxn *t, unsigned db, struct bytes key, struct bytes value, err *e)
 {
     MDB_val k = val(key);
     MDB_val v = val(value);
-    return result(mdb_put(t->txn, t->env->dbi[db], &k, &v, 0), "write to", t->env, e);
+    return lmdbresult_of(mdb_put(t->txn, t->env->dbi[db], &k, &v, 0), "write to", t->env->path, e);
 }
 
 status lmdbenv_delete(struct lmdbtxn *t, unsigned db, struct bytes key, err *e)
 {
     MDB_val k = val(key);
     int code = mdb_del(t->txn, t->env->dbi[db], &k, NULL);
-    return code == MDB_NOTFOUND ? DONE : result(code, "write to", t->env, e);
+    return code == MDB_NOTFOUND ? DONE : lmdbresult_of(code, "write to", t->env->path, e);
 }
 
 status lmdbenv_check(struct lmdbenv *env, unsigned db, err *e)
@@ -435,65 +379,4 @@ status lmdbenv_check_part(struct lmdbenv *env, unsigned db, enum lmdbenv_part pa
         return DONE;
     TRY(lmdbenv_begin(env, LMDBENV_READING, 0, &t, e));
     return check_pages(env, t.txn, &what, e);
-}
-
-/* ---- cursors ---- */
-
-status lmdbenv_cursor(struct lmdbtxn *t, unsigned db, struct lmdbcursor *c, err *e)
-{
-    *c = (struct lmdbcursor){.env = t->env};
-    return result(mdb_cursor_open(t->txn, t->env->dbi[db], &c->cursor), "read", t->env, e);
-}
-
-void lmdbenv_cursor_close(struct lmdbcursor *c)
-{
-    if (c->cursor != NULL)
-        mdb_cursor_close(c->cursor);
-    c->cursor = NULL;
-}
-
-static status move_to(struct lmdbcursor *c, MDB_cursor_op op, MDB_val k, bool *found, err *e)
-{
-    MDB_val v = {0};
-    int code = mdb_cursor_get(c->cursor, &k, &v, op);
-    *found = code == MDB_SUCCESS;
-    if (code == MDB_NOTFOUND)
-        return DONE;
-    c->key = bytes_from(k);
-    c->value = bytes_from(v);
-    return result(code, "read", c->env, e);
-}
-
-status lmdbenv_seek(struct lmdbcursor *c, struct bytes key, bool *found, err *e)
-{
-    return move_to(c, MDB_SET_RANGE, val(key), found, e);
-}
-
-status lmdbenv_move(struct lmdbcursor *c, enum lmdbenv_step step, bool *found, err *e)
-{
-    static const MDB_cursor_op ops[] = {[LMDBENV_FIRST] = MDB_FIRST,
-                                        [LMDBENV_LAST] = MDB_LAST,
-                                        [LMDBENV_NEXT] = MDB_NEXT,
-                                        [LMDBENV_PREVIOUS] = MDB_PREV};
-    return move_to(c, ops[step], (MDB_val){0}, found, e);
-}
-
-status lmdbenv_append_pieces(struct lmdbcursor *c, struct bytes key, const struct bytes *piece, size_t pieces,
-                             err *e)
-{
-    MDB_val k = val(key);
-    MDB_val v = {0};
-    for (size_t i = 0; i < pieces; i++)
-        v.mv_size += piece[i].len;
-    TRY(result(mdb_cursor_put(c->cursor, &k, &v, MDB_APPEND | MDB_RESERVE), "write to", c->env, e));
-    uint8_t *to = v.mv_data;
-    for (size_t i = 0; i < pieces; i++)
-        if (piece[i].len > 0)
-            to = (uint8_t *)mempcpy(to, piece[i].data, piece[i].len);
-    return DONE;
-}
-
-status lmdbenv_remove(struct lmdbcursor *c, err *e)
-{
-    return result(mdb_cursor_del(c->cursor, 0), "write to", c->env, e);
 }

@@ -1,5 +1,5 @@
 /*
- * lmdbenv: the adapter of LMDB: its results become status and err, and its caveats are kept here.
+ * lmdbenv: the adapter of LMDB (with lmdbcursor and lmdbresult): its caveats are kept here.
  *
  * One process must not open an environment twice (LMDB's locks are of the process): open environments are
  * counted in a table of this process, and opening one again gives the same. A child made by fork must open
@@ -13,8 +13,8 @@
  * process, so none may be held while waiting for a writer. Other processes notice by themselves.
  * Lifetime:   keys and values handed out point into the map: until the transaction ends, and in a write
  * transaction until its next change.
- * Failure:    ERR_STORAGE, FROM_LMDB, with LMDB's number or errno; a full disk is told by io_is_full, also
- * when LMDB only knows of a short write.
+ * Failure:    as lmdbresult.h says; a full disk is told by io_is_full, also when LMDB only knows of a short
+ * write.
  */
 #ifndef PGSTRAND_LMDBENV_H
 #define PGSTRAND_LMDBENV_H
@@ -45,6 +45,9 @@ OWN_POINTER(lmdbenv, lmdbenv_close);
 
 const char *lmdbenv_path(const struct lmdbenv *env);
 
+/* LMDB's number for a database: for lmdbcursor. */
+unsigned lmdbenv_handle(const struct lmdbenv *env, unsigned db);
+
 /* Looks at the pages of one database, or of the whole file, before LMDB is made to read them; once while the
  * file stays open. Not inside a transaction of this thread. */
 #define LMDBENV_ALL (~0u)
@@ -55,9 +58,6 @@ MUST_CHECK status lmdbenv_check(struct lmdbenv *env, unsigned db, err *e);
 enum lmdbenv_part { LMDBENV_NEAR, LMDBENV_FROM };
 MUST_CHECK status lmdbenv_check_part(struct lmdbenv *env, unsigned db, enum lmdbenv_part part,
                                      struct bytes key, err *e);
-
-/* Is this failure of opening or checking damage to the file, not the disk's or the caller's? */
-bool lmdbenv_is_damage(const err *e);
 
 /* Bytes in use in the file, as of the last commit. */
 uint64_t lmdbenv_used(const struct lmdbenv *env);
@@ -88,35 +88,5 @@ MUST_CHECK status lmdbenv_get(struct lmdbtxn *t, unsigned db, struct bytes key, 
 MUST_CHECK status lmdbenv_put(struct lmdbtxn *t, unsigned db, struct bytes key, struct bytes value, err *e);
 /* Missing is not an error. */
 MUST_CHECK status lmdbenv_delete(struct lmdbtxn *t, unsigned db, struct bytes key, err *e);
-
-/* ---- cursors ---- */
-
-/* Close it before its transaction ends. */
-struct lmdbcursor {
-    struct MDB_cursor *cursor; /* NULL: closed */
-    struct lmdbenv *env;
-    struct bytes key; /* where it stands */
-    struct bytes value;
-};
-
-enum lmdbenv_step { LMDBENV_FIRST, LMDBENV_LAST, LMDBENV_NEXT, LMDBENV_PREVIOUS };
-
-MUST_CHECK status lmdbenv_cursor(struct lmdbtxn *t, unsigned db, struct lmdbcursor *c, err *e);
-void lmdbenv_cursor_close(struct lmdbcursor *c);
-OWN_VALUE(lmdbcursor, lmdbenv_cursor_close);
-
-/* To the first key >= `key`; *found false when there is none. */
-MUST_CHECK status lmdbenv_seek(struct lmdbcursor *c, struct bytes key, bool *found, err *e);
-MUST_CHECK status lmdbenv_move(struct lmdbcursor *c, enum lmdbenv_step step, bool *found, err *e);
-/* A key greater than all: fast. The value's pieces are put together in the page they go to. */
-MUST_CHECK status lmdbenv_append_pieces(struct lmdbcursor *c, struct bytes key, const struct bytes *piece,
-                                        size_t pieces, err *e);
-MUST_CHECK static inline status lmdbenv_append(struct lmdbcursor *c, struct bytes key, struct bytes value,
-                                               err *e)
-{
-    return lmdbenv_append_pieces(c, key, &value, 1, e);
-}
-/* Removes the entry the cursor stands on. */
-MUST_CHECK status lmdbenv_remove(struct lmdbcursor *c, err *e);
 
 #endif

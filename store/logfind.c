@@ -8,8 +8,8 @@ static status copy_commit(struct logsegment *s, uint64_t seq, struct buf *keep, 
     struct commit_key key = logrecord_commit_key(seq, 0);
     TRY(logsegment_check_part(s, LOG_COMMITS, LMDBENV_NEAR, bytes_of(key.b, sizeof key.b), e));
     TRY(lmdbenv_begin(s->env, LMDBENV_READING, 0, &t, e));
-    TRY(lmdbenv_cursor(&t, LOG_COMMITS, &c, e));
-    TRY(lmdbenv_seek(&c, bytes_of(key.b, sizeof key.b), found, e));
+    TRY(lmdbcursor_open(&t, LOG_COMMITS, &c, e));
+    TRY(lmdbcursor_seek(&c, bytes_of(key.b, sizeof key.b), found, e));
     buf_reset(keep);
     if (*found) {
         struct bytes value;
@@ -58,13 +58,13 @@ static status scan(struct logsegment *s, const struct logfind_limit *limit, uint
     TRY(logsegment_check(s, LOG_COMMITS, e));
     TRY(lmdbenv_begin(s->env, LMDBENV_READING, 0, &t, e));
     TRY(logrecord_read_meta(&t, &meta, e));
-    TRY(lmdbenv_cursor(&t, LOG_COMMITS, &c, e));
+    TRY(lmdbcursor_open(&t, LOG_COMMITS, &c, e));
     *seq = meta.position.last_seq;
     *stopped = false;
     if ((meta.position.commit_lsn < limit->lsn || meta.position.last_seq < since) &&
         meta.latest_time < limit->time)
         return DONE; /* all of it is before */
-    TRY(lmdbenv_move(&c, LMDBENV_FIRST, &found, e));
+    TRY(lmdbcursor_move(&c, LMDBCURSOR_FIRST, &found, e));
     while (found) {
         struct commit commit;
         struct bytes value;
@@ -79,7 +79,7 @@ static status scan(struct logsegment *s, const struct logfind_limit *limit, uint
             *seq = commit.first_seq - 1;
             break;
         }
-        TRY(lmdbenv_move(&c, LMDBENV_NEXT, &found, e));
+        TRY(lmdbcursor_move(&c, LMDBCURSOR_NEXT, &found, e));
     }
     return DONE;
 }

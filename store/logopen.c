@@ -5,15 +5,15 @@ static status load_relations(struct logwriter *w, struct lmdbtxn *t, err *e)
 {
     OWNED(lmdbcursor) struct lmdbcursor c = {0};
     bool found = false;
-    TRY(lmdbenv_cursor(t, LOG_RELATIONS, &c, e));
-    TRY(lmdbenv_move(&c, LMDBENV_FIRST, &found, e));
+    TRY(lmdbcursor_open(t, LOG_RELATIONS, &c, e));
+    TRY(lmdbcursor_move(&c, LMDBCURSOR_FIRST, &found, e));
     while (found) {
         struct relation *r = NULL;
         struct relcache_entry *entry = NULL;
         TRY(logrecord_decode_relation(&c, w->segment.checked, &r, e));
         TRY(relcache_add(w->relations, r, &entry, e));
         entry->stored = 1;
-        TRY(lmdbenv_move(&c, LMDBENV_NEXT, &found, e));
+        TRY(lmdbcursor_move(&c, LMDBCURSOR_NEXT, &found, e));
     }
     return DONE;
 }
@@ -26,8 +26,8 @@ static status find_last(struct logwriter *w, struct lmdbtxn *t, enum logsegment_
     struct bytes ignored;
     bool found = false;
     *seq = 0;
-    TRY(lmdbenv_cursor(t, db, &c, e));
-    TRY(lmdbenv_move(&c, LMDBENV_LAST, &found, e));
+    TRY(lmdbcursor_open(t, db, &c, e));
+    TRY(lmdbcursor_move(&c, LMDBCURSOR_LAST, &found, e));
     if (!found)
         return DONE;
     TRY(seq_of(&c, seq, e));
@@ -111,5 +111,5 @@ status logopen_all(struct logwriter *w, const struct log_options *options, err *
     TRY(logbulk_remove(w->dir, 0, list.first[0], e));
     TRY(logbulk_remove(w->dir, w->flushed.position.last_seq + 1, UINT64_MAX, e));
     TRY(logbulk_bytes(w->dir, w->segment.first_seq, &w->bulk_bytes, e));
-    return w->garbage ? logwriter_remove_tail(w, e) : DONE;
+    return w->garbage ? logtail_remove(w, e) : DONE;
 }

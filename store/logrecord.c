@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "proto/base/crc32c.h"
+#include "store/lmdbresult.h"
 
 /* ---- checksums ---- */
 
@@ -45,7 +46,7 @@ status logrecord_advise(err *e)
         "; stop the agent, move the log's folder away and start it again: it goes on with the difference "
         "between the database and what is sealed";
     const size_t len = strlen(e->message);
-    if (lmdbenv_is_damage(e))
+    if (lmdbresult_is_damage(e))
         (void)snprintf(e->message + len, sizeof e->message - len, "%s", what_to_do);
     return FAILED;
 }

@@ -12,7 +12,7 @@
 #define PGSTRAND_LOGRECORD_H
 
 #include "store/actionlog.h"
-#include "store/lmdbenv.h"
+#include "store/lmdbcursor.h"
 
 /* Of a segment's layout; a newer one is refused. Older ones are read, and written to until the next segment
  * begins: plain until a large transaction's file belongs to it. */
@@ -55,7 +55,7 @@ MUST_CHECK status logrecord_value(const struct lmdbcursor *c, bool checked, cons
 status logrecord_damaged(const struct lmdbenv *env, err *e, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Says behind a message of damage (lmdbenv_is_damage) what to do; leaves others alone. Returns FAILED. */
+/* Says behind a message of damage (lmdbresult_is_damage) what to do; leaves others alone. Returns FAILED. */
 status logrecord_advise(err *e);
 
 /* ---- what a segment says of itself ---- */

@@ -1,12 +1,19 @@
 /*
- * logstate: what the parts of the log's writer share: logwriter (appends) and logopen (takes up what is
- * there).
+ * logstate: what the parts of the log's writer share: logwriter (appends), logopen (takes up what is there)
+ * and logtail (removes what was given up). Threads and ownership: the writer's.
  */
 #ifndef PGSTRAND_LOGSTATE_H
 #define PGSTRAND_LOGSTATE_H
 
 #include "store/io.h"
 #include "store/logsegment.h"
+
+/*
+ * LMDB keeps the pages a transaction has changed in malloc'ed memory (there is no WRITEMAP here), so more
+ * than this many bytes of records are written in several LMDB transactions. Each is durable; none moves the
+ * position, so what they hold is invisible until a flush does.
+ */
+#define LOGSTATE_DIRTY_MAX ((size_t)8 << 20)
 
 struct logwriter {
     char *dir;
@@ -42,8 +49,9 @@ static inline uint64_t logstate_first(const struct logwriter *w)
     return w->pending.position.last_seq + 1;
 }
 
-/* Removes what lies behind the position. */
-MUST_CHECK status logwriter_remove_tail(struct logwriter *w, err *e);
+/* Removes what lies behind the flushed position: actions, commits, files of large transactions. No LMDB
+ * transaction is in progress. A kill on the way leaves less of it. */
+MUST_CHECK status logtail_remove(struct logwriter *w, err *e);
 
 /* Fills in all but dir and segment_bytes: takes the lock, makes the log when there is none. */
 MUST_CHECK status logopen_all(struct logwriter *w, const struct log_options *options, err *e);

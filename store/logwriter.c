@@ -4,18 +4,11 @@
 #include "store/logname.h"
 #include "store/logstate.h"
 
-/*
- * LMDB keeps the pages a transaction has changed in malloc'ed memory (there is no WRITEMAP here), so more
- * than this many bytes of records are written in several LMDB transactions. Each is durable; none moves the
- * position, so what they hold is invisible until a flush does.
- */
-#define DIRTY_MAX ((size_t)8 << 20)
 #define SEGMENT_BYTES ((uint64_t)256 << 20) /* unless the options say otherwise */
 #define ENTRY_OVERHEAD 32                   /* bytes a record costs beside its value: key, header, pointer */
 #define LARGE 1024                          /* bytes from which on a record may leave most of a page unused */
 #define PAGE 4096
 #define HUGE_ACTION ((size_t)1 << 20) /* bytes from which on an action is not copied */
-#define TAIL_BATCH 20000              /* removals in one LMDB transaction */
 #define RELATIONS_MAX 10000 /* carried into a new segment: an application may make tables for ever */
 
 static bool in_progress(const struct logwriter *w)
@@ -29,8 +22,8 @@ static bool in_progress(const struct logwriter *w)
 static void drop(struct logwriter *w)
 {
     err ignored = ERR_INIT;
-    lmdbenv_cursor_close(&w->actions);
-    lmdbenv_cursor_close(&w->commits);
+    lmdbcursor_close(&w->actions);
+    lmdbcursor_close(&w->commits);
     lmdbenv_abort(&w->txn);
     w->pending = w->flushed;
     w->pending.next_relation = w->stored_next;
@@ -49,67 +42,24 @@ static status settle(struct logwriter *w, status s, const err *e)
     return s;
 }
 
-/* Only what was written so: a key that was damaged may be one of an action that is to stay. */
-static status remove_one(struct logwriter *w, struct lmdbcursor *c, uint64_t seq, err *e)
-{
-    struct bytes ignored;
-    TRY(logrecord_value(c, w->segment.checked, "a record with seq", seq, &ignored, e));
-    return lmdbenv_remove(c, e);
-}
-
-/* One batch of what lies behind the position, from the end. Sets *more when there is more. */
-static status remove_some(struct logwriter *w, enum logsegment_database db,
-                          status (*seq_of)(const struct lmdbcursor *, uint64_t *, err *), bool *more, err *e)
-{
-    OWNED(lmdbtxn) struct lmdbtxn t = {0};
-    TRY(lmdbenv_begin(w->segment.env, LMDBENV_WRITING, DIRTY_MAX, &t, e));
-    {
-        OWNED(lmdbcursor) struct lmdbcursor c = {0};
-        TRY(lmdbenv_cursor(&t, db, &c, e));
-        for (unsigned i = 0; i < TAIL_BATCH && *more; i++) {
-            uint64_t seq = 0;
-            TRY(lmdbenv_move(&c, LMDBENV_LAST, more, e));
-            if (*more)
-                TRY(seq_of(&c, &seq, e));
-            *more = *more && seq > w->flushed.position.last_seq;
-            if (*more)
-                TRY(remove_one(w, &c, seq, e));
-        }
-    }
-    return lmdbenv_commit(&t, e);
-}
-
-status logwriter_remove_tail(struct logwriter *w, err *e)
-{
-    for (bool more = true; more;)
-        TRY(remove_some(w, LOG_COMMITS, logrecord_commit_seq, &more, e));
-    for (bool more = true; more;)
-        TRY(remove_some(w, LOG_ACTIONS, logrecord_action_seq, &more, e));
-    TRY(logbulk_remove(w->dir, w->flushed.position.last_seq + 1, UINT64_MAX, e));
-    w->stored_seq = w->flushed.position.last_seq;
-    w->garbage = false;
-    w->bulk_pending = false;
-    return DONE;
-}
-
 /* An LMDB transaction is open afterwards, with room for `size` more. */
 static status ready(struct logwriter *w, size_t size, err *e)
 {
     if (w->txn.env != NULL)
         return DONE;
     if (w->garbage)
-        TRY(logwriter_remove_tail(w, e));
-    TRY(lmdbenv_begin(w->segment.env, LMDBENV_WRITING, DIRTY_MAX + size, &w->txn, e));
+        TRY(logtail_remove(w, e));
+    TRY(lmdbenv_begin(w->segment.env, LMDBENV_WRITING, LOGSTATE_DIRTY_MAX + size, &w->txn, e));
     w->txn_number++;
-    TRY(lmdbenv_cursor(&w->txn, LOG_ACTIONS, &w->actions, e));
-    return lmdbenv_cursor(&w->txn, LOG_COMMITS, &w->commits, e);
+    TRY(lmdbcursor_open(&w->txn, LOG_ACTIONS, &w->actions, e));
+    return lmdbcursor_open(&w->txn, LOG_COMMITS, &w->commits, e);
 }
 
 /* Ends the LMDB transaction in progress. */
 static status store(struct logwriter *w, err *e)
 {
-    lmdbenv_cursor_close(&w->actions);
-    lmdbenv_cursor_close(&w->commits);
+    lmdbcursor_close(&w->actions);
+    lmdbcursor_close(&w->commits);
     TRY(lmdbenv_commit(&w->txn, e));
     w->dirty = 0;
     w->stored_seq = w->next_seq - 1;
@@ -120,7 +70,7 @@ static status store(struct logwriter *w, err *e)
 /* As ready, for a record of this size: what is too much for one LMDB transaction is stored first. */
 static status ready_for(struct logwriter *w, size_t size, err *e)
 {
-    if (w->txn.env != NULL && w->dirty > 0 && w->dirty + size > DIRTY_MAX)
+    if (w->txn.env != NULL && w->dirty > 0 && w->dirty + size > LOGSTATE_DIRTY_MAX)
         TRY(store(w, e));
     TRY(ready(w, size, e));
     w->dirty += size + (size < LARGE ? ENTRY_OVERHEAD : PAGE);
@@ -175,8 +125,8 @@ void logwriter_close(struct logwriter *w)
 {
     if (w == NULL)
         return;
-    lmdbenv_cursor_close(&w->actions);
-    lmdbenv_cursor_close(&w->commits);
+    lmdbcursor_close(&w->actions);
+    lmdbcursor_close(&w->commits);
     lmdbenv_abort(&w->txn);
     logsegment_close(&w->segment);
     relcache_free(w->relations);
@@ -294,7 +244,7 @@ static status put_small(struct logwriter *w, struct bytes key, const struct acti
     TRY(finish_value(w, key, e));
     TRY(ready_for(w, w->scratch.len, e));
     TRY(ensure_relations(w, a, e));
-    return lmdbenv_append(&w->actions, key, buf_view(&w->scratch), e);
+    return lmdbcursor_append(&w->actions, key, buf_view(&w->scratch), e);
 }
 
 /* A row of hundreds of megabytes is not put together before it is in its place. */
@@ -313,7 +263,7 @@ static status put_huge(struct logwriter *w, struct bytes key, const struct actio
     }
     TRY(ready_for(w, len, e));
     TRY(ensure_relations(w, a, e));
-    return lmdbenv_append_pieces(&w->actions, key, piece, pieces, e);
+    return lmdbcursor_append_pieces(&w->actions, key, piece, pieces, e);
 }
 
 static status put(struct logwriter *w, const struct action *a, lsn commit_lsn, err *e)
@@ -381,7 +331,7 @@ static status adopt(struct logwriter *w, struct bulkfile *file, const struct bul
         return DONE;
     if (!w->segment.checked)
         TRY(logrecord_write_format(&w->txn, LOG_FORMAT_BULK, e));
-    TRY(lmdbenv_append(&w->actions, bytes_of(id.b, sizeof id.b), buf_view(&w->scratch), e));
+    TRY(lmdbcursor_append(&w->actions, bytes_of(id.b, sizeof id.b), buf_view(&w->scratch), e));
     w->commit_lsn = commit_lsn;
     w->next_seq += extent.actions;
     w->bulk_bytes += extent.bytes;
@@ -426,7 +376,7 @@ static status put_commit(struct logwriter *w, const struct commit *c, err *e)
     commit_encode(c, &w->scratch);
     TRY(finish_value(w, bytes_of(key.b, sizeof key.b), e));
     TRY(ready_for(w, w->scratch.len, e));
-    return lmdbenv_append(&w->commits, bytes_of(key.b, sizeof key.b), buf_view(&w->scratch), e);
+    return lmdbcursor_append(&w->commits, bytes_of(key.b, sizeof key.b), buf_view(&w->scratch), e);
 }
 
 static status commit(struct logwriter *w, struct commit *c, err *e)

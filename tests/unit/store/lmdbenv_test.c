@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "proto/base/buf.h"
-#include "store/lmdbenv.h"
+#include "store/lmdbcursor.h"
 #include "tests/lib/scratch.h"
 
 static const char *const names[] = {"first", "second"};
@@ -232,22 +232,23 @@ static void cursors_walk_append_and_remove(void **state)
     err e = ERR_INIT;
     bool found = true;
     assert_done(lmdbenv_begin(env, LMDBENV_WRITING, 0, &t, &e), &e);
-    assert_done(lmdbenv_cursor(&t, SECOND, &c, &e), &e);
-    assert_done(lmdbenv_move(&c, LMDBENV_LAST, &found, &e), &e);
+    assert_done(lmdbcursor_open(&t, SECOND, &c, &e), &e);
+    assert_done(lmdbcursor_move(&c, LMDBCURSOR_LAST, &found, &e), &e);
     assert_false(found);
-    assert_done(lmdbenv_append(&c, bytes_text("b"), bytes_text("1"), &e), &e);
-    assert_done(lmdbenv_append(&c, bytes_text("d"), bytes_text("2"), &e), &e);
-    assert_fails(lmdbenv_append(&c, bytes_text("c"), bytes_text("3"), &e), &e, ERR_STORAGE); /* not greater */
-    assert_done(lmdbenv_seek(&c, bytes_text("c"), &found, &e), &e);
+    assert_done(lmdbcursor_append(&c, bytes_text("b"), bytes_text("1"), &e), &e);
+    assert_done(lmdbcursor_append(&c, bytes_text("d"), bytes_text("2"), &e), &e);
+    assert_fails(lmdbcursor_append(&c, bytes_text("c"), bytes_text("3"), &e), &e,
+                 ERR_STORAGE); /* not greater */
+    assert_done(lmdbcursor_seek(&c, bytes_text("c"), &found, &e), &e);
     assert_true(found && bytes_equal(c.key, bytes_text("d")) && bytes_equal(c.value, bytes_text("2")));
-    assert_done(lmdbenv_remove(&c, &e), &e);
-    assert_done(lmdbenv_move(&c, LMDBENV_FIRST, &found, &e), &e);
+    assert_done(lmdbcursor_remove(&c, &e), &e);
+    assert_done(lmdbcursor_move(&c, LMDBCURSOR_FIRST, &found, &e), &e);
     assert_true(found && bytes_equal(c.key, bytes_text("b")));
-    assert_done(lmdbenv_move(&c, LMDBENV_NEXT, &found, &e), &e);
+    assert_done(lmdbcursor_move(&c, LMDBCURSOR_NEXT, &found, &e), &e);
     assert_false(found);
     assert_done(lmdbenv_delete(&t, SECOND, bytes_text("b"), &e), &e);
     assert_done(lmdbenv_delete(&t, SECOND, bytes_text("b"), &e), &e);
-    lmdbenv_cursor_close(&c);
+    lmdbcursor_close(&c);
     assert_done(lmdbenv_commit(&t, &e), &e);
 }
 
