@@ -1,5 +1,7 @@
 #include "agent/breaks.h"
 
+#include "proto/base/array.h"
+
 struct break_list {
     uint64_t *seq; /* of the open ones */
     size_t open;
@@ -16,14 +18,7 @@ static status look_at_break(void *context, struct bytes key, const ProtobufCMess
         list->last = r->seq;
     if (r->has_healed_seq)
         return DONE;
-    if (list->open == list->cap) {
-        const size_t cap = list->cap == 0 ? 16 : list->cap * 2;
-        uint64_t *more = realloc(list->seq, cap * sizeof *more);
-        if (more == NULL)
-            return err_no_memory(e);
-        list->seq = more;
-        list->cap = cap;
-    }
+    TRY(array_room(&list->seq, list->open, &list->cap, sizeof *list->seq, e));
     list->seq[list->open++] = r->seq;
     return DONE;
 }

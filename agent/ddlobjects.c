@@ -32,19 +32,10 @@ static const char *keep(struct parse *p)
 }
 
 /* Room for one more behind `count`. */
-static bool room(struct parse *p, void **list, size_t count, size_t size)
+static bool room(struct parse *p, void *list, size_t count, size_t size)
 {
-    if ((count & (count - 1)) != 0)
-        return true;
-    void *grown = arena_alloc(p->arena, (count == 0 ? 1 : count * 2) * size);
-    if (grown == NULL) {
-        p->no_memory = true;
-        return false;
-    }
-    if (count > 0)
-        memcpy(grown, *list, count * size);
-    *list = grown;
-    return true;
+    p->no_memory = p->no_memory || !arena_room(p->arena, list, count, size);
+    return !p->no_memory;
 }
 
 static bool text_or_null(struct parse *p, const char **out)
@@ -130,7 +121,7 @@ static bool columns(struct parse *p, struct ddl_object *o)
     if (jsonread_take(&p->r, ']'))
         return true;
     do {
-        if (!room(p, (void **)&o->column, o->count, sizeof *o->column))
+        if (!room(p, &o->column, o->count, sizeof *o->column))
             return false;
         struct ddl_column *c = &o->column[o->count++];
         *c = (struct ddl_column){.typmod = -1};
@@ -181,7 +172,7 @@ static bool objects(struct parse *p, struct ddl_object **out, size_t *count)
     if (jsonread_take(&p->r, ']'))
         return jsonread_end(&p->r);
     do {
-        if (!room(p, (void **)out, *count, sizeof **out))
+        if (!room(p, out, *count, sizeof **out))
             return false;
         struct ddl_object *o = &(*out)[(*count)++];
         *o = (struct ddl_object){.type = "", .identity = ""};

@@ -168,7 +168,6 @@ status drill_run(struct datadir *d, const struct drill_request *request, const s
     Pgstrand__DrillJob packed = PGSTRAND__DRILL_JOB__INIT;
     PB_OWNED(Pgstrand__RestoreJob) *inner = NULL;
     OWNED(text) char *conninfo = NULL;
-    OWNED(text) char *password = NULL;
     begin(&k, d, request->conninfo, out);
     TRY(supersede(d, e));
     k.request = (struct restore_request){.conninfo = "",
@@ -182,9 +181,7 @@ status drill_run(struct datadir *d, const struct drill_request *request, const s
                                          .read_back = true,
                                          .no_analyze = true};
     TRY(restorejob_pack(&k.request, &inner, e));
-    TRY(pgconn_without_password(k.conninfo, &conninfo, &password, e));
-    if (password != NULL)
-        explicit_bzero(password, strlen(password));
+    TRY(pgconn_without_password(k.conninfo, &conninfo, e));
     packed.conninfo = conninfo;
     packed.scratch = k.name;
     packed.restore = inner;

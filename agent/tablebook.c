@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "proto/base/array.h"
+
 struct page {
     uint32_t oid; /* 0: its table is gone, the name was taken over */
     uuid table;
@@ -33,14 +35,7 @@ void tablebook_free(struct tablebook *b)
 static status add_page(struct tablebook *b, uint32_t oid, const uuid *table, const char *schema,
                        const char *name, err *e)
 {
-    if (b->count == b->cap) {
-        const size_t cap = b->cap == 0 ? 64 : b->cap * 2;
-        struct page *more = realloc(b->page, cap * sizeof *more);
-        if (more == NULL)
-            return err_no_memory(e);
-        b->page = more;
-        b->cap = cap;
-    }
+    TRY(array_room(&b->page, b->count, &b->cap, sizeof *b->page, e));
     struct page *p = &b->page[b->count];
     *p = (struct page){.oid = oid, .table = *table, .schema = strdup(schema), .name = strdup(name)};
     b->count++;

@@ -1,4 +1,5 @@
 #include "proto/actionlayout.h"
+#include "proto/base/array.h"
 
 /* Bytes that are reckoned beside those of rows and texts. */
 #define HEAD_COST 1024  /* of the whole: numbers, heads of the integers */
@@ -40,20 +41,6 @@ void actionpack_empty(struct actionpack *p)
     p->actions = p->commits = p->shapes = p->tables = p->columns = p->others = 0;
     p->size = HEAD_COST;
     memset(p->slot, 0, sizeof p->slot);
-}
-
-/* Room for one more of what `list` holds. */
-static status room_for(void **list, size_t count, size_t *room, size_t size, err *e)
-{
-    if (count < *room)
-        return DONE;
-    const size_t more = *room == 0 ? 256 : *room * 2;
-    void *grown = realloc(*list, more * size);
-    if (grown == NULL)
-        return err_no_memory(e);
-    *list = grown;
-    *room = more;
-    return DONE;
 }
 
 static struct piece keep(struct actionpack *p, struct bytes b)
@@ -130,7 +117,7 @@ static status table_of(struct actionpack *p, uint32_t relation, char side, uint3
             *out = (uint32_t)i + 1;
     if (*out != 0)
         return DONE;
-    TRY(room_for((void **)&p->table, p->tables, &p->table_room, sizeof *p->table, e));
+    TRY(array_room(&p->table, p->tables, &p->table_room, sizeof *p->table, e));
     p->table[p->tables++] = (struct table){relation, side, columns, 0};
     p->columns += columns;
     *out = (uint32_t)p->tables;
@@ -160,7 +147,7 @@ static bool is_new_commit(const struct actionpack *p, const struct commit *c)
 
 static status add_commit(struct actionpack *p, const struct commit *c, err *e)
 {
-    TRY(room_for((void **)&p->commit, p->commits, &p->commit_room, sizeof *p->commit, e));
+    TRY(array_room(&p->commit, p->commits, &p->commit_room, sizeof *p->commit, e));
     p->commit[p->commits++] = (struct packed_commit){
         .commit = *c, .text = {keep(p, c->origin), keep(p, c->user), keep(p, c->session)}};
     p->last_index = UINT64_MAX; /* so that the next one is 0 */
@@ -200,7 +187,7 @@ status actionpack_add(struct actionpack *p, const struct commit *c, uint64_t seq
     }
     if (is_new_commit(p, c))
         TRY(add_commit(p, c, e));
-    TRY(room_for((void **)&p->action, p->actions, &p->action_room, sizeof *p->action, e));
+    TRY(array_room(&p->action, p->actions, &p->action_room, sizeof *p->action, e));
     const uint64_t index = seq - c->first_seq;
     p->action[p->actions++] = (struct packed_action){
         .old = s.kind == 0 ? (struct piece){0} : keep(p, a->old),

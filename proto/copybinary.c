@@ -2,9 +2,9 @@
 
 #include "proto/copybinaryvalue.h"
 #include "proto/copytext.h"
+#include "proto/pgtype.h"
 #include "proto/rowsum.h"
 
-#define BPCHAR 1042     /* its OID */
 #define COLUMN_SHOWN 40 /* bytes of a value in a message */
 
 enum copybinary_form copybinary_form_of(uint32_t type, int64_t modifier, bool is_enum)
@@ -13,16 +13,19 @@ enum copybinary_form copybinary_form_of(uint32_t type, int64_t modifier, bool is
         uint32_t type;
         enum copybinary_form form;
     } forms[] = {
-        {16, COPYBINARY_BOOL},        {17, COPYBINARY_BYTEA},       {20, COPYBINARY_INT8},
-        {21, COPYBINARY_INT2},        {23, COPYBINARY_INT4},        {25, COPYBINARY_TEXT},
-        {114, COPYBINARY_TEXT},       {700, COPYBINARY_FLOAT4},     {701, COPYBINARY_FLOAT8},
-        {BPCHAR, COPYBINARY_TEXT},    {1043, COPYBINARY_TEXT},      {1082, COPYBINARY_DATE},
-        {1114, COPYBINARY_TIMESTAMP}, {1184, COPYBINARY_TIMESTAMP}, {1700, COPYBINARY_NUMERIC},
-        {2950, COPYBINARY_UUID},      {3802, COPYBINARY_JSONB},
+        {PGTYPE_BOOL, COPYBINARY_BOOL},           {PGTYPE_BYTEA, COPYBINARY_BYTEA},
+        {PGTYPE_INT8, COPYBINARY_INT8},           {PGTYPE_INT2, COPYBINARY_INT2},
+        {PGTYPE_INT4, COPYBINARY_INT4},           {PGTYPE_TEXT, COPYBINARY_TEXT},
+        {PGTYPE_JSON, COPYBINARY_TEXT},           {PGTYPE_FLOAT4, COPYBINARY_FLOAT4},
+        {PGTYPE_FLOAT8, COPYBINARY_FLOAT8},       {PGTYPE_BPCHAR, COPYBINARY_TEXT},
+        {PGTYPE_VARCHAR, COPYBINARY_TEXT},        {PGTYPE_DATE, COPYBINARY_DATE},
+        {PGTYPE_TIMESTAMP, COPYBINARY_TIMESTAMP}, {PGTYPE_TIMESTAMPTZ, COPYBINARY_TIMESTAMP},
+        {PGTYPE_NUMERIC, COPYBINARY_NUMERIC},     {PGTYPE_UUID, COPYBINARY_UUID},
+        {PGTYPE_JSONB, COPYBINARY_JSONB},
     };
     if (is_enum)
         return COPYBINARY_TEXT;
-    if (type == BPCHAR && modifier >= 0)
+    if (type == PGTYPE_BPCHAR && modifier >= 0)
         return COPYBINARY_BPCHAR;
     for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++)
         if (forms[i].type == type)

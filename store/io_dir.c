@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "proto/base/array.h"
 #include "store/io.h"
 #include "store/io_fault.h"
 
@@ -151,14 +152,7 @@ static int by_bytes(const void *a, const void *b)
 
 static status add_name(struct io_names *names, size_t *room, const char *name, err *e)
 {
-    if (names->count == *room) {
-        size_t more = *room == 0 ? 16 : *room * 2;
-        char **grown = reallocarray(names->name, more, sizeof *grown);
-        if (grown == NULL)
-            return err_no_memory(e);
-        names->name = grown;
-        *room = more;
-    }
+    TRY(array_room(&names->name, names->count, room, sizeof *names->name, e));
     char *copy = strdup(name);
     if (copy == NULL)
         return err_no_memory(e);

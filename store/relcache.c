@@ -1,5 +1,7 @@
 #include "store/relcache.h"
 
+#include "proto/base/array.h"
+
 struct relcache {
     struct relcache_entry *entry; /* by version */
     size_t count;
@@ -80,19 +82,6 @@ static status index_again(struct relcache *c, err *e)
     return DONE;
 }
 
-static status make_room(struct relcache *c, err *e)
-{
-    if (c->count < c->room)
-        return DONE;
-    size_t more = c->room == 0 ? 64 : c->room * 2;
-    struct relcache_entry *grown = reallocarray(c->entry, more, sizeof *grown);
-    if (grown == NULL)
-        return err_no_memory(e);
-    c->entry = grown;
-    c->room = more;
-    return DONE;
-}
-
 status relcache_add(struct relcache *c, struct relation *r, struct relcache_entry **out, err *e)
 {
     size_t at = place_of(c, r->version);
@@ -100,7 +89,7 @@ status relcache_add(struct relcache *c, struct relation *r, struct relcache_entr
         relation_free(r);
         return err_set(e, ERR_STORAGE, "the log has two relations with one version");
     }
-    if (!make_room(c, e).ok) {
+    if (!array_room(&c->entry, c->count, &c->room, sizeof *c->entry, e).ok) {
         relation_free(r);
         return FAILED;
     }

@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "proto/base/array.h"
+
 void draft_fini(struct draft *d)
 {
     draft_cut(d, 0);
@@ -12,14 +14,7 @@ void draft_fini(struct draft *d)
 
 status draft_number(struct draft *d, const struct rel_entry *rel, enum tier tier, uint32_t *number, err *e)
 {
-    if (d->count == d->cap) {
-        const uint32_t cap = d->cap == 0 ? 8 : d->cap * 2;
-        struct draft_relation *more = realloc(d->relation, cap * sizeof *more);
-        if (more == NULL)
-            return err_no_memory(e);
-        d->relation = more;
-        d->cap = cap;
-    }
+    TRY(array_room(&d->relation, d->count, &d->cap, sizeof *d->relation, e));
     struct draft_relation *made = &d->relation[d->count];
     *made = (struct draft_relation){.rule = rel->tier, .tier = tier};
     TRY(relation_copy(rel->shape, &made->shape, e));

@@ -21,7 +21,7 @@ struct draft {
     struct bulkfile *file;
     struct draft_relation *relation; /* by number - 1 */
     uint32_t count;
-    uint32_t cap;
+    size_t cap;
 };
 
 void draft_fini(struct draft *d);

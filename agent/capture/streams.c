@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "proto/base/array.h"
 #include "store/io.h"
 
 struct streams {
@@ -75,14 +76,7 @@ void streams_drop(struct streams *s, uint32_t xid)
 
 static status add(struct streams *s, uint32_t xid, err *e)
 {
-    if (s->count == s->cap) {
-        const size_t cap = s->cap == 0 ? 16 : s->cap * 2;
-        struct streamed **more = realloc(s->stream, cap * sizeof(struct streamed *));
-        if (more == NULL)
-            return err_no_memory(e);
-        s->stream = more;
-        s->cap = cap;
-    }
+    TRY(array_room(&s->stream, s->count, &s->cap, sizeof *s->stream, e));
     TRY(streamed_new(s->dir, xid, s->like, &s->stream[s->count], e));
     s->count++;
     return DONE;

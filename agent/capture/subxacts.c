@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "proto/base/array.h"
+
 void subxacts_fini(struct subxacts *s)
 {
     free(s->list);
@@ -64,14 +66,7 @@ bool subxacts_known(const struct subxacts *s, uint32_t xid)
 status subxacts_note(struct subxacts *s, const struct subxact *one, err *e)
 {
     TRY(index_reserve(s, e));
-    if (s->count == s->cap) {
-        const size_t cap = s->cap == 0 ? 16 : s->cap * 2;
-        struct subxact *more = realloc(s->list, cap * sizeof *more);
-        if (more == NULL)
-            return err_no_memory(e);
-        s->list = more;
-        s->cap = cap;
-    }
+    TRY(array_room(&s->list, s->count, &s->cap, sizeof *s->list, e));
     s->list[s->count] = *one;
     s->count++;
     index_add(s, s->count - 1);

@@ -6,6 +6,7 @@
 
 #include "agent/condwait.h"
 #include "agent/daemon/report.h"
+#include "proto/base/array.h"
 
 void board_init(struct board *b)
 {
@@ -41,24 +42,11 @@ static void on_flushed(void *context, uint64_t last_seq, lsn durable, uint64_t l
     (void)pthread_mutex_unlock(&b->lock);
 }
 
-/* Room for one more in a list of pending things; false: no memory. */
-static bool make_room(void **list, size_t *cap, size_t count, size_t size)
-{
-    if (count < *cap)
-        return true;
-    const size_t larger = *cap == 0 ? 16 : *cap * 2;
-    void *more = realloc(*list, larger * size);
-    if (more == NULL)
-        return false;
-    *list = more;
-    *cap = larger;
-    return true;
-}
-
 /* Without memory the last one speaks for this one too. The lock is held. */
 static void add_break(struct board *b, uint64_t seq, lsn at, const char *what)
 {
-    if (make_room((void **)&b->pending_break, &b->break_cap, b->break_count, sizeof *b->pending_break))
+    err full = ERR_INIT;
+    if (array_room(&b->pending_break, b->break_count, &b->break_cap, sizeof *b->pending_break, &full).ok)
         b->break_count++;
     if (b->break_count == 0)
         return;
@@ -95,7 +83,7 @@ static void on_table_seen(void *context, const struct relation *shape, const str
     const bool copied = t.rule != NULL && relation_copy(shape, &t.shape, &ignored).ok;
     (void)pthread_mutex_lock(&b->lock);
     if (copied &&
-        make_room((void **)&b->pending_table, &b->table_cap, b->table_count, sizeof *b->pending_table)) {
+        array_room(&b->pending_table, b->table_count, &b->table_cap, sizeof *b->pending_table, &ignored).ok) {
         b->pending_table[b->table_count++] = t;
         t = (struct board_table){0};
     }

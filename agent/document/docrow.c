@@ -5,21 +5,7 @@
 #include "proto/copytext.h"
 #include "proto/jsonread.h"
 #include "proto/jsonwrite.h"
-
-/* pg_type.dat of PostgreSQL */
-enum {
-    BOOL_OID = 16,
-    INT8_OID = 20,
-    INT2_OID = 21,
-    INT4_OID = 23,
-    OID_OID = 26,
-    JSON_OID = 114,
-    FLOAT4_OID = 700,
-    FLOAT8_OID = 701,
-    TIMESTAMP_OID = 1114,
-    TIMESTAMPTZ_OID = 1184,
-    JSONB_OID = 3802
-};
+#include "proto/pgtype.h"
 
 #define SAFE_DIGITS 15 /* every such number is exact as a double */
 
@@ -86,29 +72,29 @@ static bool put_value(struct buf *out, uint32_t type, struct bytes text)
 {
     const bool number = jsonwrite_is_number(text);
     switch (type) {
-    case BOOL_OID:
+    case PGTYPE_BOOL:
         buf_text(out, text.len == 1 && text.data[0] == 't' ? "true" : "false");
         return true;
-    case INT2_OID:
-    case INT4_OID:
-    case OID_OID:
-    case INT8_OID:
+    case PGTYPE_INT2:
+    case PGTYPE_INT4:
+    case PGTYPE_OID:
+    case PGTYPE_INT8:
         if (!number || text.len > SAFE_DIGITS)
             break;
         buf_bytes(out, text.data, text.len);
         return true;
-    case FLOAT4_OID:
-    case FLOAT8_OID:
+    case PGTYPE_FLOAT4:
+    case PGTYPE_FLOAT8:
         if (!number)
             break;
         buf_bytes(out, text.data, text.len);
         return true;
-    case JSON_OID:
-    case JSONB_OID:
+    case PGTYPE_JSON:
+    case PGTYPE_JSONB:
         return put_json(out, text);
-    case TIMESTAMP_OID:
-    case TIMESTAMPTZ_OID:
-        return put_timestamp(out, text, type == TIMESTAMPTZ_OID);
+    case PGTYPE_TIMESTAMP:
+    case PGTYPE_TIMESTAMPTZ:
+        return put_timestamp(out, text, type == PGTYPE_TIMESTAMPTZ);
     default:
         break;
     }

@@ -1,5 +1,7 @@
 #include "agent/history/pairsort.h"
 
+#include "proto/base/array.h"
+
 #define HASH_BYTES (HASHRUN_BITS / 8)
 #define WORTH_BYTES 2048 /* pairs; fewer are compared */
 
@@ -11,14 +13,7 @@ void pairsort_fini(struct pairsort *s)
 
 status pairsort_add(struct pairsort *s, uint64_t hash, uint64_t number, err *e)
 {
-    if (s->count == s->room) {
-        size_t room = s->room == 0 ? 4096 : s->room * 2;
-        struct pair *grown = realloc(s->pair, room * sizeof *grown);
-        if (grown == NULL)
-            return err_no_memory(e);
-        s->pair = grown;
-        s->room = room;
-    }
+    TRY(array_room(&s->pair, s->count, &s->room, sizeof *s->pair, e));
     s->disordered = s->disordered || (s->count > 0 && number < s->pair[s->count - 1].number);
     s->pair[s->count++] = (struct pair){hash, number};
     return DONE;

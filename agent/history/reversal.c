@@ -7,6 +7,7 @@
 #include "agent/history/reversalsql.h"
 #include "agent/pg/pgconn.h"
 #include "agent/restore/plan/plantable.h"
+#include "proto/base/array.h"
 
 #define BLOCK_ROWS 100 /* statements in one block: the server keeps them parsed while it runs */
 #define NAMED_MAX 5    /* rows in a message */
@@ -190,14 +191,7 @@ static status check_tables(struct history *h, const struct reversal *r, const ch
 
 static status next_statement(struct reversal *r, struct buf **out, err *e)
 {
-    if (r->count == r->room) {
-        const size_t room = r->room == 0 ? 16 : r->room * 2;
-        struct buf *grown = realloc(r->statement, room * sizeof *grown);
-        if (grown == NULL)
-            return err_no_memory(e);
-        r->statement = grown;
-        r->room = room;
-    }
+    TRY(array_room(&r->statement, r->count, &r->room, sizeof *r->statement, e));
     r->statement[r->count] = (struct buf){0};
     *out = &r->statement[r->count++];
     return DONE;

@@ -42,13 +42,15 @@ bool pgconn_alive(const struct pgconn *c);
 char *pgconn_describe(const struct pgconn *c);
 
 /* conninfo as it may be written down or stand in a process list: as "keyword='value' ..." without its
- * password, which goes to *password (NULL when there is none). ERR_VALIDATION when it is malformed; both
- * malloc'ed. */
-MUST_CHECK status pgconn_without_password(const char *conninfo, char **out, char **password, err *e);
-/* The same, and with host, port, user and database as this connection has them where conninfo leaves them to
- * the environment: what leads to the same database from anywhere. */
-MUST_CHECK status pgconn_stored_conninfo(const struct pgconn *c, const char *conninfo, char **out,
-                                         char **password, err *e);
+ * password. ERR_VALIDATION when it is malformed; malloc'ed. */
+MUST_CHECK status pgconn_without_password(const char *conninfo, char **out, err *e);
+/* The same, and the password to *password (NULL when there is none): malloc'ed, wiped by the caller. */
+MUST_CHECK status pgconn_split_password(const char *conninfo, char **out, char **password, err *e);
+/* False when it is malformed, too. */
+bool pgconn_has_password(const char *conninfo);
+/* As pgconn_without_password, and with host, port, user and database as this connection has them where
+ * conninfo leaves them to the environment: what leads to the same database from anywhere. */
+MUST_CHECK status pgconn_stored_conninfo(const struct pgconn *c, const char *conninfo, char **out, err *e);
 
 /* conninfo with another database, and with its password: for connecting, never for keeping. malloc'ed. */
 MUST_CHECK status pgconn_with_database(const char *conninfo, const char *database, char **out, err *e);

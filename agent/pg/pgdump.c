@@ -200,7 +200,7 @@ static status job_start(struct job *j, const struct pgconn *c, const char *conni
 
     OWNED(text) char *plain = NULL;
     OWNED(text) char *password = NULL;
-    TRY(pgconn_without_password(conninfo, &plain, &password, e));
+    TRY(pgconn_split_password(conninfo, &plain, &password, e));
     OWNED(buf) struct buf text = {0};
     buf_printf(&text, "%s dbname='", plain);
     for (const char *p = pgconn_database(c); *p != '\0'; p++) {

@@ -49,7 +49,7 @@ static status take_options(const PQconninfoOption *options, struct buf *text, ch
     return DONE;
 }
 
-status pgconn_without_password(const char *conninfo, char **out, char **password, err *e)
+status pgconn_split_password(const char *conninfo, char **out, char **password, err *e)
 {
     OWNED(buf) struct buf text = {0};
     *password = NULL;
@@ -75,6 +75,26 @@ status pgconn_without_password(const char *conninfo, char **out, char **password
     return *out != NULL ? DONE : err_no_memory(e);
 }
 
+status pgconn_without_password(const char *conninfo, char **out, err *e)
+{
+    OWNED(text) char *password = NULL;
+    const status done = pgconn_split_password(conninfo, out, &password, e);
+    if (password != NULL)
+        explicit_bzero(password, strlen(password));
+    return done;
+}
+
+bool pgconn_has_password(const char *conninfo)
+{
+    OWNED(text) char *plain = NULL;
+    OWNED(text) char *password = NULL;
+    err ignored = ERR_INIT;
+    const bool has = pgconn_split_password(conninfo, &plain, &password, &ignored).ok && password != NULL;
+    if (password != NULL)
+        explicit_bzero(password, strlen(password));
+    return has;
+}
+
 /* Is `keyword` among the settings of a normalized conninfo ("keyword='value' ...")? */
 static bool names(const char *plain, const char *keyword)
 {
@@ -93,12 +113,11 @@ static bool names(const char *plain, const char *keyword)
     return false;
 }
 
-status pgconn_stored_conninfo(const struct pgconn *c, const char *conninfo, char **out, char **password,
-                              err *e)
+status pgconn_stored_conninfo(const struct pgconn *c, const char *conninfo, char **out, err *e)
 {
     OWNED(text) char *plain = NULL;
     OWNED(buf) struct buf text = {0};
-    TRY(pgconn_without_password(conninfo, &plain, password, e));
+    TRY(pgconn_without_password(conninfo, &plain, e));
     buf_text(&text, plain);
     const struct {
         const char *keyword;
@@ -123,7 +142,7 @@ status pgconn_with_database(const char *conninfo, const char *database, char **o
     OWNED(text) char *plain = NULL;
     OWNED(text) char *password = NULL;
     OWNED(buf) struct buf text = {0};
-    TRY(pgconn_without_password(conninfo, &plain, &password, e));
+    TRY(pgconn_split_password(conninfo, &plain, &password, e));
     buf_printf(&text, "%s dbname=", plain);
     quote_value(&text, database);
     if (password != NULL) {

@@ -1,9 +1,6 @@
 #include "agent/pg/subscriptions.h"
 
-#include <string.h>
-
 #include "proto/base/buf.h"
-
 /* Everybody may read what is not the connection string. */
 static const char query[] =
     "SELECT pg_catalog.quote_ident(s.subname), %s,"
@@ -32,11 +29,8 @@ static status may_read(struct pgconn *c, bool *out, err *e)
 static void put_conninfo(struct buf *out, const char *conninfo)
 {
     OWNED(text) char *plain = NULL;
-    OWNED(text) char *password = NULL;
     err ignored = ERR_INIT;
-    bool known = pgconn_without_password(conninfo, &plain, &password, &ignored).ok;
-    if (password != NULL)
-        explicit_bzero(password, strlen(password));
+    bool known = pgconn_without_password(conninfo, &plain, &ignored).ok;
     pgconn_quote_literal(out, known ? plain : "");
 }
 

@@ -84,11 +84,8 @@ status hooks_facts(const struct datadir *d, const struct restore_request *reques
 {
     static const char *const modes[] = {"fresh", "replace", "merge"};
     OWNED(text) char *target = NULL;
-    OWNED(text) char *password = NULL;
     char host[128] = "";
-    TRY(pgconn_without_password(request->conninfo, &target, &password, e));
-    if (password != NULL)
-        explicit_bzero(password, strlen(password));
+    TRY(pgconn_without_password(request->conninfo, &target, e));
     if (!d->has_identity && gethostname(host, sizeof host - 1) != 0)
         host[0] = '\0';
     TRY(set_uuid(out, FACT_WORKFLOW, workflow, e));

@@ -108,10 +108,7 @@ static status keep_handover(struct flow *f, Pgstrand__RestoreJob *j, err *e)
 static status keep_conninfo(struct flow *f, Pgstrand__RestoreJob *j, err *e)
 {
     OWNED(text) char *conninfo = NULL;
-    OWNED(text) char *password = NULL;
-    TRY(pgconn_stored_conninfo(f->r.conn, f->r.request->conninfo, &conninfo, &password, e));
-    if (password != NULL)
-        explicit_bzero(password, strlen(password));
+    TRY(pgconn_stored_conninfo(f->r.conn, f->r.request->conninfo, &conninfo, e));
     return workflowrecord_set_text(&j->reach, conninfo, e);
 }
 
@@ -293,10 +290,7 @@ static status name_of(const struct restore_request *request, char **out, err *e)
 {
     static const char *const words[] = {"restore into", "restore over", "merge into"};
     OWNED(text) char *target = NULL;
-    OWNED(text) char *password = NULL;
-    TRY(pgconn_without_password(request->conninfo, &target, &password, e));
-    if (password != NULL)
-        explicit_bzero(password, strlen(password));
+    TRY(pgconn_without_password(request->conninfo, &target, e));
     if (asprintf(out, "%s %s", words[request->mode], target) < 0) {
         *out = NULL;
         return err_no_memory(e);

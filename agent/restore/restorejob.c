@@ -69,14 +69,11 @@ status restorejob_pack(const struct restore_request *r, Pgstrand__RestoreJob **o
 {
     Pgstrand__RestoreJob j = PGSTRAND__RESTORE_JOB__INIT;
     OWNED(text) char *conninfo = NULL;
-    OWNED(text) char *password = NULL;
     OWNED(memory) Pgstrand__RestoreJob__Role *role = calloc(r->role_count + 1, sizeof(*role));
     OWNED(memory) Pgstrand__RestoreJob__Role **roles = calloc(r->role_count + 1, sizeof(*roles));
     if (role == NULL || roles == NULL)
         return err_no_memory(e);
-    TRY(pgconn_without_password(r->conninfo, &conninfo, &password, e));
-    if (password != NULL)
-        explicit_bzero(password, strlen(password));
+    TRY(pgconn_without_password(r->conninfo, &conninfo, e));
     for (size_t i = 0; i < r->role_count; i++) {
         pgstrand__restore_job__role__init(&role[i]);
         role[i].from = text(r->role[i].from);

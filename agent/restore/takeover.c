@@ -229,18 +229,6 @@ static status bring_chain(const struct job *job, const struct place *place, cons
     return DONE;
 }
 
-static status stored_conninfo(const struct job *job, const struct pgconn *c, char **out, err *e)
-{
-    OWNED(text) char *password = NULL;
-    if (c != NULL)
-        TRY(pgconn_stored_conninfo(c, job->request->conninfo, out, &password, e));
-    else
-        TRY(pgconn_without_password(job->request->conninfo, out, &password, e));
-    if (password != NULL)
-        explicit_bzero(password, strlen(password));
-    return DONE;
-}
-
 /* The node's own rules for what goes where; without them device rows would count as business. */
 static status bring_conf(const struct job *job, const struct pgconn *c, err *e)
 {
@@ -254,7 +242,8 @@ static status bring_conf(const struct job *job, const struct pgconn *c, err *e)
     TRY(chainconf_load(job, &conf, e));
     free(conf->conninfo);
     conf->conninfo = NULL;
-    TRY(stored_conninfo(job, c, &conf->conninfo, e));
+    TRY(c != NULL ? pgconn_stored_conninfo(c, job->request->conninfo, &conf->conninfo, e)
+                  : pgconn_without_password(job->request->conninfo, &conf->conninfo, e));
     TRY(config_format(conf, &text, e));
     return io_store(path, buf_view(&text), e);
 }

@@ -1,6 +1,7 @@
 #include "agent/seal/sealactions.h"
 
 #include "proto/actionpack.h"
+#include "proto/base/array.h"
 #include "proto/pbmem.h"
 #include "proto/wire.h"
 
@@ -89,14 +90,7 @@ static status note_version(struct sealactions *s, uint32_t version, err *e)
         at--;
     if (at > 0 && s->version[at - 1] == version)
         return DONE;
-    if (s->version_count == s->version_room) {
-        size_t room = s->version_room == 0 ? 64 : s->version_room * 2;
-        uint32_t *grown = realloc(s->version, room * sizeof *grown);
-        if (grown == NULL)
-            return err_no_memory(e);
-        s->version = grown;
-        s->version_room = room;
-    }
+    TRY(array_room(&s->version, s->version_count, &s->version_room, sizeof *s->version, e));
     memmove(s->version + at + 1, s->version + at, (s->version_count - at) * sizeof *s->version);
     s->version[at] = version;
     s->version_count++;

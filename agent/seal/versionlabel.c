@@ -10,26 +10,13 @@ void versionlabel_fini(struct versionlabel *l)
     *l = (struct versionlabel){0};
 }
 
-/* Room for one more; lists double, in the arena. */
-static status room(struct arena *arena, void **list, size_t count, size_t size, err *e)
-{
-    if ((count & (count - 1)) != 0)
-        return DONE;
-    void *grown = arena_alloc(arena, (count == 0 ? 1 : count * 2) * size);
-    if (grown == NULL)
-        return err_no_memory(e);
-    if (count > 0)
-        memcpy(grown, *list, count * size);
-    *list = grown;
-    return DONE;
-}
-
 static status add_change(struct versionlabel *l, const struct log_entry *entry, err *e)
 {
     const struct commit *c = entry->commit;
     if (l->count > 0 && l->change[l->count - 1].last_seq == c->last_seq)
         return DONE;
-    TRY(room(&l->arena, (void **)&l->change, l->count, sizeof *l->change, e));
+    if (!arena_room(&l->arena, &l->change, l->count, sizeof *l->change))
+        return err_no_memory(e);
     Pgstrand__SchemaChange *change = &l->change[l->count];
     pgstrand__schema_change__init(change);
     change->first_seq = c->first_seq;
@@ -47,7 +34,8 @@ static status add_touch(struct versionlabel *l, const struct log_entry *entry, e
 {
     bool sound = false;
     TRY(add_change(l, entry, e));
-    TRY(room(&l->arena, (void **)&l->touch, l->touches, sizeof *l->touch, e));
+    if (!arena_room(&l->arena, &l->touch, l->touches, sizeof *l->touch))
+        return err_no_memory(e);
     struct ddl_touch *t = &l->touch[l->touches];
     *t = (struct ddl_touch){
         .change = l->count - 1, .seq = entry->seq, .tag = arena_copy(&l->arena, entry->action.prefix)};

@@ -3,31 +3,22 @@
 #include <stdio.h>
 #include <string.h>
 
-/* OIDs of built-in types are the same in every database. */
-enum {
-    TYPE_INT8 = 20,
-    TYPE_INT2 = 21,
-    TYPE_INT4 = 23,
-    TYPE_TEXT = 25,
-    TYPE_VARCHAR = 1043,
-    TYPE_NUMERIC = 1700,
-    TYPE_UUID = 2950
-};
+#include "proto/pgtype.h"
 
 static int width_of(uint32_t type)
 {
-    return type == TYPE_INT2 ? 2 : type == TYPE_INT4 ? 4 : type == TYPE_INT8 ? 8 : 0;
+    return type == PGTYPE_INT2 ? 2 : type == PGTYPE_INT4 ? 4 : type == PGTYPE_INT8 ? 8 : 0;
 }
 
 /* Types of one text, however the session is set: no dates, no floats, not bool, which is cast to "true". */
 static bool is_bare(uint32_t type)
 {
-    return width_of(type) > 0 || type == TYPE_NUMERIC || type == TYPE_UUID;
+    return width_of(type) > 0 || type == PGTYPE_NUMERIC || type == PGTYPE_UUID;
 }
 
 static bool is_text(uint32_t type)
 {
-    return type == TYPE_TEXT || type == TYPE_VARCHAR;
+    return type == PGTYPE_TEXT || type == PGTYPE_VARCHAR;
 }
 
 bool versiontypes_follow(struct versiontype from, struct versiontype to)
@@ -38,7 +29,7 @@ bool versiontypes_follow(struct versiontype from, struct versiontype to)
         return width_of(from.oid) < width_of(to.oid);
     if (to.typmod != -1)
         return false; /* a length or a scale would change the text */
-    return (width_of(from.oid) > 0 && to.oid == TYPE_NUMERIC) || (is_bare(from.oid) && is_text(to.oid));
+    return (width_of(from.oid) > 0 && to.oid == PGTYPE_NUMERIC) || (is_bare(from.oid) && is_text(to.oid));
 }
 
 /* ---- what types hold is compared as pg_dump writes it ---- */

@@ -209,12 +209,9 @@ static status run_flow(struct flow *f, const struct progress *progress, err *e)
     Pgstrand__WorkflowJob job = PGSTRAND__WORKFLOW_JOB__INIT;
     Pgstrand__InitJob packed = PGSTRAND__INIT_JOB__INIT;
     OWNED(text) char *conninfo = NULL;
-    OWNED(text) char *password = NULL;
     uuid id;
     bool found = false;
-    TRY(pgconn_stored_conninfo(f->run.conn, f->run.options->conninfo, &conninfo, &password, e));
-    if (password != NULL)
-        explicit_bzero(password, strlen(password));
+    TRY(pgconn_stored_conninfo(f->run.conn, f->run.options->conninfo, &conninfo, e));
     packed.conninfo = conninfo;
     packed.jobs = (uint32_t)f->run.options->jobs;
     packed.wal_limit = (uint32_t)f->run.options->wal_limit;

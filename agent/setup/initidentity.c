@@ -91,20 +91,17 @@ static status check_chain(const struct init_run *run, err *e)
 static status write_conf(struct init_run *run, err *e)
 {
     OWNED(text) char *conninfo = NULL;
-    OWNED(text) char *password = NULL;
     OWNED(text) char *path = io_join(run->d->root, "pgstrand.conf");
     OWNED(buf) struct buf text = {0};
     struct config *config = run->d->config;
     if (path == NULL)
         return err_no_memory(e);
-    TRY(pgconn_stored_conninfo(run->conn, run->options->conninfo, &conninfo, &password, e));
-    if (password != NULL) {
-        explicit_bzero(password, strlen(password));
+    TRY(pgconn_stored_conninfo(run->conn, run->options->conninfo, &conninfo, e));
+    if (pgconn_has_password(run->options->conninfo))
         run->progress->say(
             run->progress->context,
             "the connection string's password is not stored: put it into ~/.pgpass or PGPASSFILE for "
             "the agent");
-    }
     bool same = config->conninfo != NULL && strcmp(config->conninfo, conninfo) == 0;
     if (same && io_exists(path) && strcmp(path, run->d->conf) == 0)
         return DONE;

@@ -65,3 +65,18 @@ void *arena_copy(struct arena *a, struct bytes source)
     copy[source.len] = '\0';
     return copy;
 }
+
+bool arena_room(struct arena *a, void *list, size_t count, size_t size)
+{
+    if ((count & (count - 1)) != 0) /* there is room up to the next power of two */
+        return true;
+    void *at = NULL;
+    void *grown = arena_alloc(a, (count == 0 ? 1 : count * 2) * size);
+    if (grown == NULL)
+        return false;
+    memcpy(&at, list, sizeof at); /* it is a pointer to whatever the items are */
+    if (count > 0)
+        memcpy(grown, at, count * size);
+    memcpy(list, &grown, sizeof grown);
+    return true;
+}

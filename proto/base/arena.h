@@ -7,6 +7,8 @@
 #ifndef PGSTRAND_ARENA_H
 #define PGSTRAND_ARENA_H
 
+#include <stdbool.h>
+
 #include "proto/base/bytes.h"
 #include "proto/base/own.h"
 
@@ -25,6 +27,12 @@ void arena_reset(struct arena *a);
 
 /* `size` bytes, aligned to 16, not cleared. NULL when memory is out. */
 void *arena_alloc(struct arena *a, size_t size);
+
+/*
+ * Room for one more of `size` bytes behind `count` in a list that lives in the arena and only ever grew by
+ * this: `list` is the address of the pointer to its first item. False when memory is out.
+ */
+bool arena_room(struct arena *a, void *list, size_t count, size_t size);
 
 /* A copy with a NUL after it. NULL when memory is out. */
 void *arena_copy(struct arena *a, struct bytes source);

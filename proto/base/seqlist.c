@@ -1,5 +1,7 @@
 #include "proto/base/seqlist.h"
 
+#include "proto/base/array.h"
+
 void seqlist_fini(struct seqlist *l)
 {
     free(l->seq);
@@ -8,14 +10,7 @@ void seqlist_fini(struct seqlist *l)
 
 status seqlist_add(struct seqlist *l, uint64_t seq, err *e)
 {
-    if (l->count == l->room) {
-        size_t room = l->room == 0 ? 32 : l->room * 2;
-        uint64_t *grown = realloc(l->seq, room * sizeof *grown);
-        if (grown == NULL)
-            return err_no_memory(e);
-        l->seq = grown;
-        l->room = room;
-    }
+    TRY(array_room(&l->seq, l->count, &l->room, sizeof *l->seq, e));
     l->seq[l->count++] = seq;
     return DONE;
 }

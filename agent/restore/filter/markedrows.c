@@ -2,10 +2,9 @@
 
 #include "agent/restore/fold/stages.h"
 #include "proto/copytext.h"
+#include "proto/pgtype.h"
 
 #define BUFFER ((size_t)262144)
-#define NUMERIC_OID 1700
-#define BPCHAR_OID 1042
 
 void markedrows_fini(struct markedrows *s)
 {
@@ -98,10 +97,10 @@ bool markedrows_set(struct markedrows *s, enum markedrows_mark mark, uint64_t ro
 /* 1.50 and 1.5 are one numeric, 'a ' and 'a' one character(n); the other types write equal values alike. */
 static struct bytes plain(uint32_t type, struct bytes v)
 {
-    if (type == BPCHAR_OID)
+    if (type == PGTYPE_BPCHAR)
         while (v.len > 0 && v.data[v.len - 1] == ' ')
             v.len--;
-    if (type == NUMERIC_OID && memchr(v.data, '.', v.len) != NULL) {
+    if (type == PGTYPE_NUMERIC && memchr(v.data, '.', v.len) != NULL) {
         while (v.data[v.len - 1] == '0')
             v.len--;
         if (v.data[v.len - 1] == '.')

@@ -3,13 +3,11 @@
 #include <stdarg.h>
 
 #include "agent/restore/plan/plantable.h"
+#include "proto/pgtype.h"
 #include "proto/relation.h"
 
 #define FIRST_USER_OID 16384u /* FirstNormalObjectId: types below are the same everywhere */
 #define ATTNUM_END 65535
-
-/* OIDs of pg_type (src/include/catalog/pg_type.dat) */
-enum { INT8 = 20, INT2 = 21, INT4 = 23, TEXT = 25, VARCHAR = 1043, NUMERIC = 1700 };
 
 struct fitting {
     struct pgconn *c;
@@ -42,19 +40,20 @@ __attribute__((format(printf, 2, 3))) static void tell(struct fitting *f, const 
 /* Does the target's column read the chain's text, and write it the same way? */
 static bool reads(const struct table_column *to, const Pgstrand__Column *from)
 {
-    if (to->type == VARCHAR || to->type == TEXT)
-        return from->type == VARCHAR || from->type == TEXT;
+    if (to->type == PGTYPE_VARCHAR || to->type == PGTYPE_TEXT)
+        return from->type == PGTYPE_VARCHAR || from->type == PGTYPE_TEXT;
     if (to->type != from->type) {
-        const bool integer = from->type == INT2 || from->type == INT4 || from->type == INT8;
-        return (integer && to->type == NUMERIC && to->typmod == -1) ||
-               (to->type == INT8 && (from->type == INT4 || from->type == INT2)) ||
-               (to->type == INT4 && from->type == INT2) ||
+        const bool integer =
+            from->type == PGTYPE_INT2 || from->type == PGTYPE_INT4 || from->type == PGTYPE_INT8;
+        return (integer && to->type == PGTYPE_NUMERIC && to->typmod == -1) ||
+               (to->type == PGTYPE_INT8 && (from->type == PGTYPE_INT4 || from->type == PGTYPE_INT2)) ||
+               (to->type == PGTYPE_INT4 && from->type == PGTYPE_INT2) ||
                (to->type >= FIRST_USER_OID && from->type >= FIRST_USER_OID);
     }
     if (to->typmod == from->typmod || to->typmod == -1 || to->type >= FIRST_USER_OID)
         return true;
     /* numeric(p,s): the scale is in the lower bits, behind the header of 4 (numeric.c) */
-    return to->type == NUMERIC && from->typmod != -1 &&
+    return to->type == PGTYPE_NUMERIC && from->typmod != -1 &&
            ((to->typmod - 4) & 0x7ff) == ((from->typmod - 4) & 0x7ff);
 }
 

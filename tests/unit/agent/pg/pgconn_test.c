@@ -25,12 +25,17 @@ static void expect_plain(const char *given, const char *wanted, const char *want
     OWNED(text) char *plain = NULL;
     OWNED(text) char *password = NULL;
     err e = ERR_INIT;
-    assert_done(pgconn_without_password(given, &plain, &password, &e), &e);
+    assert_done(pgconn_split_password(given, &plain, &password, &e), &e);
     assert_string_equal(plain, wanted);
     if (wanted_password == NULL)
         assert_null(password);
     else
         assert_string_equal(password, wanted_password);
+    assert_int_equal(pgconn_has_password(given), wanted_password != NULL);
+    free(plain);
+    plain = NULL;
+    assert_done(pgconn_without_password(given, &plain, &e), &e);
+    assert_string_equal(plain, wanted);
 }
 
 static void passwords_are_taken_out(void **state)
@@ -55,7 +60,8 @@ static void malformed_conninfo(void **state)
         err e = ERR_INIT;
         if (i != 2) { /* an empty value is libpq's default */
             assert_fails(pgconn_open(wrong[i], PGCONN_QUERY, &c, &e), &e, ERR_VALIDATION);
-            assert_fails(pgconn_without_password(wrong[i], &plain, &password, &e), &e, ERR_VALIDATION);
+            assert_fails(pgconn_split_password(wrong[i], &plain, &password, &e), &e, ERR_VALIDATION);
+            assert_false(pgconn_has_password(wrong[i]));
         }
         assert_null(c);
     }

@@ -72,12 +72,30 @@ static void impossible_sizes_are_refused(void **state)
     assert_non_null(arena_alloc(&a, 0));
 }
 
+static void lists_grow_in_it(void **state)
+{
+    (void)state;
+    OWNED(arena) struct arena a = {0};
+    uint32_t *list = NULL;
+    for (uint32_t i = 0; i < 1000; i++) {
+        assert_true(arena_room(&a, &list, i, sizeof *list));
+        list[i] = i * 3;
+        assert_non_null(memset(arena_alloc(&a, 5), 0xff, 5)); /* what comes between does not hurt */
+    }
+    for (uint32_t i = 0; i < 1000; i++)
+        assert_int_equal(list[i], i * 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(pieces_are_aligned_and_apart), cmocka_unit_test(larger_than_a_chunk),
-        cmocka_unit_test(reset_keeps_one_chunk),        cmocka_unit_test(copies_end_with_nul),
-        cmocka_unit_test(impossible_sizes_are_refused), cmocka_unit_test(reset_gives_a_large_chunk_back),
+        cmocka_unit_test(pieces_are_aligned_and_apart),
+        cmocka_unit_test(larger_than_a_chunk),
+        cmocka_unit_test(reset_keeps_one_chunk),
+        cmocka_unit_test(copies_end_with_nul),
+        cmocka_unit_test(impossible_sizes_are_refused),
+        cmocka_unit_test(reset_gives_a_large_chunk_back),
+        cmocka_unit_test(lists_grow_in_it),
     };
     return cmocka_run_group_tests_name("arena", tests, NULL, NULL);
 }

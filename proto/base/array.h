@@ -1,0 +1,25 @@
+/*
+ * array: lists that grow as they are added to.
+ *
+ * Threads: those of the list. Ownership: the list is malloc'ed and stays its owner's, who frees it.
+ */
+#ifndef PGSTRAND_ARRAY_H
+#define PGSTRAND_ARRAY_H
+
+#include <stddef.h>
+
+#include "proto/base/err.h"
+
+/* array_room's slow path: doubles the room. */
+MUST_CHECK status array_grow(void *list, size_t *room, size_t size, err *e);
+
+/*
+ * Room for one more behind `count`. `list` is the address of the pointer to the first item (NULL while there
+ * is none), `room` for how many items it has, `size` an item's in bytes. After a failure both are as before.
+ */
+MUST_CHECK static inline status array_room(void *list, size_t count, size_t *room, size_t size, err *e)
+{
+    return count < *room ? DONE : array_grow(list, room, size, e);
+}
+
+#endif

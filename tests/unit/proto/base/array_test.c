@@ -1,0 +1,47 @@
+#include "proto/base/array.h"
+#include "tests/lib/check.h"
+
+static void items_stay_while_it_grows(void **state)
+{
+    (void)state;
+    struct thing {
+        uint64_t number;
+        char letter;
+    } *list = NULL;
+    size_t room = 0, grown = 0;
+    err e = ERR_INIT;
+    for (size_t i = 0; i < 1000; i++) {
+        const size_t before = room;
+        assert_done(array_room(&list, i, &room, sizeof *list, &e), &e);
+        assert_true(room > i);
+        grown += room != before;
+        list[i] = (struct thing){i, (char)('a' + i % 26)};
+    }
+    assert_true(grown < 10); /* it doubles */
+    for (size_t i = 0; i < 1000; i++) {
+        assert_int_equal(list[i].number, i);
+        assert_int_equal(list[i].letter, 'a' + i % 26);
+    }
+    free(list);
+}
+
+static void what_cannot_be_had_changes_nothing(void **state)
+{
+    (void)state;
+    char word[] = "kept";
+    char *list = word;
+    size_t room = SIZE_MAX / 4; /* twice that many of 8 bytes have no number */
+    err e = ERR_INIT;
+    assert_fails(array_room(&list, room, &room, 8, &e), &e, ERR_STORAGE);
+    assert_ptr_equal(list, word);
+    assert_int_equal(room, SIZE_MAX / 4);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(items_stay_while_it_grows),
+        cmocka_unit_test(what_cannot_be_had_changes_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
