@@ -1,6 +1,7 @@
 #include "agent/pg/subscriptions.h"
 
 #include "proto/base/buf.h"
+
 /* Everybody may read what is not the connection string. */
 static const char query[] =
     "SELECT pg_catalog.quote_ident(s.subname), %s,"

@@ -5,8 +5,8 @@
 #include "agent/restore/load/newdb.h"
 #include "agent/restore/load/replayed.h"
 #include "agent/restore/restorejob.h"
+#include "agent/restore/restorekept.h"
 #include "agent/restore/restorereport.h"
-#include "agent/restore/restoring.h"
 #include "agent/workflow/workflowrecord.h"
 
 enum { VALIDATE, CHECK_SCHEMA, FOLD, HOOKS_BEFORE, LOAD, RECORD, HOOKS_AFTER };
@@ -14,7 +14,7 @@ enum { VALIDATE, CHECK_SCHEMA, FOLD, HOOKS_BEFORE, LOAD, RECORD, HOOKS_AFTER };
 struct flow {
     struct datadir *d;
     struct restore_request request; /* as asked for, until what a first try found takes its place */
-    uuid node, incarnation;         /* of the chain in the vault, which the request borrows */
+    struct restorekept kept;        /* which the request borrows */
     struct restoring r;
     struct hook_facts facts;
     uuid workflow;
@@ -51,67 +51,6 @@ static void reset(void *context)
 
 /* ---- the steps ---- */
 
-static status set_bytes(struct bytes from, protobuf_c_boolean *has, ProtobufCBinaryData *out, err *e)
-{
-    uint8_t *copy = malloc(from.len);
-    if (copy == NULL)
-        return err_no_memory(e);
-    memcpy(copy, from.data, from.len);
-    free(out->data);
-    *out = (ProtobufCBinaryData){from.len, copy};
-    *has = true;
-    return DONE;
-}
-
-static struct bytes id_bytes(const uuid *id)
-{
-    return bytes_of(id->b, sizeof id->b);
-}
-
-/* Where an earlier try would have stopped. */
-static status take_pin(struct flow *f, const Pgstrand__RestoreJob *j, err *e)
-{
-    if (!j->has_seq)
-        return DONE;
-    /* A snapshot stays what it is; it also says which chain it is of. */
-    if (j->target_kind != TARGET_SNAPSHOT && j->target_kind != TARGET_NAME)
-        f->request.target = (struct restore_target){.kind = TARGET_SEQ, .seq = j->seq};
-    if (!j->has_chain_node || !j->has_chain_incarnation)
-        return DONE;
-    TRY(uuid_from_bytes(bytes_of(j->chain_node.data, j->chain_node.len), "node", &f->node, e));
-    f->request.node = &f->node;
-    f->request.incarnation = &f->incarnation;
-    return uuid_from_bytes(bytes_of(j->chain_incarnation.data, j->chain_incarnation.len), "incarnation",
-                           &f->incarnation, e);
-}
-
-/* The secret is kept nowhere: who goes on after a kill goes by what was signed with it. */
-static void take_handover(struct flow *f, const Pgstrand__RestoreJob *j)
-{
-    if (!j->has_handover || !j->has_handover_signature)
-        return;
-    f->r.handover = bytes_of(j->handover.data, j->handover.len);
-    f->r.handover_signature = bytes_of(j->handover_signature.data, j->handover_signature.len);
-}
-
-static status keep_handover(struct flow *f, Pgstrand__RestoreJob *j, err *e)
-{
-    const struct takeover *t = &f->r.takeover;
-    if (t->handover == NULL || j->has_handover)
-        return DONE;
-    TRY(set_bytes(buf_view(&t->message), &j->has_handover, &j->handover, e));
-    return set_bytes(bytes_of(t->signature, sizeof t->signature), &j->has_handover_signature,
-                     &j->handover_signature, e);
-}
-
-/* Another process may have another environment: what leads to the target is written down whole. */
-static status keep_conninfo(struct flow *f, Pgstrand__RestoreJob *j, err *e)
-{
-    OWNED(text) char *conninfo = NULL;
-    TRY(pgconn_stored_conninfo(f->r.conn, f->r.request->conninfo, &conninfo, e));
-    return workflowrecord_set_text(&j->reach, conninfo, e);
-}
-
 static status validate(void *context, struct workflow *w, err *e)
 {
     struct flow *f = context;
@@ -121,18 +60,13 @@ static status validate(void *context, struct workflow *w, err *e)
     f->r.progress = workflow_progress(w);
     if (f->began == 0)
         f->began = pgtime_now();
-    if (j->has_new_node)
-        TRY(uuid_from_bytes(bytes_of(j->new_node.data, j->new_node.len), "the new node", &f->r.new_node, e));
-    TRY(take_pin(f, j, e));
-    take_handover(f, j);
+    TRY(restorekept_take(&f->kept, j, &f->r, e));
     TRY(restoring_plan(&f->r, e));
-    TRY(keep_handover(f, j, e));
-    if (!uuid_is_nil(&f->r.new_node))
-        TRY(set_bytes(id_bytes(&f->r.new_node), &j->has_new_node, &j->new_node, e));
+    TRY(restorekept_planned(&f->r, j, e));
     TRY(hooks_facts(f->d, f->r.request, &f->r.place, NULL, &f->workflow, &f->facts, e));
     f->r.job.facts = &f->facts;
     TRY(restoring_connect(&f->r, e));
-    return keep_conninfo(f, j, e);
+    return restorekept_connected(&f->r, j, e);
 }
 
 static status check_schema(void *context, struct workflow *w, err *e)
@@ -146,21 +80,6 @@ static status check_schema(void *context, struct workflow *w, err *e)
     return DONE;
 }
 
-/* The tries that follow, and whoever goes on after a kill, stop where this one does: the log grows. */
-static status pin(struct flow *f, Pgstrand__RestoreJob *j, err *e)
-{
-    const Pgstrand__SnapshotHeader *h = f->r.plan->chain->link[0].commit->header;
-    uuid incarnation;
-    TRY(uuid_from_bytes(bytes_of(h->incarnation.data, h->incarnation.len), "incarnation", &incarnation, e));
-    if (j->from != NULL) {
-        TRY(set_bytes(id_bytes(&f->r.place.node), &j->has_chain_node, &j->chain_node, e));
-        TRY(set_bytes(id_bytes(&incarnation), &j->has_chain_incarnation, &j->chain_incarnation, e));
-    }
-    j->has_seq = true;
-    j->seq = f->r.out->seq;
-    return DONE;
-}
-
 static status fold(void *context, struct workflow *w, err *e)
 {
     struct flow *f = context;
@@ -171,7 +90,7 @@ static status fold(void *context, struct workflow *w, err *e)
         return restorereport_skipped(&f->r.job, e);
     }
     TRY(restoring_fold(&f->r, e));
-    return pin(f, job_of(w), e);
+    return restorekept_folded(&f->r, job_of(w), e);
 }
 
 static status before(void *context, struct workflow *w, err *e)
