@@ -304,65 +304,72 @@ static status restore_with(struct cli *cli, const struct restore_options *o, str
     return done;
 }
 
+static status parse_options(struct cli *cli, struct restore_options *o, err *e)
+{
+    const struct option_spec specs[] = {
+        {"target", OPTION_TEXT, &o->target, "CONNINFO", "the database to rebuild (required)"},
+        TARGET_OPTIONS(&o->to),
+        {"from", OPTION_TEXT, &o->from, "VAULT", "a vault (name or URL) instead of the own chain and log"},
+        {"node", OPTION_TEXT, &o->node, "NODE", "which node, when the vault holds several"},
+        {"mode", OPTION_TEXT, &o->mode, "MODE", "fresh (default: an empty database), replace or merge"},
+        {"as", OPTION_TEXT, &o->as, "WHO", "same, other or auto (default): as which device"},
+        {"recovery-key", OPTION_TEXT, &o->recovery_key, "FILE",
+         "with --as same on a new machine: the node's recovery key (-: standard input; default: asked for)"},
+        {"tiers", OPTION_TEXT, &o->tiers, "LIST", "only these tiers (default: by device)"},
+        {"tables", OPTION_TEXT, &o->tables, "PATTERN", "only these tables: names or globs"},
+        {"business", OPTION_TEXT, &o->business, "ID",
+         "only the rows of this business ([business] in the configuration)"},
+        {"no-demo", OPTION_FLAG, &o->no_demo, NULL, "leave the rows of demo businesses out"},
+        {"files", OPTION_TEXT, &o->files, "DIR",
+         "put the chain's files below this folder; \"configured\": where [assets] says"},
+        {"role", OPTION_TEXTS, &o->role, "OLD=NEW",
+         "a role of the schema is another one on the target; may be repeated"},
+        {"jobs", OPTION_NUMBER, &o->jobs, "N",
+         "1: one transaction; more: a new database, then names swap (default: 2 for a large base, if "
+         "possible)"},
+        {"read-back", OPTION_FLAG, &o->read_back, NULL,
+         "read every row back for the proof, also where the server could add up hashes of them"},
+        {"drop-old", OPTION_FLAG, &o->drop_old, NULL,
+         "with --jobs: the empty database that the new one replaces is not kept"},
+        {"memory", OPTION_TEXT, &o->memory, "SIZE",
+         "what changes may take before they go to disk (default: restore.memory, 128 MiB)"},
+        {"retries", OPTION_NUMBER, &o->retries, "N",
+         "tries after the first one when network, locks or a full disk are in the way (default: "
+         "workflow.retries)"},
+        {"on-error", OPTION_TEXT, &o->on_error, "WHAT",
+         "stop (default), or skip: rows that the target refuses are left out and kept (log --failed)"},
+        {"orphans", OPTION_TEXT, &o->orphans, "WHAT",
+         "rows whose foreign key leads to no row: refuse (default), report or delete"},
+        {"newer", OPTION_TEXT, &o->newer, "WHAT",
+         "merge: rows changed on the target later: keep (default) or replace"},
+        {"conflicts", OPTION_TEXT, &o->conflicts, "WHAT",
+         "merge: rows that both devices made under one key: keep the target's (default) or replace"},
+        {"deleted", OPTION_TEXT, &o->deleted, "WHAT",
+         "merge: rows deleted on the source: keep (default) or delete"},
+        {"again", OPTION_FLAG, &o->again, NULL, "merge: also what the target remembers as merged"},
+        {"no-analyze", OPTION_FLAG, &o->no_analyze, NULL, "leave the tables' statistics to autovacuum"},
+        {"dry-run", OPTION_FLAG, &o->dry_run, NULL, "the plan and what would change: nothing is changed"},
+        {"diff", OPTION_TEXT, &o->diff, "TABLE",
+         "with --dry-run: the rows of these tables that would change"},
+    };
+    TRY(options_parse(cli, specs, sizeof specs / sizeof specs[0], 0, 0, e));
+    if (!cli->finished && o->target == NULL)
+        return err_set(e, ERR_USAGE, "restore where to? --target CONNINFO");
+    return DONE;
+}
+
 status cmd_restore(struct cli *cli, err *e)
 {
     struct restore_options o = {.mode = "fresh", .as = "auto", .on_error = "stop", .orphans = "refuse"};
-    const struct option_spec specs[] = {
-        {"target", OPTION_TEXT, &o.target, "CONNINFO", "the database to rebuild (required)"},
-        TARGET_OPTIONS(&o.to),
-        {"from", OPTION_TEXT, &o.from, "VAULT", "a vault (name or URL) instead of the own chain and log"},
-        {"node", OPTION_TEXT, &o.node, "NODE", "which node, when the vault holds several"},
-        {"mode", OPTION_TEXT, &o.mode, "MODE", "fresh (default: an empty database), replace or merge"},
-        {"as", OPTION_TEXT, &o.as, "WHO", "same, other or auto (default): as which device"},
-        {"recovery-key", OPTION_TEXT, &o.recovery_key, "FILE",
-         "with --as same on a new machine: the node's recovery key (-: standard input; default: asked for)"},
-        {"tiers", OPTION_TEXT, &o.tiers, "LIST", "only these tiers (default: by device)"},
-        {"tables", OPTION_TEXT, &o.tables, "PATTERN", "only these tables: names or globs"},
-        {"business", OPTION_TEXT, &o.business, "ID",
-         "only the rows of this business ([business] in the configuration)"},
-        {"no-demo", OPTION_FLAG, &o.no_demo, NULL, "leave the rows of demo businesses out"},
-        {"files", OPTION_TEXT, &o.files, "DIR",
-         "put the chain's files below this folder; \"configured\": where [assets] says"},
-        {"role", OPTION_TEXTS, &o.role, "OLD=NEW",
-         "a role of the schema is another one on the target; may be repeated"},
-        {"jobs", OPTION_NUMBER, &o.jobs, "N",
-         "1: one transaction; more: a new database, then names swap (default: 2 for a large base, if "
-         "possible)"},
-        {"read-back", OPTION_FLAG, &o.read_back, NULL,
-         "read every row back for the proof, also where the server could add up hashes of them"},
-        {"drop-old", OPTION_FLAG, &o.drop_old, NULL,
-         "with --jobs: the empty database that the new one replaces is not kept"},
-        {"memory", OPTION_TEXT, &o.memory, "SIZE",
-         "what changes may take before they go to disk (default: restore.memory, 128 MiB)"},
-        {"retries", OPTION_NUMBER, &o.retries, "N",
-         "tries after the first one when network, locks or a full disk are in the way (default: "
-         "workflow.retries)"},
-        {"on-error", OPTION_TEXT, &o.on_error, "WHAT",
-         "stop (default), or skip: rows that the target refuses are left out and kept (log --failed)"},
-        {"orphans", OPTION_TEXT, &o.orphans, "WHAT",
-         "rows whose foreign key leads to no row: refuse (default), report or delete"},
-        {"newer", OPTION_TEXT, &o.newer, "WHAT",
-         "merge: rows changed on the target later: keep (default) or replace"},
-        {"conflicts", OPTION_TEXT, &o.conflicts, "WHAT",
-         "merge: rows that both devices made under one key: keep the target's (default) or replace"},
-        {"deleted", OPTION_TEXT, &o.deleted, "WHAT",
-         "merge: rows deleted on the source: keep (default) or delete"},
-        {"again", OPTION_FLAG, &o.again, NULL, "merge: also what the target remembers as merged"},
-        {"no-analyze", OPTION_FLAG, &o.no_analyze, NULL, "leave the tables' statistics to autovacuum"},
-        {"dry-run", OPTION_FLAG, &o.dry_run, NULL, "the plan and what would change: nothing is changed"},
-        {"diff", OPTION_TEXT, &o.diff, "TABLE", "with --dry-run: the rows of these tables that would change"},
-    };
     OWNED(text) char *scratch = NULL;
     OWNED(text) char *files = NULL;
     OWNED(roles) struct roles roles = {0};
     struct restore_request request = {0};
     uuid node;
 
-    TRY(options_parse(cli, specs, sizeof specs / sizeof specs[0], 0, 0, e));
+    TRY(parse_options(cli, &o, e));
     if (cli->finished)
         return DONE;
-    if (o.target == NULL)
-        return err_set(e, ERR_USAGE, "restore where to? --target CONNINFO");
     TRY(parse_request(&o, &request, &node, e));
     TRY(parse_roles(&o.role, &roles, &request, e));
     TRY(absolute_path(o.files, &files, e));
