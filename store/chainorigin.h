@@ -3,7 +3,7 @@
  * first link of an incarnation brings a hand-over that the recovery key of the links before it signed.
  *
  * Links sealed by versions without a recovery key have none; from the first one on that has it, it stays the
- * same.
+ * same. Pure. Threads: as the chain's.
  */
 #ifndef PGSTRAND_CHAINORIGIN_H
 #define PGSTRAND_CHAINORIGIN_H

@@ -1,5 +1,9 @@
 /*
  * job: one restore in progress: what its steps share.
+ *
+ * Threads: one; while tables are loaded and proven by several (parallel), each has the proofs of its own
+ * tables, and the rest is only read. Ownership: job_fini releases what the steps made in it (left_out); plan,
+ * fold and proof are the caller's.
  */
 #ifndef PGSTRAND_JOB_H
 #define PGSTRAND_JOB_H

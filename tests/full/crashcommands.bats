@@ -1,26 +1,16 @@
 # Commands that change a data directory or a database, killed before and after each of their crash points: the next call completes.
 
+load ../lib/onecluster
+load ../lib/oracle
+load ../lib/crashpoints
+
 setup_file() {
-    load ../lib/cluster
-    load ../lib/pgstrand
-    load ../lib/oracle
-    load ../lib/crashpoints
-    harness_begin
-    cluster_new one
+    onecluster_begin
     crash_fresh shop
     export ORACLE_DB ORACLE_DATA ORACLE_FILES
 }
 
-teardown_file() {
-    load ../lib/cluster
-    harness_end
-}
-
 setup() {
-    load ../lib/cluster
-    load ../lib/pgstrand
-    load ../lib/oracle
-    load ../lib/crashpoints
     COPY=$HARNESS/copy
 }
 

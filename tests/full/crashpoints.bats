@@ -1,24 +1,10 @@
 # Killed at every crash point in turn, before it and after it, until a whole run completes. What each sweep came to is printed.
 # CRASH_SECONDS and CRASH_FROM (lib/crashpoints.bash) run a sweep in pieces.
 
-setup_file() {
-    load ../lib/cluster
-    load ../lib/pgstrand
-    harness_begin
-    cluster_new one logical_decoding_work_mem=64kB
-}
-
-teardown_file() {
-    load ../lib/cluster
-    harness_end
-}
-
-setup() {
-    load ../lib/cluster
-    load ../lib/pgstrand
-    load ../lib/oracle
-    load ../lib/crashpoints
-}
+load ../lib/onecluster
+load ../lib/oracle
+load ../lib/crashpoints
+cluster_settings=(logical_decoding_work_mem=64kB)
 
 teardown() {
     [ -z "${ORACLE_DATA:-}" ] || ! agent_running "$ORACLE_DATA" || agent_kill9 "$ORACLE_DATA"

@@ -1,22 +1,7 @@
 # The random changes of schema and rows of integration/ddlrandom.bats, longer: every kept seq is restored.
 
-setup_file() {
-    load ../lib/cluster
-    load ../lib/pgstrand
-    harness_begin
-    cluster_new one
-}
-
-teardown_file() {
-    load ../lib/cluster
-    harness_end
-}
-
-setup() {
-    load ../lib/cluster
-    load ../lib/pgstrand
-    load ../lib/ddlrandom
-}
+load ../lib/onecluster
+load ../lib/ddlrandom
 
 random_history() {
     local seq checked=0 failed

@@ -1,22 +1,10 @@
 # The long tests: many kills under the shop's load with sealing in between, and a history larger than the memory of a restore.
 
-setup_file() {
-    load ../lib/cluster
-    load ../lib/pgstrand
-    load ../lib/pos
-    harness_begin
-    cluster_new one logical_decoding_work_mem=256kB max_wal_size=4GB
-}
-
-teardown_file() {
-    load ../lib/cluster
-    harness_end
-}
+load ../lib/onecluster
+load ../lib/pos
+cluster_settings=(logical_decoding_work_mem=256kB max_wal_size=4GB)
 
 setup() {
-    load ../lib/cluster
-    load ../lib/pgstrand
-    load ../lib/pos
     DATA=$HARNESS/data$BATS_TEST_NUMBER
 }
 

@@ -1,22 +1,15 @@
 # The long ones of staying alive: promoted standbys, another server, a server put back, kills at every step of a healing.
 
+load ../lib/onecluster
+load ../lib/heal
+load ../lib/oracle
+load ../lib/crashpoints
+
 setup_file() {
-    load ../lib/cluster
-    load ../lib/pgstrand
     harness_begin
 }
 
-teardown_file() {
-    load ../lib/cluster
-    harness_end
-}
-
 setup() {
-    load ../lib/cluster
-    load ../lib/pgstrand
-    load ../lib/heal
-    load ../lib/oracle
-    load ../lib/crashpoints
     DB=shop
     DATA=$HARNESS/data$BATS_TEST_NUMBER
 }

@@ -1,22 +1,9 @@
 # A chain of a thousand links: restored at its end, at its beginning and between, from the data directory and from a vault. Sealing
 # the last hundred of them takes little more processor time than the first hundred. CHAIN_LINKS=N takes another number.
 
-setup_file() {
-    load ../lib/cluster
-    load ../lib/pgstrand
-    harness_begin
-    cluster_new one
-}
-
-teardown_file() {
-    load ../lib/cluster
-    harness_end
-}
+load ../lib/restoring
 
 setup() {
-    load ../lib/cluster
-    load ../lib/pgstrand
-    load ../lib/restoring
     DATA=$HARNESS/data
     restoring_begin
 }

@@ -1,24 +1,10 @@
 # The random workload of integration/oracle.bats, longer and with several seeds: ORACLE_SEEDS="1 2 3" chooses them.
 
-setup_file() {
-    load ../lib/cluster
-    load ../lib/pgstrand
-    harness_begin
-    cluster_new one logical_decoding_work_mem=64kB max_prepared_transactions=20
-}
+load ../lib/onecluster
+load ../lib/oracle
+cluster_settings=(logical_decoding_work_mem=64kB max_prepared_transactions=20)
 
-teardown_file() {
-    load ../lib/cluster
-    harness_end
-}
-
-setup() {
-    load ../lib/cluster
-    load ../lib/pgstrand
-    load ../lib/oracle
-}
-
-nap() {
+pause() {
     sleep "$((RANDOM % 2)).$((RANDOM % 10))"
 }
 
@@ -28,7 +14,7 @@ nth_seed() {
     read -ra seeds <<<"${ORACLE_SEEDS:-}"
     [ -n "${ORACLE_SEEDS:-}" ] || seeds=("$RANDOM" "$RANDOM" "$RANDOM" "$RANDOM" "$RANDOM")
     [ -n "${seeds[$1 - 1]:-}" ] || skip "only ${#seeds[@]} seeds were given"
-    oracle_run "${seeds[$1 - 1]}" 6 8 4 nap 10
+    oracle_run "${seeds[$1 - 1]}" 6 8 4 pause 10
 }
 
 # Ten restores at random seqs for each seed; restores while the load goes on: pitr.bats.

@@ -1,23 +1,9 @@
 # Point in time: 50 random seqs, each restored while the random load goes on, the agent is killed and snapshots are sealed; compared
 # afterwards with what the witness says was there. PITR_SEED=N repeats a run's statements, PITR_RESTORES=N takes another number.
 
-setup_file() {
-    load ../lib/cluster
-    load ../lib/pgstrand
-    harness_begin
-    cluster_new one logical_decoding_work_mem=64kB max_prepared_transactions=20
-}
-
-teardown_file() {
-    load ../lib/cluster
-    harness_end
-}
-
-setup() {
-    load ../lib/cluster
-    load ../lib/pgstrand
-    load ../lib/oracle
-}
+load ../lib/onecluster
+load ../lib/oracle
+cluster_settings=(logical_decoding_work_mem=64kB max_prepared_transactions=20)
 
 # Between two restores.
 disturb() {

@@ -1,25 +1,14 @@
 # The power goes at every moment of a run, one after the other; tests/integration/powerloss.bats has some of them.
 
+load ../lib/onecluster
+load ../lib/powerloss
+cluster_settings=(logical_decoding_work_mem=64kB)
+
 setup_file() {
-    load ../lib/cluster
-    load ../lib/pgstrand
-    load ../lib/powerloss
-    harness_begin
-    cluster_new one logical_decoding_work_mem=64kB
+    onecluster_begin
     database_new shop
     sql shop "CREATE TABLE t (id int PRIMARY KEY, v text); CREATE TABLE u (a int); INSERT INTO t SELECT g, 'x' FROM generate_series(1, 200) g"
     powerloss_run shop powerloss_more
-}
-
-teardown_file() {
-    load ../lib/cluster
-    harness_end
-}
-
-setup() {
-    load ../lib/cluster
-    load ../lib/pgstrand
-    load ../lib/powerloss
 }
 
 # The seed says which of four the first moment is, and what chance does to what was not synced.

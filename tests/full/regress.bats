@@ -1,10 +1,10 @@
 # PostgreSQL's own regression suite on a captured database: the application's statements never fail because of pgstrand,
 # in every isolation level. The suite is fetched (lib/regress.bash); where that cannot be had, these tests are skipped.
 
+load ../lib/onecluster
+load ../lib/regress
+
 setup_file() {
-    load ../lib/cluster
-    load ../lib/pgstrand
-    load ../lib/regress
     harness_begin
     regress_sources || {
         export NO_SUITE=yes
@@ -13,15 +13,7 @@ setup_file() {
     regress_begin
 }
 
-teardown_file() {
-    load ../lib/cluster
-    harness_end
-}
-
 setup() {
-    load ../lib/cluster
-    load ../lib/pgstrand
-    load ../lib/regress
     [ -z "${NO_SUITE:-}" ] || skip "the regression suite's source cannot be fetched here"
     DATA=$HARNESS/data$BATS_TEST_NUMBER
 }

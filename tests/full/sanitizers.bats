@@ -1,19 +1,10 @@
 # The programs as the sanitizers build them, at their whole work: data races between the agent's threads, and memory that is misused
 # or lost. tests/run.sh --full builds them; where they are not built these tests are skipped.
 
+load ../lib/onecluster
+
 setup_file() {
-    load ../lib/cluster
     harness_begin
-}
-
-teardown_file() {
-    load ../lib/cluster
-    harness_end
-}
-
-setup() {
-    load ../lib/cluster
-    load ../lib/pgstrand
 }
 
 # built PRESET

@@ -1,20 +1,9 @@
 # Values at the limits: 500 MB in one, more than PostgreSQL can send, and ten million rows in one transaction.
 
-setup_file() {
-    load ../lib/cluster
-    load ../lib/pgstrand
-    harness_begin
-    cluster_new one max_wal_size=8GB wal_sender_timeout=60s
-}
-
-teardown_file() {
-    load ../lib/cluster
-    harness_end
-}
+load ../lib/onecluster
+cluster_settings=(max_wal_size=8GB wal_sender_timeout=60s)
 
 setup() {
-    load ../lib/cluster
-    load ../lib/pgstrand
     DB=shop$BATS_TEST_NUMBER
     DATA=$HARNESS/data$BATS_TEST_NUMBER
     database_new "$DB"

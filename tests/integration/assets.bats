@@ -2,13 +2,9 @@
 
 bats_require_minimum_version 1.5.0
 
-load_libs() {
-    load ../lib/cluster
-    load ../lib/pgstrand
-}
+load ../lib/onecluster
 
 setup_file() {
-    load_libs
     harness_begin
     export DATA=$HARNESS/data PICS=$HARNESS/app/pics OWN=$HARNESS/app/own
     mkdir -p "$PICS/a/deep" "$PICS/empty" "$OWN"
@@ -33,19 +29,12 @@ setup_file() {
     cp -a "$PICS" "$HARNESS/pics.0"
 }
 
-teardown_file() {
-    load_libs
-    harness_end
-}
-
 setup() {
-    load_libs
     target=f$BATS_TEST_NUMBER
     out=$HARNESS/out.$BATS_TEST_NUMBER
 }
 
 teardown() {
-    load_libs
     database_drop "f$BATS_TEST_NUMBER" 2>/dev/null || true
 }
 

@@ -3,18 +3,12 @@
 
 bats_require_minimum_version 1.5.0
 
-load_libs() {
-    load ../lib/cluster
-    load ../lib/pgstrand
-    load ../lib/restoring
-}
+load ../lib/restoring
 
 # A FULL and four INCREMENTALs in two vaults; a second one of the same parent; and the chain of another node.
 setup_file() {
-    load_libs
-    harness_begin
+    onecluster_begin
     export DATA=$HARNESS/data
-    cluster_new one
     database_new shop
     sql shop "CREATE TABLE goods (id int PRIMARY KEY, name text); CREATE TABLE tills (id int PRIMARY KEY, name text);
         INSERT INTO goods VALUES (0, 'first'); INSERT INTO tills VALUES (0, 'first')"
@@ -46,13 +40,7 @@ setup_file() {
     pgstrand init --data "$HARNESS/other" --source "$(conninfo other)" --yes >/dev/null
 }
 
-teardown_file() {
-    load_libs
-    harness_end
-}
-
 setup() {
-    load_libs
     restoring_begin
     bad=$BATS_TEST_TMPDIR/bad
     cp -r "$HARNESS/safe" "$bad"
@@ -60,7 +48,6 @@ setup() {
 }
 
 teardown() {
-    load_libs
     restoring_end
 }
 

@@ -3,16 +3,11 @@
 
 bats_require_minimum_version 1.5.0
 
-load_libs() {
-    load ../lib/cluster
-    load ../lib/pgstrand
-}
+load ../lib/onecluster
 
 setup_file() {
-    load_libs
-    harness_begin
+    onecluster_begin
     export DATA=$HARNESS/data
-    cluster_new one
     database_new shop
     sql shop "
         CREATE TABLE persons (id int PRIMARY KEY, word text);
@@ -67,18 +62,11 @@ setup_file() {
     pgstrand wait --data "$DATA" --timeout 60 >/dev/null
 }
 
-teardown_file() {
-    load_libs
-    harness_end
-}
-
 setup() {
-    load_libs
     target=b$BATS_TEST_NUMBER
 }
 
 teardown() {
-    load_libs
     database_drop "b$BATS_TEST_NUMBER" 2>/dev/null || true
 }
 

@@ -1,24 +1,16 @@
 # Capture against a real server: nothing lost, nothing doubled, whatever is killed; and staying alive.
 
+load ../lib/onecluster
+# A small decoding memory streams every transaction of some size; a short timeout shows every missed status update.
+cluster_settings=(logical_decoding_work_mem=64kB wal_sender_timeout=2s)
+
 setup_file() {
-    load ../lib/cluster
-    load ../lib/pgstrand
-    harness_begin
-    # A small decoding memory streams every transaction of some size; a short timeout shows every missed status update.
-    cluster_new one logical_decoding_work_mem=64kB wal_sender_timeout=2s
+    onecluster_begin
     database_new check
     sql check 'CREATE TABLE log (seq bigint PRIMARY KEY, j jsonb NOT NULL)'
 }
 
-teardown_file() {
-    load ../lib/cluster
-    harness_end
-}
-
 setup() {
-    load ../lib/cluster
-    load ../lib/pgstrand
-    load ../lib/session
     PGBENCH=$(pg_client pgbench)
     DB=shop$BATS_TEST_NUMBER
     DATA=$HARNESS/data$BATS_TEST_NUMBER

@@ -1,10 +1,9 @@
 # The command's contract with its users and their scripts: JSON shapes, exit codes, one-line errors.
 
+load ../lib/onecluster
+
 setup_file() {
-    load ../lib/cluster
-    load ../lib/pgstrand
-    harness_begin
-    cluster_new one
+    onecluster_begin
     database_new shop
     sql shop "CREATE TABLE orders (id serial PRIMARY KEY, customer text, status text, total numeric(10,2), document text);
         ALTER TABLE orders ALTER document SET STORAGE EXTERNAL;
@@ -18,17 +17,6 @@ setup_file() {
     pgstrand init --data "$DATA" --source "$(conninfo shop)" --config "$HARNESS/start.conf" --device-name 'till 3' \
         --json >"$HARNESS/init.json" 2>"$HARNESS/init.err"
     agent_start "$DATA"
-}
-
-teardown_file() {
-    load ../lib/cluster
-    harness_end
-}
-
-setup() {
-    load ../lib/cluster
-    load ../lib/pgstrand
-    load ../lib/session
 }
 
 p() {

@@ -1,25 +1,14 @@
 # Killed at crash points, some of them, drawn anew in each run; tests/full/crashpoints.bats takes every one.
 
+load ../lib/onecluster
+load ../lib/oracle
+load ../lib/crashpoints
+cluster_settings=(logical_decoding_work_mem=64kB)
+
 setup_file() {
-    load ../lib/cluster
-    load ../lib/pgstrand
-    load ../lib/oracle
-    harness_begin
-    cluster_new one logical_decoding_work_mem=64kB
+    onecluster_begin
     oracle_begin shop "$HARNESS/data"
     export ORACLE_DB ORACLE_DATA ORACLE_FILES
-}
-
-teardown_file() {
-    load ../lib/cluster
-    harness_end
-}
-
-setup() {
-    load ../lib/cluster
-    load ../lib/pgstrand
-    load ../lib/oracle
-    load ../lib/crashpoints
 }
 
 # some STEP COMMAND: every STEP-th of the crash points, from one that is drawn.

@@ -1,23 +1,14 @@
 # DDL on a captured database: the application's statements succeed, what they did is on record, every table that can lose
 # rows has a usable replica identity, and no command's text is kept.
 
+load ../lib/onecluster
+
 setup_file() {
-    load ../lib/cluster
-    load ../lib/pgstrand
-    harness_begin
-    cluster_new one
+    onecluster_begin
     sql postgres "CREATE ROLE app LOGIN; CREATE ROLE other LOGIN"
 }
 
-teardown_file() {
-    load ../lib/cluster
-    harness_end
-}
-
 setup() {
-    load ../lib/cluster
-    load ../lib/pgstrand
-    load ../lib/session
     DB=shop$BATS_TEST_NUMBER
     DATA=$HARNESS/data$BATS_TEST_NUMBER
 }

@@ -1,23 +1,8 @@
 # Random changes of schema and rows by a seed, restored at kept seqs and compared with what the source was there.
 # DDLRANDOM_SEED=N repeats a run's statements; full/ddlrandom.bats is longer.
 
-setup_file() {
-    load ../lib/cluster
-    load ../lib/pgstrand
-    harness_begin
-    cluster_new one
-}
-
-teardown_file() {
-    load ../lib/cluster
-    harness_end
-}
-
-setup() {
-    load ../lib/cluster
-    load ../lib/pgstrand
-    load ../lib/ddlrandom
-}
+load ../lib/onecluster
+load ../lib/ddlrandom
 
 @test "random DDL and rows: restores at kept seqs are the source's state, or say why not" {
     local seed=${DDLRANDOM_SEED:-$((RANDOM * 32768 + RANDOM))} seqs

@@ -3,10 +3,7 @@
 
 bats_require_minimum_version 1.5.0
 
-load_libs() {
-    load ../lib/cluster
-    load ../lib/pgstrand
-}
+load ../lib/onecluster
 
 travels=(public.items public.loose public.emptied)
 
@@ -39,10 +36,8 @@ seal() {
 }
 
 setup_file() {
-    load_libs
-    harness_begin
+    onecluster_begin
     export DATA=$HARNESS/data
-    cluster_new one
     database_new shop
     sql shop "
         CREATE TABLE items (id bigint PRIMARY KEY, note text, body text);
@@ -70,15 +65,6 @@ setup_file() {
     pgstrand vault add --data "$DATA" business "file://$HARNESS/business"
     pgstrand ship --data "$DATA" whole
     pgstrand ship --data "$DATA" business
-}
-
-teardown_file() {
-    load_libs
-    harness_end
-}
-
-setup() {
-    load_libs
 }
 
 nth_seq() {

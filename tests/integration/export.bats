@@ -2,16 +2,11 @@
 
 bats_require_minimum_version 1.5.0
 
-load_libs() {
-    load ../lib/cluster
-    load ../lib/pgstrand
-}
+load ../lib/onecluster
 
 setup_file() {
-    load_libs
-    harness_begin
+    onecluster_begin
     export DATA=$HARNESS/data DOC=$HARNESS/doc.json FULL=$HARNESS/full.json
-    cluster_new one
     database_new shop
     sql shop "
         CREATE TYPE mood AS ENUM ('good', 'so so');
@@ -47,18 +42,11 @@ setup_file() {
     pgstrand export --data "$DATA" --format json --backup-type full-device --created-by admin-1 >"$FULL" 2>/dev/null
 }
 
-teardown_file() {
-    load_libs
-    harness_end
-}
-
 setup() {
-    load_libs
     target=e$BATS_TEST_NUMBER
 }
 
 teardown() {
-    load_libs
     database_drop "e$BATS_TEST_NUMBER" 2>/dev/null || true
 }
 

@@ -1,21 +1,10 @@
 # Staying alive: whatever ends an incarnation is named, and a new one goes on with what differs.
 
-setup_file() {
-    load ../lib/cluster
-    load ../lib/pgstrand
-    harness_begin
-    cluster_new one wal_sender_timeout=2s
-}
-
-teardown_file() {
-    load ../lib/cluster
-    harness_end
-}
+load ../lib/onecluster
+load ../lib/heal
+cluster_settings=(wal_sender_timeout=2s)
 
 setup() {
-    load ../lib/cluster
-    load ../lib/pgstrand
-    load ../lib/heal
     DB=shop$BATS_TEST_NUMBER
     DATA=$HARNESS/data$BATS_TEST_NUMBER
 }

@@ -3,10 +3,7 @@
 
 bats_require_minimum_version 1.5.0
 
-load_libs() {
-    load ../lib/cluster
-    load ../lib/pgstrand
-}
+load ../lib/onecluster
 
 # Runs SQL and keeps the seq that the log then stands at under a name.
 step() {
@@ -15,10 +12,8 @@ step() {
 }
 
 setup_file() {
-    load_libs
-    harness_begin
+    onecluster_begin
     export DATA=$HARNESS/data
-    cluster_new one
     database_new shop
     sql shop "
         CREATE TABLE orders (id int PRIMARY KEY, status text, body text);
@@ -51,13 +46,7 @@ setup_file() {
     step emptied "TRUNCATE items"
 }
 
-teardown_file() {
-    load_libs
-    harness_end
-}
-
 setup() {
-    load_libs
     # shellcheck disable=SC1091
     source "$HARNESS/seqs"
 }

@@ -1,21 +1,13 @@
 # init on real clusters: what it finds, what it makes, what it leaves when it is killed, and what uninstall takes away.
 
+load ../lib/onecluster
+
 setup_file() {
-    load ../lib/cluster
-    load ../lib/pgstrand
     harness_begin
     cluster_new source
 }
 
-teardown_file() {
-    load ../lib/cluster
-    harness_end
-}
-
 setup() {
-    load ../lib/cluster
-    load ../lib/pgstrand
-    load ../lib/session
     DATA=$BATS_TEST_TMPDIR/data
     DB=db$BATS_TEST_NUMBER
 }

@@ -1,25 +1,14 @@
 # Ctrl-C, at any time: exit 130, one line, and nothing half-way: no part of a file, no database, no table in the target.
 
+load ../lib/onecluster
+
 setup_file() {
-    load ../lib/cluster
-    load ../lib/pgstrand
-    harness_begin
+    onecluster_begin
     export DATA=$HARNESS/data
-    cluster_new one
     database_new source
     sql source "CREATE TABLE many (id int PRIMARY KEY, a text, b text);
         INSERT INTO many SELECT i, md5(i::text), md5((i + 1)::text) FROM generate_series(1, 120000) i;
         CREATE INDEX ON many (a); CREATE INDEX ON many (b)"
-}
-
-teardown_file() {
-    load ../lib/cluster
-    harness_end
-}
-
-setup() {
-    load ../lib/cluster
-    load ../lib/pgstrand
 }
 
 # interrupted SECONDS ARGS...: SIGINT to that process alone. It may have been quicker than we: then it is done, exit 0. On a busy machine

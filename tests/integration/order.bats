@@ -1,21 +1,9 @@
 # Order and duplicates go by commit. The cases in which others have lost or doubled changes, each by name.
 
-setup_file() {
-    load ../lib/cluster
-    load ../lib/pgstrand
-    harness_begin
-    cluster_new one logical_decoding_work_mem=64kB max_prepared_transactions=5 checkpoint_timeout=1h
-}
-
-teardown_file() {
-    load ../lib/cluster
-    harness_end
-}
+load ../lib/onecluster
+cluster_settings=(logical_decoding_work_mem=64kB max_prepared_transactions=5 checkpoint_timeout=1h)
 
 setup() {
-    load ../lib/cluster
-    load ../lib/pgstrand
-    load ../lib/session
     DB=shop$BATS_TEST_NUMBER
     DATA=$HARNESS/data$BATS_TEST_NUMBER
     database_new "$DB"

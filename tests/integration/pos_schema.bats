@@ -1,24 +1,14 @@
 # The point-of-sale example: every table that it promises is there, and the shop runs.
 
+load ../lib/onecluster
+
 setup_file() {
-    load ../lib/cluster
-    load ../lib/pgstrand
     harness_begin
     cluster_new pos
     database_new shop
     export POS=$PGSTRAND_ROOT/deploy/examples/pos
     sql_file shop "$POS/schema.sql" -1
     sql_file shop "$POS/seed.sql" -1
-}
-
-teardown_file() {
-    load ../lib/cluster
-    harness_end
-}
-
-setup() {
-    load ../lib/cluster
-    load ../lib/pgstrand
 }
 
 count() {
@@ -84,7 +74,6 @@ count() {
 }
 
 @test "the workload says in one line what is wrong with its arguments" {
-    load ../lib/pgstrand
     expect_exit 2 'which database' "$POS/workload.sh"
     expect_exit 2 "unknown option '--speed'" "$POS/workload.sh" --speed 5
     expect_exit 2 "no script is called 'theft'" "$POS/workload.sh" --db "$(conninfo shop)" --only theft

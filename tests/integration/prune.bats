@@ -2,17 +2,12 @@
 
 bats_require_minimum_version 1.5.0
 
-load_libs() {
-    load ../lib/cluster
-    load ../lib/pgstrand
-}
+load ../lib/onecluster
 
 # Three rounds of changes; a FULL behind the first and the second. The seqs go to $HARNESS/seqs.
 setup_file() {
-    load_libs
-    harness_begin
+    onecluster_begin
     export DATA=$HARNESS/data
-    cluster_new one
     database_new shop
     sql shop "CREATE TABLE items (id int PRIMARY KEY, note text)"
     printf '[seal]\ninterval = 0\nactions = 0\nbytes = 0\non_stop = no\n' >"$HARNESS/start.conf"
@@ -26,15 +21,6 @@ setup_file() {
     done
     # numbers: 0 full, 1 incremental, 2 full, 3 incremental, 4 full, 5 incremental
     cp -r "$DATA" "$HARNESS/before"
-}
-
-teardown_file() {
-    load_libs
-    harness_end
-}
-
-setup() {
-    load_libs
 }
 
 # The seq behind round N.

@@ -3,17 +3,14 @@
 
 bats_require_minimum_version 1.5.0
 
-load_libs() {
-    load ../lib/cluster
-    load ../lib/pgstrand
-    load ../lib/schemasteps
-}
+load ../lib/onecluster
+load ../lib/schemasteps
+# The larger transactions are streamed.
+cluster_settings=(logical_decoding_work_mem=64kB)
 
 setup_file() {
-    load_libs
-    harness_begin
+    onecluster_begin
     export DATA=$HARNESS/data target=back
-    cluster_new one logical_decoding_work_mem=64kB # the larger transactions are streamed
     database_new shop
     sql shop "
         CREATE TABLE deed (id int PRIMARY KEY, n int, t text, long text, seed int, twice int GENERATED ALWAYS AS (seed * 2) STORED, gone int);
@@ -46,13 +43,8 @@ setup_file() {
 }
 
 teardown_file() {
-    load_libs
     sql postgres 'DROP DATABASE IF EXISTS shop WITH (FORCE)' && sql postgres 'DROP ROLE IF EXISTS owner1, owner2' || true
     harness_end
-}
-
-setup() {
-    load_libs
 }
 
 # How often tables were told again.

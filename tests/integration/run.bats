@@ -1,22 +1,15 @@
 # deploy/run.sh: the tour as it stands, and capture of a database that somebody brings. Needs the release build.
 
+load ../lib/onecluster
+
 setup_file() {
-    load ../lib/cluster
-    load ../lib/pgstrand
     harness_begin
     cluster_new mine
     database_new crm
     sql crm 'CREATE TABLE clients (id int PRIMARY KEY, name text); INSERT INTO clients VALUES (1, '"'Ann'"')'
 }
 
-teardown_file() {
-    load ../lib/cluster
-    harness_end
-}
-
 setup() {
-    load ../lib/cluster
-    load ../lib/pgstrand
     run_sh=$PGSTRAND_ROOT/deploy/run.sh
 }
 

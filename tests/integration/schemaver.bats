@@ -3,17 +3,12 @@
 
 bats_require_minimum_version 1.5.0
 
-load_libs() {
-    load ../lib/cluster
-    load ../lib/pgstrand
-    load ../lib/schemasteps
-}
+load ../lib/onecluster
+load ../lib/schemasteps
 
 setup_file() {
-    load_libs
-    harness_begin
+    onecluster_begin
     export DATA=$HARNESS/data target=back
-    cluster_new one
     database_new shop
     sql shop "
         CREATE SCHEMA old;
@@ -80,15 +75,6 @@ setup_file() {
     pgstrand vault add --data "$DATA" shelf "file://$HARNESS/shelf" >/dev/null
     pgstrand seal --data "$DATA" --type differential >/dev/null
     pgstrand ship --data "$DATA" shelf >/dev/null
-}
-
-teardown_file() {
-    load_libs
-    harness_end
-}
-
-setup() {
-    load_libs
 }
 
 @test "every step of the schema is restored, rows and schema, from the own chain" {

@@ -2,18 +2,13 @@
 
 bats_require_minimum_version 1.5.0
 
-load_libs() {
-    load ../lib/cluster
-    load ../lib/pgstrand
-    load ../lib/workflow
-}
+load ../lib/onecluster
+load ../lib/workflow
 
 # A till with rows of its own, in a vault that has all of them; the table goods had another name once.
 setup_file() {
-    load_libs
-    harness_begin
+    onecluster_begin
     export DATA=$HARNESS/data VAULT=file://$HARNESS/safe
-    cluster_new one
     database_new shop
     sql shop "
         CREATE DOMAIN cents AS bigint CHECK (VALUE >= 0);
@@ -37,20 +32,13 @@ setup_file() {
     pgstrand ship --data "$DATA" shelf >/dev/null
 }
 
-teardown_file() {
-    load_libs
-    harness_end
-}
-
 setup() {
-    load_libs
     target=t$BATS_TEST_NUMBER
     NEW=$HARNESS/new$BATS_TEST_NUMBER
     database_new "$target"
 }
 
 teardown() {
-    load_libs
     database_drop "t$BATS_TEST_NUMBER"
 }
 

@@ -1,22 +1,11 @@
 # A TRUNCATE that is committed between a base's snapshot and the reading of the table's rows: PostgreSQL shows the table empty then,
 # though the snapshot is older.
 
+load ../lib/onecluster
+
 setup_file() {
-    load ../lib/cluster
-    load ../lib/pgstrand
-    harness_begin
+    onecluster_begin
     export DATA=$HARNESS/data
-    cluster_new one
-}
-
-teardown_file() {
-    load ../lib/cluster
-    harness_end
-}
-
-setup() {
-    load ../lib/cluster
-    load ../lib/pgstrand
 }
 
 # Behind the large table's rows, which come first and are written slowly.

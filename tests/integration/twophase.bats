@@ -1,15 +1,11 @@
 # Prepared transactions: captured when they are committed, whatever happens between PREPARE and then; never when rolled back.
 
-load_libs() {
-    load ../lib/cluster
-    load ../lib/pgstrand
-}
+load ../lib/onecluster
+cluster_settings=(logical_decoding_work_mem=64kB)
 
 setup_file() {
-    load_libs
-    harness_begin
+    onecluster_begin
     export DATA=$HARNESS/data
-    cluster_new one logical_decoding_work_mem=64kB
     database_new shop
     sql shop "CREATE TABLE t (id int PRIMARY KEY, v text)"
     sql shop "BEGIN; INSERT INTO t VALUES (-1, 'prepared before init'); PREPARE TRANSACTION 'early'"
@@ -18,15 +14,6 @@ setup_file() {
     pgstrand init --yes --no-progress --data "$DATA" --source "$(conninfo shop)" >"$HARNESS/init.words" 2>&1
     wait $!
     agent_start "$DATA"
-}
-
-teardown_file() {
-    load_libs
-    harness_end
-}
-
-setup() {
-    load_libs
 }
 
 assert_restored() {

@@ -1,11 +1,8 @@
 # Every type and every kind of table: captured through rounds of changes, sealed, restored at each of several seqs, and compared
 # row by row with what the source held there. The SQL is in tests/data/capture.
 
-load_libs() {
-    load ../lib/cluster
-    load ../lib/pgstrand
-    SQL=$PGSTRAND_ROOT/tests/data/capture
-}
+load ../lib/onecluster
+SQL=$PGSTRAND_ROOT/tests/data/capture
 
 # keep_state [SEQ]: under the seq that the log stands at, unless it is told.
 keep_state() {
@@ -28,7 +25,6 @@ healthy() {
 }
 
 setup_file() {
-    load_libs
     harness_begin
     export DATA=$HARNESS/data
     # A locale in which money looks otherwise: Debian has none.
@@ -65,15 +61,6 @@ setup_file() {
         UPDATE origins SET v = 'by nobody' WHERE id = 2" >/dev/null
     keep_state
     pgstrand log --data "$DATA" --json >"$HARNESS/log.json"
-}
-
-teardown_file() {
-    load_libs
-    harness_end
-}
-
-setup() {
-    load_libs
 }
 
 # restored_at SEQ: into a new database, all tables compared.

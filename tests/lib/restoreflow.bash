@@ -1,24 +1,17 @@
-# restoreflow: a small captured shop, and restores of it that are killed. Load it at the top of a bats file: it brings cluster.bash,
-# pgstrand.bash, session.bash and workflow.bash along, and the shop for the file.
+# restoreflow: a small captured shop, and restores of it that are killed. Load it at the top of a bats file: it brings
+# onecluster.bash and workflow.bash along, and the shop for the file.
 #
 #   restoreflow_shop                database shop, data directory $DATA, two kinds of changes in the log, the agent stopped
 #   killed_fresh | killed_parallel | killed_replace | killed_merge FAULT      one restore into $target, for workflow_sweep
 #   killed_full | killed_incremental | killed_differential FAULT      one seal; the agent has to run
 #   killed_drill FAULT
 
-source "${BASH_SOURCE[0]%/*}/cluster.bash"
-source "${BASH_SOURCE[0]%/*}/pgstrand.bash"
-source "${BASH_SOURCE[0]%/*}/session.bash"
+source "${BASH_SOURCE[0]%/*}/onecluster.bash"
 source "${BASH_SOURCE[0]%/*}/workflow.bash"
 
 setup_file() {
-    harness_begin
-    cluster_new one
+    onecluster_begin
     restoreflow_shop
-}
-
-teardown_file() {
-    harness_end
 }
 
 restoreflow_shop() {

@@ -1,5 +1,5 @@
-# restoring: what the tests of restore share. Load it at the top of a bats file: it brings cluster.bash, pgstrand.bash and session.bash along,
-# a cluster for the file and an empty database $target for each test. A file that needs more defines these functions again.
+# restoring: what the tests of restore share. Load it at the top of a bats file: it brings onecluster.bash along, and an empty database
+# $target for each test. A file that needs more defines these functions again.
 #
 #   captured_begin SQL [CONF]          in setup_file: a harness, a cluster, database shop made by the SQL and captured in $DATA with this
 #                                      configuration; the agent runs
@@ -14,18 +14,7 @@
 #   assert_changes TABLE FILE WANTED
 #   keeper_owns DB                     role keeper, who is no superuser, owns the database and its tables; keeper_leaves DB
 
-source "${BASH_SOURCE[0]%/*}/cluster.bash"
-source "${BASH_SOURCE[0]%/*}/pgstrand.bash"
-source "${BASH_SOURCE[0]%/*}/session.bash"
-
-setup_file() {
-    harness_begin
-    cluster_new one
-}
-
-teardown_file() {
-    harness_end
-}
+source "${BASH_SOURCE[0]%/*}/onecluster.bash"
 
 setup() {
     restoring_begin
@@ -36,9 +25,8 @@ teardown() {
 }
 
 captured_begin() {
-    harness_begin
+    onecluster_begin
     export DATA=$HARNESS/data
-    cluster_new one
     database_new shop
     sql shop "$1"
     printf '%s\n' "${2:-}" >"$HARNESS/start.conf"

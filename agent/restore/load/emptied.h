@@ -1,5 +1,8 @@
 /*
  * emptied: the tables of a target that a replace restore empties, and their foreign keys.
+ *
+ * What changes the target does so in the open transaction of `c`, and appends to `again` the statements that
+ * undo it. Threads: one. Ownership: emptied_find -> caller -> emptied_fini.
  */
 #ifndef PGSTRAND_EMPTIED_H
 #define PGSTRAND_EMPTIED_H
@@ -29,12 +32,12 @@ MUST_CHECK status emptied_is_referenced(const struct emptied *t, struct pgconn *
 /* The OIDs, "1,2"; "0" when there are none. */
 const char *emptied_oids(const struct emptied *t);
 
-/* Takes the foreign keys of and into these tables away; `again` becomes the statements that add them. */
+/* Takes the foreign keys of and into these tables away. */
 MUST_CHECK status emptied_drop_foreign_keys(const struct emptied *t, struct pgconn *c, struct buf *again,
                                             err *e);
 
 /* Switches off those triggers and rules of these tables that would fire, and row security that holds for
- * their owner too; `again` becomes the statements that switch them on. What is off already stays off. */
+ * their owner too. What is off already stays off. */
 MUST_CHECK status emptied_silence_triggers(const struct emptied *t, struct pgconn *c, struct buf *again,
                                            err *e);
 /* The same of the tables with these OIDs, "1,2". */

@@ -1,6 +1,8 @@
 /*
  * replayed: what the target knows of the restores into it: one row per source chain in its schema pgstrand,
  * written in the restore's own transaction; and the mark that their writes carry, a replication origin.
+ *
+ * `c` is the connection of the restore, into the target. Threads: one.
  */
 #ifndef PGSTRAND_REPLAYED_H
 #define PGSTRAND_REPLAYED_H
