@@ -27,8 +27,7 @@ copy_anew() {
 }
 
 restores() {
-    database_drop crash_target 2>/dev/null
-    database_new crash_target
+    database_again crash_target
     pgstrand restore --data "$COPY" --target "$(conninfo crash_target)" --quiet >/dev/null || return 1
     oracle_rows "$(conninfo "$ORACLE_DB")" >"$ORACLE_FILES/wanted"
     oracle_rows "$(conninfo crash_target)" >"$ORACLE_FILES/restored"

@@ -39,8 +39,7 @@ teardown() {
 }
 
 restore() {
-    database_drop "$target" 2>/dev/null || true
-    database_new "$target"
+    database_again "$target"
     pgstrand restore --data "$DATA" --target "$(conninfo "$target")" --json "$@" >"$HARNESS/restore.json" 2>"$HARNESS/restore.err"
 }
 
@@ -108,8 +107,7 @@ asset_bytes() {
     [ -e "$out$PICS/large" ]
     [ ! -e "$out$OWN/key" ]
     # Into its own place a chain writes only where this machine's configuration says.
-    database_drop "$target"
-    database_new "$target"
+    database_again "$target"
     expect_exit 15 'is no folder of .assets. here' pgstrand restore --data "$HARNESS/other" --from "$HARNESS/stick" \
         --target "$(conninfo "$target")" --files configured --quiet
 }
@@ -128,8 +126,7 @@ asset_bytes() {
     [ "$(cat "$OWN/key")" = device-secret ]
     mkdir -p "$out$PICS" "$HARNESS/elsewhere"
     ln -s "$HARNESS/elsewhere" "$out$PICS/a"
-    database_drop "$target"
-    database_new "$target"
+    database_again "$target"
     expect_exit 15 'a is in the way' pgstrand restore --data "$DATA" --target "$(conninfo "$target")" --files "$out" --quiet
     [ -z "$(ls -A "$HARNESS/elsewhere")" ]
 }

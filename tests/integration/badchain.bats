@@ -104,8 +104,7 @@ refused() {
     refused 10 'business backup'
     from_bad --tiers business,audit >/dev/null
     target_has 'SELECT count(*), max(name) FROM goods' '4|link 3'
-    database_drop "$target"
-    database_new "$target"
+    database_again "$target"
     # One link's alone is no business backup, and no whole one either.
     cp "$HARNESS"/safe/*/*/*.device "$chain"
     rm "$chain"/0000000000000002-*.device

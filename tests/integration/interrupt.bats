@@ -72,8 +72,7 @@ no_parts() {
             if [ -s "$HARNESS/err" ]; then
                 [ "$(sql target "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace")" -eq 0 ]
             else # it was quicker
-                database_drop target
-                database_new target
+                database_again target
             fi
         done
     done

@@ -69,8 +69,7 @@ big_transaction() {
 restored_equals() {
     local folder=$1
     shift
-    database_drop target
-    database_new target
+    database_again target
     pgstrand restore --data "$DATA" --target "$(conninfo target)" --no-progress "$@" >/dev/null
     dump_tables "$(conninfo target)" "$HARNESS/got"
     assert_same_dumps "$folder" "$HARNESS/got"

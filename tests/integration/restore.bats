@@ -120,8 +120,7 @@ target_at() {
             (.tables[] | select(.table == "public.odd") | .entities == .rows) and
             (.tables[] | select(.table == "public.loose") | .entities == null)' "$HARNESS/restore.json"
         assert_state "$seq" business audit device
-        database_drop "$target"
-        database_new "$target"
+        database_again "$target"
     done
 }
 
@@ -211,8 +210,7 @@ target_at() {
 @test "statistics are made, or left to autovacuum on request" {
     target_at 2
     [ "$(sql "$target" "SELECT count(*) > 100 FROM pg_stats WHERE schemaname = 'public'")" = t ]
-    database_drop "$target"
-    database_new "$target"
+    database_again "$target"
     sql "$target" "ALTER SYSTEM SET autovacuum = off; " && sql "$target" 'SELECT pg_reload_conf()' >/dev/null
     restore --to-seq "$(nth_seq 2)" --no-analyze
     [ "$(sql "$target" "SELECT count(*) FROM pg_stats WHERE schemaname = 'public'")" -eq 0 ]
@@ -234,14 +232,12 @@ target_at() {
     grep -q "the empty database that was there is kept as $old: drop it, or restore with --drop-old" "$BATS_TEST_TMPDIR/said"
     [ "$(oid_of "$old")" = "$before" ]
     # the next one takes its place as long as nobody has put something there
-    database_drop "$target"
-    database_new "$target"
+    database_again "$target"
     restore --jobs 2 --to-seq "$(nth_seq 2)"
     [ "$(oid_of "$old")" != "$before" ]
     sql "$old" 'CREATE TABLE mine (n int)'
     before=$(oid_of "$old")
-    database_drop "$target"
-    database_new "$target"
+    database_again "$target"
     expect_exit 15 "database $old already.*rename it" restore --jobs 2 --to-seq "$(nth_seq 2)"
     [ "$(oid_of "$old")" = "$before" ]
     [ "$(sql "$target" "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")" = 0 ]
@@ -505,8 +501,7 @@ spoil_row() {
     expect_exit 11 "restorable: up to seq $before" restore
     restore --to-seq "$before"
     pgstrand seal --data "$DATA" --type full >/dev/null
-    database_drop "$target"
-    database_new "$target"
+    database_again "$target"
     restore
     [ "$(sql "$target" "SELECT more FROM loose WHERE word = 'wider'")" = 2 ]
     [ "$(sql "$target" "SELECT count(*) FROM loose WHERE more = 7")" -gt 0 ]
@@ -525,8 +520,7 @@ spoil_row() {
             cut=$((cut + 1))
         else # it was quicker, and then it is whole
             pos_assert_same "$(conninfo shop)" "$(conninfo "$target")" business audit device
-            database_drop "$target"
-            database_new "$target"
+            database_again "$target"
         fi
     done
     [ "$cut" -ge 1 ]
@@ -584,8 +578,7 @@ no_backend() {
 # A small source of its own: DATA of the test, database small.
 small_source() {
     small=$BATS_TEST_TMPDIR/small
-    database_drop small
-    database_new small
+    database_again small
     sql small "CREATE EXTENSION citext; CREATE TABLE parent (name citext PRIMARY KEY); CREATE TABLE child (id int PRIMARY KEY, name citext REFERENCES parent);
         INSERT INTO parent VALUES ('Tea'); INSERT INTO child VALUES (1, 'TEA')"
 }

@@ -53,8 +53,7 @@ setup_file() {
             'orders orders_register_fkey, parts_new parts_register_fkey, parts_old parts_register_fkey'
         target_has 'SELECT count(*) FROM orders' 20
         target_has "SELECT obj_description(oid, 'pg_constraint') FROM pg_constraint WHERE conname = 'orders_customer_fkey'" whose
-        database_drop "$target"
-        database_new "$target"
+        database_again "$target"
     done
 }
 
@@ -71,8 +70,7 @@ setup_file() {
         target_has 'SELECT count(*), count(item) FROM notes' '40|30'
         target_has 'SELECT count(*) FROM parts' 17
         target_has "SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND NOT convalidated" 0
-        database_drop "$target"
-        database_new "$target"
+        database_again "$target"
     done
 }
 
@@ -283,8 +281,7 @@ sequences_are() {
             FROM pg_subscription WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())" 'f|t|t|{a,B}|t|f'
         target_has 'SELECT count(*) FROM pg_user_mappings' 0
         sql "$target" 'DROP SUBSCRIPTION feed'
-        database_drop "$target"
-        database_new "$target"
+        database_again "$target"
     done
     sql "$source" 'DROP SUBSCRIPTION feed'
     source_end

@@ -146,8 +146,7 @@ setup_file() {
     local before
     before=$(bases)
     wait_for 30 more_bases "$before"
-    database_drop "$target"
-    database_new "$target"
+    database_again "$target"
     expect_exit 11 "restorable: up to seq $((seq - 2)), or from seq $((seq + 1)) on" restore --to-seq "$seq" --quiet
     restore --to-seq "$seq" --tables 'felt,article' --quiet >/dev/null
 }

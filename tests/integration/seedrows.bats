@@ -42,8 +42,7 @@ of_first() {
     command -v script >/dev/null || skip 'script (bsdutils) is not there'
     on_terminal() {
         script -qec "'$PGSTRAND_BUILD/pgstrand' restore --data '$DATA' --target '$(conninfo "$target")' $*" /dev/null </dev/null
-        database_drop "$target"
-        database_new "$target"
+        database_again "$target"
     }
     on_terminal >"$HARNESS/screen"
     grep -q '100 *%' "$HARNESS/screen" || complain "$(cat -v "$HARNESS/screen")"

@@ -135,8 +135,7 @@ assert_is_node() {
     pgstrand restore --data "$HARNESS/else" --from "$VAULT" --target "$(conninfo "$target")" --as other --quiet >/dev/null
     expect_exit 15 'is node .* and cannot be node' pgstrand restore --data "$HARNESS/else" --from "$VAULT" --target "$(conninfo "$target")" \
         --as same --recovery-key "$HARNESS/key" --mode replace --quiet
-    database_drop "$target"
-    database_new "$target"
+    database_again "$target"
     # A part of a node cannot be taken over: init would seal the rest as deleted.
     expect_exit 2 'taken over whole.*leave --tables out' take_over --recovery-key "$HARNESS/key" --tables goods --quiet
     expect_exit 2 'leave --tiers out' take_over --recovery-key "$HARNESS/key" --tiers business,audit --quiet
@@ -165,8 +164,7 @@ killed_take_over() {
     local id
     NEW=$HARNESS/killed
     rm -rf "$NEW"
-    database_drop "$target"
-    database_new "$target"
+    database_again "$target"
     workflow_killed "$1" restore --data "$NEW" --from "$VAULT" --target "$(conninfo "$target")" --as same --recovery-key "$HARNESS/key" || return 1
     opened=$(workflow_open "$NEW" 2>/dev/null) || true
     for id in $opened; do

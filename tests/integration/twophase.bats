@@ -18,8 +18,7 @@ setup_file() {
 
 assert_restored() {
     pgstrand wait --data "$DATA" --timeout 60 >/dev/null
-    database_drop r 2>/dev/null
-    database_new r
+    database_again r
     pgstrand restore --data "$DATA" --target "$(conninfo r)" --no-progress >/dev/null
     assert_same_tables "$(conninfo shop)" "$(conninfo r)"
 }

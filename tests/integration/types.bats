@@ -108,8 +108,7 @@ logged() {
     restored_at "$(nth_seq 5)"
     assert_same_schema "$(conninfo shop)" "$(conninfo r)"
     pgstrand seal --data "$DATA" >/dev/null
-    database_drop r
-    database_new r
+    database_again r
     pgstrand restore --data "$DATA" --target "$(conninfo r)" --no-progress >/dev/null
     # gen's column has rows beyond its sequence (OVERRIDING): a restored sequence is never behind its column.
     local sequences="SELECT schemaname, sequencename, last_value FROM pg_sequences WHERE schemaname <> 'pgstrand' AND sequencename <> 'gen_id_seq' ORDER BY 1, 2"

@@ -16,7 +16,7 @@
 #   conninfo_tcp DB [USER]            the same over the loopback port
 #   sql DB TEXT                       unaligned, tuples only, stops at the first error
 #   sql_file DB FILE [PSQL OPTIONS]
-#   database_new DB | database_drop DB
+#   database_new DB | database_drop DB | database_again DB     again: an empty one, whatever was there
 
 CLUSTER_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 
@@ -243,4 +243,10 @@ database_new() {
 
 database_drop() {
     sql postgres "DROP DATABASE IF EXISTS \"$1\" WITH (FORCE)"
+}
+
+# One psql for both.
+database_again() {
+    "$PSQL" -X -q -v ON_ERROR_STOP=1 -d "$(conninfo postgres)" -c 'SET client_min_messages = warning' \
+        -c "DROP DATABASE IF EXISTS \"$1\" WITH (FORCE)" -c "CREATE DATABASE \"$1\""
 }

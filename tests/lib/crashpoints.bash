@@ -104,8 +104,7 @@ crash_tables_settled() {
 }
 
 crash_same_restored() {
-    database_drop crash_target 2>/dev/null
-    database_new crash_target
+    database_again crash_target
     pgstrand restore --data "$ORACLE_DATA" --target "$(conninfo crash_target)" --quiet "${@:2}" >/dev/null || return 1
     oracle_rows "$(conninfo crash_target)" >"$ORACLE_FILES/restored"
     oracle_same_rows "$1" "$ORACLE_FILES/restored" 'restored'
@@ -206,8 +205,7 @@ crash_ship() {
 # Killed while it restores: the target is as it was, or whole; the next run makes it whole.
 crash_restore() {
     local target=crash_target tables
-    database_drop "$target" 2>/dev/null
-    database_new "$target"
+    database_again "$target"
     crash_command "$1" restore --data "$ORACLE_DATA" --target "$(conninfo "$target")" || return 1
     tables=$(sql "$target" "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace")
     if [ "$tables" -eq 0 ]; then

@@ -113,8 +113,7 @@ ddlrandom_compare() {
 }
 
 ddlrandom_restore() {
-    database_drop back
-    database_new back
+    database_again back
     pgstrand restore --data "$DDLRANDOM_DATA" --target "$(conninfo back)" --to-seq "$1" --json >"$DDLRANDOM_FILES/report" 2>"$DDLRANDOM_FILES/words"
 }
 

@@ -36,8 +36,7 @@ tables_of() {
 
 # The target before the restore.
 restoreflow_prepare() {
-    database_drop "$target"
-    database_new "$target"
+    database_again "$target"
     [ "$1" = fresh ] || sql "$target" "
         CREATE TABLE goods (id int PRIMARY KEY, name text NOT NULL, price numeric);
         CREATE TABLE sales (id int PRIMARY KEY, goods int REFERENCES goods, at timestamptz DEFAULT now());

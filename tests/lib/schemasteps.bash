@@ -50,8 +50,7 @@ restore() {
 check() {
     local seq=$1
     shift
-    database_drop "$target"
-    database_new "$target"
+    database_again "$target"
     restore --to-seq "$seq" "$@" >/dev/null || complain "restore to seq $seq" || return 1
     schema_of "$target" "$HARNESS/schema.got"
     diff -u "$HARNESS/at/$seq/schema" "$HARNESS/schema.got" >"$HARNESS/schema.diff" ||
