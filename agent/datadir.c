@@ -375,6 +375,22 @@ status datadir_take_over(struct datadir *d, const struct datadir_handover *from,
     return datadir_set_identity(d, &record, e);
 }
 
+bool datadir_awaits_init(const struct datadir *d)
+{
+    return d->identity.taken_over && d->identity.system_identifier[0] == '\0';
+}
+
+status datadir_check_init(const struct datadir *d, err *e)
+{
+    if (!datadir_awaits_init(d))
+        return DONE;
+    return err_set(
+        e, ERR_VALIDATION,
+        "%s has taken a node over, and nothing is captured before its chain goes on: run pgstrand init "
+        "--data %s",
+        d->root, d->root);
+}
+
 void datadir_object_name(const uuid *node, char out[static 64])
 {
     int at = snprintf(out, 64, "pgstrand_");

@@ -97,6 +97,11 @@ struct datadir_handover {
 };
 MUST_CHECK status datadir_take_over(struct datadir *d, const struct datadir_handover *from, err *e);
 
+/* Is a node taken over whose chain init has not gone on with yet? Until then nothing is captured here. */
+bool datadir_awaits_init(const struct datadir *d);
+/* ERR_VALIDATION then, with what to do. */
+MUST_CHECK status datadir_check_init(const struct datadir *d, err *e);
+
 /* Makes device.key when it is missing. */
 MUST_CHECK status datadir_ensure_key(const struct datadir *d, struct signing_key *out, err *e);
 

@@ -151,6 +151,16 @@ static status make_identity(const struct cli *cli, struct datadir *d, const stru
     return recoverykey_shown(d, e);
 }
 
+static void warn_too_late(const struct cli *cli, const struct init_request *q, const struct datadir *d)
+{
+    if (cli->config != NULL)
+        report_warning("%s is not taken over, since init is complete: the configuration is %s/pgstrand.conf",
+                       cli->config, d->root);
+    if (q->no_wal_limit)
+        report_warning("--no-wal-limit comes too late, since init is complete: ALTER SYSTEM RESET "
+                       "max_slot_wal_keep_size takes a limit away that init has set");
+}
+
 static status set_up(struct cli *cli, const struct init_request *q, const struct init_options *options,
                      const struct preflight *p, err *e)
 {
@@ -163,10 +173,12 @@ static status set_up(struct cli *cli, const struct init_request *q, const struct
     struct init_options all = *options;
     const uint32_t retries = (uint32_t)q->retries.value;
     all.retries = q->retries.given ? &retries : NULL;
-    all.jobs = q->jobs.given ? (int)q->jobs.value : d->config->base_jobs;
+    all.jobs = q->jobs.given ? (int)q->jobs.value : 0;
     status done = setup_init(d, &all, p, &cli->progress, &result, e);
     if (done.ok)
         done = print_done(cli, d, p, &result, &shown, e);
+    if (done.ok && result.already_complete)
+        warn_too_late(cli, q, d);
     if (done.ok && cli->json && shown.made_identity)
         done = recoverykey_shown(d, e);
     explicit_bzero(&shown, sizeof shown);
@@ -187,7 +199,8 @@ static void ask_limit(const struct cli *cli, const struct config *config, const 
         "%d other replication slot%s on this server. Set max_slot_wal_keep_size = %llu MB for all of "
         "them, so that none can fill the disk?",
         p->other_slots, p->other_slots == 1 ? " is" : "s are", (unsigned long long)config->slot_wal_limit_mb);
-    if (cli_confirm(cli, question, &yes, &nobody).ok && yes)
+    options->wal_limit_said = cli_confirm(cli, question, &yes, &nobody).ok;
+    if (options->wal_limit_said && yes)
         options->wal_limit = WAL_LIMIT_ALWAYS;
 }
 
@@ -198,7 +211,8 @@ static status run(struct cli *cli, const struct init_request *q, err *e)
     OWNED(preflight) struct preflight *p = NULL;
     uuid dataset;
     struct init_options options = {.device_name = q->device_name,
-                                   .wal_limit = q->no_wal_limit ? WAL_LIMIT_NEVER : WAL_LIMIT_ALONE};
+                                   .wal_limit = q->no_wal_limit ? WAL_LIMIT_NEVER : WAL_LIMIT_ALONE,
+                                   .wal_limit_said = q->no_wal_limit};
 
     if (q->dataset != NULL) {
         TRY(uuid_parse(q->dataset, &dataset, e));

@@ -31,8 +31,8 @@ struct base_request {
 MUST_CHECK status base_copy(struct datadir *d, const struct base_request *request,
                             const struct table_list *tables, const struct progress *progress, err *e);
 
-/* Removes records and files whose table is not among `tables`, and files without a record. Start of a base.
- */
+/* Removes records and files whose table is not among `tables`, or has another tier there, and files without a
+ * record. Start of a base. */
 MUST_CHECK status base_tidy(struct datadir *d, const struct table_list *tables, err *e);
 
 /* Forgets all staged bases: after they were sealed. */

@@ -9,11 +9,23 @@ struct tidying {
     struct buf stale; /* keys of records to delete, 8 bytes each */
 };
 
-static bool is_listed(const struct table_list *tables, uint32_t oid)
+static bool same_text(const char *a, const char *b)
+{
+    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+/* Its rows lie where their tier lets them go: another rule wants others, or in another place. */
+static bool same_tier(const struct table_tier *now, const Pgstrand__Table *staged)
+{
+    return (Pgstrand__Tier)now->tier == staged->tier && same_text(now->column, staged->tier_column) &&
+           same_text(now->column != NULL ? now->value : NULL, staged->tier_value);
+}
+
+static bool is_listed(const struct table_list *tables, const Pgstrand__BaseTableRecord *entry)
 {
     for (size_t i = 0; i < tables->count; i++)
-        if (tables->table[i].oid == oid && tablemsg_has_rows(&tables->table[i]))
-            return true;
+        if (tables->table[i].oid == entry->oid)
+            return tablemsg_has_rows(&tables->table[i]) && same_tier(&tables->table[i].tier, entry->table);
     return false;
 }
 
@@ -24,8 +36,8 @@ static void forget_file(struct io_names *files, const char *name)
             files->name[i][0] = '\0';
 }
 
-/* A record stays when its table is still wanted and its file is still there; its file then leaves the list of
- * strays. */
+/* A record stays when its table is still wanted as it is there, and its file is still there; its file then
+ * leaves the list of strays. */
 static status judge_record(void *context, struct bytes key, const ProtobufCMessage *message, err *e)
 {
     struct tidying *t = context;
@@ -33,7 +45,7 @@ static status judge_record(void *context, struct bytes key, const ProtobufCMessa
     bool present = false;
     for (size_t i = 0; i < t->files.count; i++)
         present = present || strcmp(t->files.name[i], entry->file) == 0;
-    if (present && is_listed(t->tables, entry->oid))
+    if (present && is_listed(t->tables, entry))
         forget_file(&t->files, entry->file);
     else
         buf_bytes(&t->stale, key.data, key.len);

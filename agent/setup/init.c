@@ -44,8 +44,8 @@ static status publish(struct init_run *run, err *e)
 
 static status limit_wal(struct init_run *run, err *e)
 {
-    if (run->options->wal_limit == WAL_LIMIT_NEVER)
-        return DONE;
+    if (run->options->wal_limit == WAL_LIMIT_NEVER) /* now: an earlier try may have set it */
+        return wallimit_decline(run->conn, run->d, run->record, run->progress, e);
     return wallimit_set(run->conn, run->d, run->d->config->slot_wal_limit_mb,
                         run->options->wal_limit == WAL_LIMIT_ALWAYS, run->record, run->progress, e);
 }
@@ -62,6 +62,8 @@ static status complete(struct init_run *run, err *e)
 
 struct flow {
     struct init_run run;
+    struct init_options options; /* as the run has them */
+    const Pgstrand__InitJob *asked;
     struct init_result *out;
     bool cancelled; /* by setup_cancel, which has undone it */
 };
@@ -87,10 +89,25 @@ static bool is_complete(const struct flow *f)
     return f->run.record != NULL && f->run.record->complete;
 }
 
+/* Whoever goes on with it next, also without any option, goes by what was said last. */
+static status agree(struct flow *f, struct workflow *w, err *e)
+{
+    Pgstrand__InitJob *j = workflow_record(w)->job->init;
+    struct init_options *o = &f->options;
+    if (workflow_resumed(w) && !o->wal_limit_said)
+        o->wal_limit = (enum wal_limit)j->wal_limit;
+    if (workflow_resumed(w) && o->jobs == 0)
+        o->jobs = (int)j->jobs;
+    j->wal_limit = (uint32_t)o->wal_limit;
+    j->jobs = (uint32_t)o->jobs;
+    return f->asked == NULL ? DONE : workflowrecord_set_text(&j->conninfo, f->asked->conninfo, e);
+}
+
 static status settle_step(void *context, struct workflow *w, err *e)
 {
     struct flow *f = context;
     f->run.progress = workflow_progress(w);
+    TRY(agree(f, w, e));
     TRY(setuprecord_load(f->run.d, &f->run.record, e));
     TRY(pgconn_open(f->run.options->conninfo, PGCONN_QUERY, &f->run.conn, e));
     return is_complete(f) ? initidentity_check(&f->run, e) : initidentity_settle(&f->run, f->out, e);
@@ -216,6 +233,7 @@ static status run_flow(struct flow *f, const struct progress *progress, err *e)
     packed.jobs = (uint32_t)f->run.options->jobs;
     packed.wal_limit = (uint32_t)f->run.options->wal_limit;
     job.init = &packed;
+    f->asked = &packed;
     const struct workflow_spec spec = spec_of(f, &job);
     TRY(find_open(f->run.d, &id, &found, e));
     return workflow_run(f->run.d, &spec, found ? &id : NULL, progress, NULL, e);
@@ -256,8 +274,9 @@ static void begin(struct flow *f, struct datadir *d, const struct init_options *
 {
     *out = (struct init_result){0};
     *f = (struct flow){
+        .options = *options,
         .run = {.d = d,
-                .options = options,
+                .options = &f->options,
                 .preflight = preflight,
                 .progress = &progress_silent,
                 .mode = preflight != NULL && preflight->server.superuser ? OBJECTS_FULL : OBJECTS_REDUCED},
@@ -276,7 +295,7 @@ status setup_init(struct datadir *d, const struct init_options *options, const s
     if (lock_path == NULL)
         return err_no_memory(e);
     if (is_complete(&f)) {
-        TRY(initidentity_check(&f.run, e));
+        TRY(initidentity_check_complete(&f.run, e));
         return end_complete(&f, lock_path, progress, e);
     }
     TRY(preflight_verdict(preflight, e));

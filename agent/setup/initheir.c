@@ -6,7 +6,23 @@
 
 bool initheir_is_due(const struct init_run *run)
 {
-    return run->d->identity.taken_over && run->d->identity.system_identifier[0] == '\0';
+    return datadir_awaits_init(run->d);
+}
+
+status initheir_check(const struct init_run *run, err *e)
+{
+    char node[UUID_TEXT];
+    bool known = false;
+    (void)uuid_format(&run->d->identity.node, node);
+    TRY(objects_are_ours(run->conn, node, &known, e)); /* the node captured it before, or begins to */
+    if (!known)
+        TRY(objects_had_restored(run->conn, node, &known, e));
+    if (known)
+        return DONE;
+    return err_set(e, ERR_REFUSED,
+                   "database %s is none that node %s was restored into, and what it lacks would be sealed as "
+                   "deleted: name that one with --source, or restore into this one first (--mode replace)",
+                   pgconn_database(run->conn), node);
 }
 
 static void say_healed(const struct init_run *run, const struct heal_result *r)

@@ -29,6 +29,8 @@ static status bind(struct init_run *run, err *e)
     PB_OWNED(Pgstrand__IdentityRecord) *record = NULL;
     TRY(load(run->d, &record, e));
     TRY(set_text(&record->database, pgconn_database(run->conn), e));
+    if (run->options->device_name != NULL && *run->options->device_name != '\0')
+        TRY(set_text(&record->device_name, run->options->device_name, e));
     if (initheir_is_due(run))
         return datadir_set_identity(run->d, record, e);
     TRY(set_text(&record->system_identifier, server->system_identifier, e));
@@ -70,6 +72,18 @@ status initidentity_check(const struct init_run *run, err *e)
 {
     TRY(check_bound(run, e));
     return check_dataset(run, e);
+}
+
+/* Until then a re-run may give it another name (bind). */
+status initidentity_check_complete(const struct init_run *run, err *e)
+{
+    const char *name = run->options->device_name;
+    TRY(initidentity_check(run, e));
+    if (name == NULL || strcmp(name, run->d->identity.device_name) == 0)
+        return DONE;
+    return err_set(e, ERR_VALIDATION,
+                   "the data directory %s is of device \"%s\", not \"%s\": leave --device-name out",
+                   run->d->root, run->d->identity.device_name, name);
 }
 
 /* After an uninstall that kept the data its chain is closed: its slot is gone, so nothing can follow on it.
@@ -121,6 +135,8 @@ status initidentity_settle(struct init_run *run, struct init_result *out, err *e
     }
     TRY(initidentity_check(run, e));
     TRY(check_chain(run, e));
+    if (initheir_is_due(run))
+        TRY(initheir_check(run, e));
     TRY(bind(run, e));
     return write_conf(run, e);
 }

@@ -20,6 +20,8 @@ struct init_run {
 
 /* The identity is not another database's, and not of another dataset than the one that was asked for. */
 MUST_CHECK status initidentity_check(const struct init_run *run, err *e);
+/* The same once init is complete: then the device keeps its name, too. */
+MUST_CHECK status initidentity_check_complete(const struct init_run *run, err *e);
 
 /* The identity exists, is bound to this database, and the configuration leads to it. */
 MUST_CHECK status initidentity_settle(struct init_run *run, struct init_result *out, err *e);
@@ -29,6 +31,8 @@ MUST_CHECK status initidentity_publication(struct init_run *run, uint32_t oid, e
 
 /* A node that was taken over (agent/restore/takeover.h): is its new incarnation still to be begun? */
 bool initheir_is_due(const struct init_run *run);
+/* ERR_REFUSED: the database has nothing to do with the node, whose rows would be sealed as deleted. */
+MUST_CHECK status initheir_check(const struct init_run *run, err *e);
 /* Begins it, instead of a base: the restored database is compared with the chain, whose next link is what
  * differs (agent/heal). */
 MUST_CHECK status initheir_run(struct init_run *run, struct init_result *out, err *e);

@@ -303,6 +303,26 @@ status objects_are_ours(struct pgconn *c, const char *node, bool *out, err *e)
     return DONE;
 }
 
+status objects_had_restored(struct pgconn *c, const char *node, bool *out, err *e)
+{
+    OWNED(pgrows) struct pgrows *there = NULL;
+    OWNED(pgrows) struct pgrows *rows = NULL;
+    const char *const params[] = {node};
+    *out = false;
+    TRY(pgconn_query(
+        c,
+        "SELECT coalesce(pg_catalog.has_table_privilege(pg_catalog.to_regclass('pgstrand.replay'),"
+        " 'SELECT'), false)",
+        0, NULL, &there, e));
+    if (!pgrows_bool(there, 0, 0))
+        return DONE;
+    TRY(objects_check_replay(c, e));
+    TRY(pgconn_query(c, "SELECT EXISTS (SELECT FROM pgstrand.replay WHERE node = $1::uuid)", 1, params, &rows,
+                     e));
+    *out = pgrows_bool(rows, 0, 0);
+    return DONE;
+}
+
 static status drop_triggers(struct pgconn *c, const char *node, err *e)
 {
     OWNED(pgrows) struct pgrows *rows = NULL;

@@ -45,12 +45,14 @@ enum wal_limit { WAL_LIMIT_ALONE, WAL_LIMIT_NEVER, WAL_LIMIT_ALWAYS }; /* ALONE:
 /* Would it be set, but for other slots? Then the user is to be asked. */
 bool preflight_asks_limit(const struct preflight *p);
 
+/* Of an init that goes on: what is not said is as it was said before. */
 struct init_options {
     const char *conninfo;
     const uuid *dataset;     /* NULL: a new one */
     const char *device_name; /* NULL: host name */
     enum wal_limit wal_limit;
-    int jobs;
+    bool wal_limit_said;     /* somebody chose, or was asked */
+    int jobs;                /* 0: the configuration's */
     const uint32_t *retries; /* NULL: the configuration's */
 };
 /*

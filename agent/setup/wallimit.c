@@ -102,3 +102,15 @@ status wallimit_undo(struct pgconn *c, const Pgstrand__SetupRecord *record, cons
         TRY(pgconn_exec(c, "ALTER SYSTEM RESET max_slot_wal_keep_size", e));
     return pgconn_exec(c, "SELECT pg_catalog.pg_reload_conf()", e);
 }
+
+status wallimit_decline(struct pgconn *c, struct datadir *d, Pgstrand__SetupRecord *record,
+                        const struct progress *progress, err *e)
+{
+    if (record->previous_slot_keep_size == NULL)
+        return DONE;
+    TRY(wallimit_undo(c, record, progress, e));
+    free(record->previous_slot_keep_size);
+    record->previous_slot_keep_size = NULL;
+    record->has_slot_keep_size_mb = 0;
+    return setuprecord_save(d, record, e);
+}

@@ -15,6 +15,10 @@
 MUST_CHECK status wallimit_set(struct pgconn *c, struct datadir *d, uint64_t megabytes, bool others,
                                Pgstrand__SetupRecord *record, const struct progress *progress, err *e);
 
+/* One that an earlier try has set goes again, and its record with it. */
+MUST_CHECK status wallimit_decline(struct pgconn *c, struct datadir *d, Pgstrand__SetupRecord *record,
+                                   const struct progress *progress, err *e);
+
 /* Puts back what wallimit_set recorded, unless somebody has chosen another limit since: that stays, and it
  * says so. */
 MUST_CHECK status wallimit_undo(struct pgconn *c, const Pgstrand__SetupRecord *record,

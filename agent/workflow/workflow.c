@@ -158,6 +158,10 @@ static status take(struct workflow *w, err *e)
         w->record->retries++;
     else if (w->record->state != STATE(PENDING))
         w->record->retries = 0;
+    if (w->spec->retries != NULL && *w->spec->retries != w->record->max_retries) {
+        w->record->max_retries = *w->spec->retries; /* somebody asks for as many, from here on */
+        w->record->retries = 0;
+    }
     w->record->has_cancel = false;
     w->record->cancel = false;
     w->record->has_retry_at = false;
@@ -236,7 +240,9 @@ static status check_tries(const struct workflow *w, err *e)
 {
     char id[UUID_TEXT];
     const bool by_itself = w->spec->stop == WORKFLOW_SUSPENDS || w->spec->later;
-    if (!by_itself || w->record->retries <= w->record->max_retries)
+    const uint32_t most =
+        w->record->max_retries > 0 ? w->record->max_retries : 1; /* --retries 0 is of failures */
+    if (!by_itself || w->record->retries <= most)
         return DONE;
     return err_set(e, ERR_TIMEOUT,
                    "workflow %s was interrupted again and again: it is not gone on with by itself",

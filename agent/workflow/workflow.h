@@ -60,7 +60,7 @@ struct workflow_spec {
     enum workflow_stop stop;
     bool alone;              /* nothing else goes on in this process: its connections may be cancelled */
     bool later;              /* the caller has a schedule: another try is its next call, not made here */
-    const uint32_t *retries; /* NULL: the configuration's */
+    const uint32_t *retries; /* NULL: the configuration's; of one that goes on: what it has */
 };
 
 /*

@@ -395,6 +395,85 @@ finishes() {
     pgstrand status --data "$DATA" --json | jq -e '.other_readers == []'
 }
 
+# init_at STEP ARGS...: init is killed while this step of its workflow runs.
+init_at() {
+    local step=$1 n
+    shift
+    for n in $(seq 3 40); do
+        rm -rf "$DATA"
+        PGSTRAND_IO_FAULT=kill:$n:catalog.mdb init "$@" >/dev/null 2>&1 && complain "never in $step" && return 1
+        [ "$(pgstrand workflow list --data "$DATA" --json 2>/dev/null | jq -r '.[0].step')" = "$step" ] && return 0
+        pgstrand uninstall --data "$DATA" --yes >/dev/null 2>&1 || true
+    done
+    complain "never in $step"
+}
+
+init_job() {
+    pgstrand workflow list --data "$DATA" --json | jq -r ".[0] | $1"
+}
+
+@test "a re-run of init goes by what was said before, and by what is said now" {
+    shop
+    sql postgres "SELECT pg_create_physical_replication_slot('another')" >/dev/null
+    # Agreed to, then killed: whoever goes on with it sets the limit, though nobody is asked again.
+    init_at PUBLISH --yes --retries 3
+    limit_is -1
+    pgstrand workflow resume "$(init_job .uuid)" --data "$DATA" --quiet
+    wait_for 5 limit_is 8GB
+    [ "$(init_job .max_retries)" = 3 ]
+    pgstrand uninstall --data "$DATA" --yes
+    wait_for 5 limit_is -1
+    init_at PUBLISH --yes
+    init </dev/null
+    wait_for 5 limit_is 8GB
+    pgstrand uninstall --data "$DATA" --yes
+    wait_for 5 limit_is -1
+    sql postgres "SELECT pg_drop_replication_slot('another')" >/dev/null
+    # Declined, then killed: it stays declined.
+    init_at PUBLISH --no-wal-limit
+    init
+    limit_is -1
+    pgstrand uninstall --data "$DATA" --yes
+    # Set, then declined: it is taken back, also by whoever goes on after another kill. The rest is as it is said now.
+    init_at CREATE_SNAPSHOT --device-name before
+    wait_for 5 limit_is 8GB
+    PGSTRAND_IO_FAULT=kill:1:.snap. run init --no-wal-limit --retries 7 --device-name after
+    [ "$(init_job '[.step, .max_retries] | @json')" = '["CREATE_SNAPSHOT",7]' ]
+    pgstrand workflow resume "$(init_job .uuid)" --data "$DATA" --quiet
+    wait_for 5 limit_is -1
+    [ "$(init_job '[.status, .max_retries] | @json')" = '["COMPLETED",7]' ]
+    [ "$(pgstrand identity --data "$DATA" --json | jq -r .device_name)" = after ]
+    # Complete, it does not pass over what comes too late.
+    expect_exit 10 'is of device "after", not "other": leave --device-name out' pgstrand init --data "$DATA" --source "$(conninfo "$DB")" --device-name other --quiet
+    printf '[tiers]\ndefault = audit\n' >"$BATS_TEST_TMPDIR/late"
+    init --config "$BATS_TEST_TMPDIR/late" --no-wal-limit 2>"$BATS_TEST_TMPDIR/said" | grep -q 'captured already'
+    grep -q 'late is not taken over, since init is complete' "$BATS_TEST_TMPDIR/said"
+    grep -q -- '--no-wal-limit comes too late' "$BATS_TEST_TMPDIR/said"
+    grep -q '^default = business' "$DATA/pgstrand.conf"
+}
+
+@test "rows that were copied before another configuration gave their table another tier are copied again" {
+    shop
+    PGSTRAND_IO_FAULT=kill:1:.snap. run init
+    [ "$(find "$DATA/base" -name '*.rows' | wc -l)" -ge 3 ]
+    printf '[tiers]\ndevice = item\n' >"$BATS_TEST_TMPDIR/conf"
+    init --config "$BATS_TEST_TMPDIR/conf"
+    pgstrand verify --data "$DATA" >/dev/null
+    [ "$(find "$DATA/snapshots" -name '*.device' | wc -l)" = 1 ]
+    # What is sent to a vault that must not have them.
+    agent_start "$DATA"
+    sql "$DB" "INSERT INTO journal VALUES ('later', 1)"
+    pgstrand wait --data "$DATA" --timeout 60 >/dev/null
+    pgstrand seal --data "$DATA" --quiet >/dev/null
+    agent_stop "$DATA"
+    pgstrand vault add --data "$DATA" shelf "file://$BATS_TEST_TMPDIR/shelf" >/dev/null
+    pgstrand ship --data "$DATA" shelf >/dev/null
+    database_new "$DB.copy"
+    pgstrand restore --data "$BATS_TEST_TMPDIR/other" --from "file://$BATS_TEST_TMPDIR/shelf" --target "$(conninfo "$DB.copy")" --as other --orphans report --quiet >/dev/null
+    [ "$(sql "$DB.copy" 'SELECT (SELECT count(*) FROM item), (SELECT count(*) FROM journal)')" = '0|101' ]
+    database_drop "$DB.copy"
+}
+
 @test "a WAL limit that was chosen after init stays" {
     shop
     init

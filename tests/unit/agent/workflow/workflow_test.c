@@ -315,6 +315,56 @@ static void interrupted_too_often_it_has_failed(void **state)
     assert_mentions(&e, "interrupted");
 }
 
+static void as_a_kill_leaves_it(struct bench *b)
+{
+    err e = ERR_INIT;
+    PB_OWNED(Pgstrand__WorkflowRecord) *r = record(b);
+    r->state = STATE(IN_PROGRESS);
+    r->step[END]->state = STATE(IN_PROGRESS);
+    assert_done(workflowrecord_save(b->d, r, &e), &e);
+}
+
+/* No retries are none after a failure; who was killed has not failed. */
+static void without_retries_one_kill_is_gone_on_from(void **state)
+{
+    (void)state;
+    OWNED(bench) struct bench b;
+    bench_make(&b);
+    const uint32_t none = 0;
+    b.spec.stop = WORKFLOW_SUSPENDS;
+    b.spec.retries = &none;
+    runs(&b, NULL);
+    as_a_kill_leaves_it(&b);
+    runs(&b, &b.id);
+    as_a_kill_leaves_it(&b);
+    run_fails(&b, &b.id, ERR_TIMEOUT);
+}
+
+/* Whoever goes on may ask for another number of them. */
+static void retries_that_are_asked_for_later_count(void **state)
+{
+    (void)state;
+    OWNED(bench) struct bench b;
+    bench_make(&b);
+    const uint32_t none = 0, one = 1;
+    b.spec.retries = &none;
+    breaks(&b, END, 1, ERR_NETWORK);
+    run_fails(&b, NULL, ERR_NETWORK);
+    as_a_kill_leaves_it(&b);
+    b.spec.retries = &one;
+    breaks(&b, END, 1, ERR_NETWORK);
+    runs(&b, &b.id);
+    PB_OWNED(Pgstrand__WorkflowRecord) *r = record(&b);
+    assert_int_equal(r->max_retries, 1);
+    assert_int_equal(r->retries, 1);
+    /* Not asked for again, they stay. */
+    b.spec.retries = NULL;
+    breaks(&b, LOOK, 2, ERR_NETWORK);
+    run_fails(&b, &b.id, ERR_NETWORK);
+    PB_OWNED(Pgstrand__WorkflowRecord) *now = record(&b);
+    assert_int_equal(now->max_retries, 1);
+}
+
 static void those_that_ended_are_forgotten_in_time(void **state)
 {
     (void)state;
@@ -352,6 +402,8 @@ int main(void)
         cmocka_unit_test(one_process_at_a_time),
         cmocka_unit_test(suspended_it_waits_for_the_next_process),
         cmocka_unit_test(interrupted_too_often_it_has_failed),
+        cmocka_unit_test(without_retries_one_kill_is_gone_on_from),
+        cmocka_unit_test(retries_that_are_asked_for_later_count),
         cmocka_unit_test(those_that_ended_are_forgotten_in_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
