@@ -2,25 +2,32 @@
 
 #include "agent/agentstate.h"
 #include "agent/base/base.h"
+#include "agent/lineage.h"
+#include "agent/owner.h"
 #include "store/io.h"
 #include "tools/jsonout.h"
 #include "tools/options.h"
 #include "tools/recoverykey.h"
 #include "tools/report.h"
 
-static status print_identity(const struct cli *cli, const struct datadir *d, const char *recovery, err *e)
+enum action { NEW, ADOPT, CERTIFY };
+
+static status print_identity(const struct cli *cli, struct datadir *d, const char *recovery, err *e)
 {
     OWNED(json) json_t *o = json_object();
     struct signing_key key;
     err no_key = ERR_INIT;
     bool has_key = datadir_device_key(d, &key, &no_key).ok;
+    bool certified = false;
 
+    TRY(owner_is_certified(d, &certified, e));
     jsonout_set(&o, "node", jsonout_uuid(&d->identity.node));
     jsonout_set(&o, "device", jsonout_uuid(&d->identity.device));
     jsonout_set(&o, "device_name", jsonout_text(d->identity.device_name));
     jsonout_set(&o, "incarnation", jsonout_uuid(&d->identity.incarnation));
     jsonout_set(&o, "dataset", jsonout_uuid(&d->identity.dataset));
     jsonout_set(&o, "device_key", has_key ? jsonout_hex(bytes_of(key.public, SIGNING_KEY_LEN)) : json_null());
+    jsonout_set(&o, "certified", json_boolean(certified));
     jsonout_set(&o, "taken_over", json_boolean(d->identity.taken_over));
     jsonout_set(&o, "database", jsonout_text(d->identity.database[0] != '\0' ? d->identity.database : NULL));
     jsonout_set(&o, "slot", jsonout_text(d->identity.slot));
@@ -30,6 +37,10 @@ static status print_identity(const struct cli *cli, const struct datadir *d, con
     explicit_bzero(&key, sizeof key);
     if (!has_key)
         report_warning("%s; pgstrand identity new makes another", no_key.message);
+    if (!certified)
+        report_warning(
+            "the recovery key has not certified this device, so no other machine could take the node "
+            "over: pgstrand identity certify");
     if (cli->json)
         return jsonout_print(o, JSONOUT_DOCUMENT, e);
     return jsonout_facts(o, stdout, e);
@@ -161,25 +172,84 @@ static status adopt(struct cli *cli, struct datadir *d, const char *word, err *e
     return print_identity(cli, d, NULL, e);
 }
 
+/* ---- certify ---- */
+
+static status read_key(const char *file, uint8_t out[static SIGNING_KEY_LEN], err *e)
+{
+    bool asked = false;
+    if (file != NULL)
+        return recoverykey_load(file, out, e);
+    TRY(recoverykey_ask("the node's recovery key:", out, &asked, e));
+    return asked ? DONE
+                 : err_set(
+                       e, ERR_REFUSED,
+                       "the recovery key that was shown when the node was made is needed: say --recovery-key "
+                       "FILE, or - for standard input");
+}
+
+/* What is left to do until another machine can take the node over. */
+static void say_next(const struct cli *cli, struct datadir *d)
+{
+    OWNED(chain) struct chain *chain = NULL;
+    bool news = true;
+    err ignored = ERR_INIT; /* a chain that is damaged is verify's to tell */
+    if (lineage_load(d, &chain, &ignored).ok && owner_is_news(d, chain, &news, &ignored).ok && !news)
+        return;
+    report_note(cli, "the snapshots sealed from now on carry it: pgstrand seal, then pgstrand ship");
+}
+
+static status certify(const struct cli *cli, struct datadir *d, const char *file, err *e)
+{
+    uint8_t secret[SIGNING_KEY_LEN];
+    bool certified = false;
+    TRY(owner_is_certified(d, &certified, e));
+    if (!certified || file != NULL) {
+        TRY(read_key(file, secret, e));
+        const status done = owner_certify(d, secret, e);
+        explicit_bzero(secret, sizeof secret);
+        TRY(done);
+    }
+    TRY(print_identity(cli, d, NULL, e));
+    say_next(cli, d);
+    return DONE;
+}
+
+static status run(struct cli *cli, struct datadir *d, size_t action, const char *device_name,
+                  const char *key_file, err *e)
+{
+    switch (action) {
+    case NEW:
+        return make_new(cli, d, device_name, e);
+    case ADOPT:
+        return adopt(cli, d, cli->args[1], e);
+    default:
+        return certify(cli, d, key_file, e);
+    }
+}
+
 status cmd_identity(struct cli *cli, err *e)
 {
-    static const char *const actions[] = {"new", "adopt"};
+    static const char *const actions[] = {"new", "adopt", "certify"};
     const char *device_name = NULL;
+    const char *key_file = NULL;
     const struct option_spec specs[] = {
         {"device-name", OPTION_TEXT, &device_name, "N", "new: the device's name (default: the host's)"},
+        {"recovery-key", OPTION_TEXT, &key_file, "FILE",
+         "certify: the node's recovery key (-: standard input; default: asked for)"},
     };
     OWNED(datadir) struct datadir *d = NULL;
-    size_t action = 0;
+    size_t action = NEW;
 
-    TRY(options_parse(cli, specs, 1, 0, 2, e));
+    TRY(options_parse(cli, specs, 2, 0, 2, e));
     if (cli->finished)
         return DONE;
     if (cli->arg_count > 0)
-        TRY(options_choice("identity", cli->args[0], actions, 2, &action, e));
-    if (cli->arg_count > 0 && cli->arg_count != (action == 0 ? 1 : 2))
-        return err_set(e, ERR_USAGE, "pgstrand identity %s", action == 0 ? "new" : "adopt NODE");
+        TRY(options_choice("identity", cli->args[0], actions, 3, &action, e));
+    if (cli->arg_count > 0 && cli->arg_count != (action == ADOPT ? 2 : 1))
+        return err_set(e, ERR_USAGE, "pgstrand identity %s%s", actions[action],
+                       action == ADOPT ? " NODE" : "");
+    if (key_file != NULL && action != CERTIFY)
+        return err_set(e, ERR_USAGE, "--recovery-key goes with identity certify");
     TRY(cli_open(cli, &d, e));
-    if (cli->arg_count == 0)
-        return show(cli, d, e);
-    return action == 0 ? make_new(cli, d, device_name, e) : adopt(cli, d, cli->args[1], e);
+    return cli->arg_count == 0 ? show(cli, d, e) : run(cli, d, action, device_name, key_file, e);
 }

@@ -119,6 +119,7 @@ status cmd_seal(struct cli *cli, err *e)
         return DONE;
     TRY(parse_type(o.type, &request.type, e));
     TRY(cli_open(cli, &d, e));
+    TRY(datadir_check_init(d, e));
     request.name = o.name;
     request.description = o.description;
     TRY(wait_for_log(cli, d, &o, &request.offline, e));

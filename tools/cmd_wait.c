@@ -36,6 +36,7 @@ status cmd_wait(struct cli *cli, err *e)
     if (lsn_text != NULL)
         TRY(lsn_parse(lsn_text, &target, e));
     TRY(cli_open(cli, &d, e));
+    TRY(datadir_check_init(d, e));
     status connected = pgconn_open(d->config->conninfo, PGCONN_QUERY, &c, e);
     if (!connected.ok && target == LSN_NONE)
         return FAILED;

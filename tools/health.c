@@ -1,5 +1,6 @@
 #include "tools/health.h"
 
+#include "agent/owner.h"
 #include "agent/proofs.h"
 #include "agent/setup/uncaptured.h"
 #include "store/snapreader.h"
@@ -137,7 +138,26 @@ static status look_at_chain(struct datadir *d, struct health *h, err *e)
     h->snapshot_number = commit->header->number;
     h->snapshot_seq = commit->header->last_seq;
     h->snapshot_time = commit->header->created;
+    h->owner_shown = commit->has_recovery_key;
     return DONE;
+}
+
+/* Said while this machine lives: afterwards it is too late. */
+static status look_at_owner(struct datadir *d, struct health *h, err *e)
+{
+    bool certified = false;
+    if (!h->has_snapshot || h->owner_shown)
+        return DONE;
+    TRY(owner_is_certified(d, &certified, e));
+    if (certified)
+        return problem(
+            h, e,
+            "no snapshot carries the recovery key's certificate of this device yet: run pgstrand seal, "
+            "then ship");
+    return problem(
+        h, e,
+        "no other machine could take this node over, since the recovery key has not certified this "
+        "device: run pgstrand identity certify");
 }
 
 /* ---- what is proven ---- */
@@ -304,6 +324,7 @@ static status look_around(struct datadir *d, struct health *h, err *e)
     TRY(look_at_log(d, h, e));
     TRY(look_at_server(d, h, e));
     TRY(look_at_chain(d, h, e));
+    TRY(look_at_owner(d, h, e));
     TRY(look_at_proofs(d, h, e));
     return catalog_each(d->catalog, CATALOG_BREAK, on_break, h, e);
 }

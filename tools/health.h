@@ -32,6 +32,7 @@ struct health {
     uint64_t snapshot_number;
     uint64_t snapshot_seq;
     pgtime snapshot_time;
+    bool owner_shown; /* it carries the recovery key */
 
     bool proven; /* the three below: of the last restore that was compared and equal */
     uint64_t proven_seq;

@@ -232,15 +232,6 @@ static status lock_data(const char *root, struct io_lock **out, err *e)
     return locked.ok ? DONE : err_wrap(e, "another pgstrand-agent runs on %s", root);
 }
 
-/* Nobody has said yet which database goes on with the chain. */
-static status check_set_up(const struct datadir *data, err *e)
-{
-    if (!data->identity.taken_over || data->identity.system_identifier[0] != '\0')
-        return DONE;
-    return err_set(e, ERR_VALIDATION, "%s has taken a node over: run pgstrand init --data %s first",
-                   data->root, data->root);
-}
-
 /* *said: the failure was reported already, by capture. */
 static status run_agent(const struct options *options, bool *said, err *e)
 {
@@ -248,7 +239,7 @@ static status run_agent(const struct options *options, bool *said, err *e)
     OWNED(io_lock) struct io_lock *lock = NULL;
     TRY(datadir_open(options->data, options->config, DATADIR_EXISTING, &data, e));
     TRY(lock_data(data->root, &lock, e));
-    TRY(check_set_up(data, e));
+    TRY(datadir_check_init(data, e));
     struct agent a = {.options = options, .data = data};
     board_init(&a.board);
     report_line(REPORT_EVENT, "pgstrand-agent " PGSTRAND_VERSION " on %s", data->root);

@@ -86,10 +86,12 @@ static status known_key(const struct place *place, const uint8_t **out, err *e)
     *out = chain_recovery_key(place->chain);
     if (*out != NULL)
         return DONE;
-    return err_set(e, ERR_REFUSED,
-                   "%s carries no recovery key, so nobody can show that node %s is theirs (it was made by an "
-                   "older pgstrand): restore with --as other",
-                   place->chain->dir, uuid_format(&place->node, node));
+    return err_set(
+        e, ERR_REFUSED,
+        "%s carries no recovery key, so nobody can show that node %s is theirs (it was made by an "
+        "older pgstrand): restore with --as other; while that machine lives, pgstrand identity certify "
+        "there, then seal and ship, puts it in",
+        place->chain->dir, uuid_format(&place->node, node));
 }
 
 static status recovery_key(const struct place *place, const uint8_t *secret, struct signing_key *out, err *e)

@@ -1,3 +1,4 @@
+#include "agent/owner.h"
 #include "agent/seal/sealassets.h"
 #include "agent/seal/sealrun.h"
 
@@ -102,10 +103,13 @@ status sealincremental_run(struct sealrun *run, uint64_t last_seq, struct seal_r
     const Pgstrand__SnapshotHeader *parent = run->chain->link[run->chain->count - 1].commit->header;
     OWNED(sealassets) struct sealassets files = {0};
     struct seal_range range;
+    bool owner = false; /* a link without actions tells it, too */
+    if (run->log != NULL)
+        TRY(owner_is_news(run->d, run->chain, &owner, e));
     /* A FULL that comes behind it has all files. */
     if (run->log != NULL && run->request->type != PGSTRAND__SNAPSHOT_TYPE__FULL)
         TRY(sealassets_look(run, false, &files, e));
-    *out = (struct seal_result){.nothing_new = last_seq <= parent->last_seq && !files.any,
+    *out = (struct seal_result){.nothing_new = last_seq <= parent->last_seq && !files.any && !owner,
                                 .type = PGSTRAND__SNAPSHOT_TYPE__INCREMENTAL};
     if (out->nothing_new)
         return DONE;

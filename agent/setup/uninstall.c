@@ -66,8 +66,9 @@ status setup_uninstall(struct datadir *d, const char *conninfo, const struct pro
     OWNED(text) char *lock_path = io_join(d->root, "agent.lock");
     OWNED(io_lock) struct io_lock *lock = NULL;
 
-    if (!d->has_identity)
-        return DONE; /* init never came so far as to change anything */
+    if (!d->has_identity || (datadir_awaits_init(d) && d->identity.database[0] == '\0'))
+        return DONE; /* init never came so far as to change anything; a slot of the node's name is the old
+                        machine's */
     if (lock_path == NULL)
         return err_no_memory(e);
     if (!io_lock(lock_path, false, &lock, e).ok)

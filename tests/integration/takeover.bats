@@ -62,6 +62,44 @@ assert_is_node() {
     assert_same_tables "$(conninfo shop)" "$(conninfo "$target")"
 }
 
+# has_problem DATA PATTERN: status is not healthy, and says so.
+has_problem() {
+    local code=0
+    pgstrand status --data "$1" --json >"$HARNESS/status" || code=$?
+    [ "$code" = 1 ] && jq -e --arg words "$2" '.problems | any(test($words))' "$HARNESS/status" >/dev/null ||
+        complain "status of $1 ended with $code:" "$(jq -c .problems "$HARNESS/status")"
+}
+
+# What needs a capture is refused at once, with what to do; what needs the chain alone works.
+between_takeover_and_init() {
+    local began=$SECONDS words copy=$HARNESS/copy slots
+    for words in seal 'seal --type full' 'seal --type differential --no-wait' 'wait --timeout 60'; do
+        expect_exit 10 'has taken a node over, and nothing is captured before its chain goes on: run pgstrand init' pgstrand $words --data "$NEW" --quiet
+    done
+    expect_exit 10 'has taken a node over.*run pgstrand init' "$PGSTRAND_BUILD/pgstrand-agent" --data "$NEW" --quiet
+    [ $((SECONDS - began)) -lt 20 ]
+    has_problem "$NEW" 'no database is captured here yet: run pgstrand init'
+    pgstrand drill --data "$NEW" --quiet
+    pgstrand vault add --data "$NEW" second "file://$HARNESS/second" --backup-type full-device >/dev/null
+    pgstrand ship --data "$NEW" second | grep -q '^2 snapshots sent'
+    pgstrand entity goods 8 --data "$NEW" --json | jq -e .value >/dev/null
+    # With the server away nothing is sealed into the old machine's chain either.
+    cp -a "$NEW" "$copy"
+    sed -i "s|^conninfo = .*|conninfo = host=/nowhere dbname=shop|" "$copy/pgstrand.conf"
+    expect_exit 10 'has taken a node over' pgstrand seal --data "$copy" --no-wait --quiet
+    # In another database everything would count as deleted.
+    database_new elsewhere
+    sql elsewhere 'CREATE TABLE goods (id int PRIMARY KEY)'
+    expect_exit 15 'elsewhere is none that node .* was restored into.*sealed as deleted' pgstrand init --data "$copy" --source "$(conninfo elsewhere)" --quiet
+    database_drop elsewhere
+    # There is nothing to uninstall; the slot of the node's name is the old machine's.
+    slots=$(sql postgres 'SELECT count(*) FROM pg_replication_slots')
+    [ "$slots" -gt 0 ]
+    pgstrand uninstall --data "$copy" --yes
+    [ ! -e "$copy" ]
+    [ "$(sql postgres 'SELECT count(*) FROM pg_replication_slots')" = "$slots" ]
+}
+
 @test "a replaced machine is the node it was, and its chain goes on with the hand-over in it" {
     cp -a "$HARNESS/safe" "$HARNESS/safe.1"
     VAULT=file://$HARNESS/safe.1
@@ -72,8 +110,7 @@ assert_is_node() {
     grep -q '^device = tills' "$NEW/pgstrand.conf"
     refute grep -rqF "$(tr -d '\n-' <"$HARNESS/key")" "$NEW"
     pgstrand snapshots --data "$NEW" --json | jq -e 'length == 2 and (map(.recovery_key) | unique | length == 1) and (map(.taken_over) | any | not)'
-    expect_exit 10 'has taken a node over: run pgstrand init' "$PGSTRAND_BUILD/pgstrand-agent" --data "$NEW" --quiet
-    expect_exit 10 'has taken a node over, whose chain goes on when init has been run' pgstrand seal --data "$NEW" --type differential --no-wait --quiet
+    between_takeover_and_init
     # The database changes before anybody captures it again: that is in the chain, too.
     sql "$target" "DELETE FROM goods WHERE id = 7"
     pgstrand init --data "$NEW" --json 2>"$HARNESS/said" | jq -e '.continued and .recovery_key == null'
@@ -129,7 +166,7 @@ assert_is_node() {
     key=$HARNESS/old/$(printf 'a%d000000-0000-4000-8000-000000000001/' 0 2)
     mkdir -p "$key"
     cp "$PGSTRAND_ROOT"/tests/golden/format1/* "$key"
-    expect_exit 15 'carries no recovery key.*older pgstrand.: restore with --as other' pgstrand restore --data "$NEW" --from "file://$HARNESS/old" \
+    expect_exit 15 'carries no recovery key.*older pgstrand.: restore with --as other; while that machine lives, pgstrand identity certify' pgstrand restore --data "$NEW" --from "file://$HARNESS/old" \
         --target "$(conninfo "$target")" --as same --recovery-key "$HARNESS/key" --quiet
     # A data directory that is a node already.
     pgstrand restore --data "$HARNESS/else" --from "$VAULT" --target "$(conninfo "$target")" --as other --quiet >/dev/null
@@ -184,6 +221,53 @@ killed_take_over() {
     done
     killed_take_over kill:5:snapshots
     killed_take_over kill:1:pgstrand.conf
+}
+
+# Adopting a node leaves the certificate behind: its identity is as one from before there were any.
+@test "a node without a certificate: status and identity say so, its key certifies it while it lives, then it can be taken over" {
+    local old=$HARNESS/older key=$HARNESS/older.key
+    VAULT=file://$HARNESS/oldersafe
+    database_new plain
+    sql plain "CREATE TABLE t (id int PRIMARY KEY, word text); INSERT INTO t SELECT i, 'word ' || i FROM generate_series(1, 50) i"
+    pgstrand init --data "$old" --source "$(conninfo plain)" --json 2>/dev/null | jq -r .recovery_key >"$key"
+    pgstrand uninstall --data "$old" --keep-data --quiet
+    pgstrand identity adopt 6ba7b810-9dad-11d1-80b4-00c04fd430c8 --data "$old" --yes --json 2>/dev/null | jq -e '.certified == false'
+    pgstrand init --data "$old" --source "$(conninfo plain)" --quiet >/dev/null
+    agent_start "$old"
+    pgstrand vault add --data "$old" safe "$VAULT" --backup-type full-device >/dev/null
+    pgstrand ship --data "$old" safe >/dev/null
+    pgstrand wait --data "$old" --timeout 60 >/dev/null
+    has_problem "$old" 'no other machine could take this node over.*run pgstrand identity certify'
+    pgstrand identity --data "$old" 2>&1 | grep -q 'the recovery key has not certified this device'
+    expect_exit 15 'carries no recovery key' take_over --recovery-key "$key" --quiet
+    # Only the key that the owner was shown.
+    expect_exit 15 'this is not the recovery key of node 6ba7b810' pgstrand identity certify --data "$old" --recovery-key "$HARNESS/key"
+    expect_exit 15 'say --recovery-key FILE' pgstrand identity certify --data "$old" </dev/null
+    expect_exit 2 'goes with identity certify' pgstrand identity --data "$old" --recovery-key "$key"
+    pgstrand identity --data "$old" --json 2>/dev/null | jq -e '.certified == false'
+    pgstrand identity certify --data "$old" --recovery-key - --json <"$key" 2>"$HARNESS/said" | jq -e .certified
+    grep -q 'pgstrand seal, then pgstrand ship' "$HARNESS/said"
+    refute grep -rqF "$(tr -d '\n-' <"$key")" "$old"
+    has_problem "$old" 'no snapshot carries the recovery key.s certificate of this device yet: run pgstrand seal'
+    # Nothing else is new, and it is sealed all the same; once.
+    pgstrand seal --data "$old" --json | jq -e '.uuid != null and .actions == 0'
+    pgstrand seal --data "$old" | grep -q 'nothing new'
+    pgstrand status --data "$old" >/dev/null
+    pgstrand verify --data "$old" >/dev/null
+    sql plain "UPDATE t SET word = 'later' WHERE id = 7"
+    pgstrand seal --data "$old" --quiet >/dev/null
+    pgstrand snapshots --data "$old" --json | jq -e '.[-3:] | map(.recovery_key != null) == [false, true, true]' # the first is of the node before it was adopted
+    pgstrand ship --data "$old" safe >/dev/null
+    agent_stop "$old"
+    take_over --recovery-key "$key" --quiet
+    [ "$(identity "$NEW" node)" = 6ba7b810-9dad-11d1-80b4-00c04fd430c8 ]
+    assert_same_tables "$(conninfo plain)" "$(conninfo "$target")"
+    pgstrand uninstall --data "$old" --yes >/dev/null
+    pgstrand init --data "$NEW" --quiet >/dev/null
+    pgstrand verify --data "$NEW" >/dev/null
+    pgstrand snapshots --data "$NEW" --json | jq -e '.[-1].taken_over'
+    pgstrand uninstall --data "$NEW" --yes >/dev/null
+    database_drop plain
 }
 
 @test "what was signed for one machine is worth nothing on another one" {
