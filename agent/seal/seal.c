@@ -69,44 +69,48 @@ static status open_log(struct sealrun *run, struct log_state *state, err *e)
                    run->d->root);
 }
 
+status seal_begin(struct datadir *d, const struct seal_request *request, const struct progress *progress,
+                  struct sealrun *out, err *e)
+{
+    if (!request->offline) /* init itself seals what an old log has, without the server */
+        TRY(datadir_check_init(d, e));
+    return sealrun_begin(d, request, progress, out, e);
+}
+
+status seal_run(struct sealrun *run, struct seal_result *out, err *e)
+{
+    const struct seal_request *request = run->request;
+    struct log_state state;
+    *out = (struct seal_result){0};
+    if (run->chain->count == 0)
+        return err_set(e, ERR_VALIDATION, "there is no base to seal after: run pgstrand init");
+    TRY(base_clear(run->d, e)); /* rows that an interrupted sealing left */
+    TRY(open_log(run, &state, e));
+    TRY(connect(run, e));
+    take_version(run);
+    if (run->log != NULL)
+        TRY(logreader_state(run->log, &state, e));
+    if (request->type == PGSTRAND__SNAPSHOT_TYPE__FULL)
+        return sealfull_run(run, out, e);
+    if (request->type == PGSTRAND__SNAPSHOT_TYPE__DIFFERENTIAL)
+        return sealdifferential_run(run, state.position.last_seq, out, e);
+    if (request->table_count > 0 && run->log != NULL)
+        return sealtables_run(run, out, e);
+    return sealincremental_run(run, state.position.last_seq, out, e);
+}
+
 status seal_snapshot(struct datadir *d, const struct seal_request *request, const struct progress *progress,
                      struct seal_result *out, err *e)
 {
     OWNED(sealrun) struct sealrun run = {0};
-    struct log_state state;
     *out = (struct seal_result){0};
-    if (d->identity.taken_over && d->identity.system_identifier[0] == '\0' && !request->offline)
-        return err_set(
-            e, ERR_VALIDATION,
-            "%s has taken a node over, whose chain goes on when init has been run: run pgstrand init "
-            "--data %s",
-            d->root, d->root);
-    TRY(sealrun_begin(d, request, progress, &run, e));
-    if (run.chain->count == 0)
-        return err_set(e, ERR_VALIDATION, "there is no base to seal after: run pgstrand init");
-    TRY(base_clear(d, e)); /* rows that an interrupted sealing left */
-    TRY(open_log(&run, &state, e));
-    TRY(connect(&run, e));
-    take_version(&run);
-    if (run.log != NULL)
-        TRY(logreader_state(run.log, &state, e));
-    if (request->type == PGSTRAND__SNAPSHOT_TYPE__FULL)
-        return sealfull_run(&run, out, e);
-    if (request->type == PGSTRAND__SNAPSHOT_TYPE__DIFFERENTIAL)
-        return sealdifferential_run(&run, state.position.last_seq, out, e);
-    if (request->table_count > 0 && run.log != NULL)
-        return sealtables_run(&run, out, e);
-    return sealincremental_run(&run, state.position.last_seq, out, e);
+    TRY(seal_begin(d, request, progress, &run, e));
+    return seal_run(&run, out, e);
 }
 
-status seal_reconcile(struct datadir *d, struct chain **chain, err *e)
+status seal_reconcile(struct datadir *d, err *e)
 {
     const struct seal_request request = {.type = PGSTRAND__SNAPSHOT_TYPE__INCREMENTAL};
     OWNED(sealrun) struct sealrun run = {0};
-    TRY(sealrun_begin(d, &request, &progress_silent, &run, e));
-    if (chain != NULL) {
-        *chain = run.chain;
-        run.chain = NULL;
-    }
-    return DONE;
+    return sealrun_begin(d, &request, &progress_silent, &run, e);
 }

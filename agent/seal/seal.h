@@ -47,12 +47,20 @@ OWN_VALUE(seal_result, seal_result_fini);
 MUST_CHECK status seal_snapshot(struct datadir *d, const struct seal_request *request,
                                 const struct progress *progress, struct seal_result *out, err *e);
 
+/* The same in two calls: the chain is read and checked once, and belongs to the caller from then on
+ * (sealrun_fini), the seal lock with it; what is sealed is added to it. `request` and `progress` live as
+ * long. One call of seal_run. */
+struct sealrun;
+MUST_CHECK status seal_begin(struct datadir *d, const struct seal_request *request,
+                             const struct progress *progress, struct sealrun *out, err *e);
+MUST_CHECK status seal_run(struct sealrun *run, struct seal_result *out, err *e);
+
 /* The first FULL, from bases staged by init (base_copy). `c`: the database. */
 MUST_CHECK status seal_first_full(struct datadir *d, struct pgconn *c, const char *conninfo,
                                   const struct table_list *tables, struct seal_result *out, err *e);
 
 /* Commits on disk are the truth: removes leftovers and brings the catalogue's snapshot records up to them.
- * Takes the seal lock itself. *chain is the chain as it is then (chain_free it); NULL: nobody wants it. */
-MUST_CHECK status seal_reconcile(struct datadir *d, struct chain **chain, err *e);
+ * Takes the seal lock itself. */
+MUST_CHECK status seal_reconcile(struct datadir *d, err *e);
 
 #endif

@@ -1,18 +1,28 @@
 #include "agent/seal/sealflow.h"
 
+#include "agent/breaks.h"
 #include "agent/lineage.h"
+#include "agent/seal/sealrun.h"
 #include "agent/workflow/workflowrecord.h"
 
 struct flow {
     struct datadir *d;
     struct seal_request request;
     struct seal_result *out;
+    struct sealrun run; /* from the first step to the last: the chain is read once */
     bool anew; /* the record is of an earlier try that failed: where the chain was then does not matter */
 };
+
+static void flow_fini(struct flow *f)
+{
+    sealrun_fini(&f->run);
+}
+OWN_VALUE(flow, flow_fini);
 
 static void reset(void *context)
 {
     struct flow *f = context;
+    sealrun_fini(&f->run);
     seal_result_fini(f->out);
 }
 
@@ -24,14 +34,25 @@ static struct bytes id_of(const struct chain_link *link)
     return bytes_of(id->data, id->len);
 }
 
-/* The newest snapshot of this type behind the noted one; NULL: there is none. */
+static bool same_text(const char *a, const char *b)
+{
+    return strcmp(a != NULL ? a : "", b != NULL ? b : "") == 0;
+}
+
+/* Somebody else may have sealed meanwhile, under no name or another. */
+static bool is_wanted(const Pgstrand__SnapshotHeader *h, const Pgstrand__SealJob *j)
+{
+    return (uint32_t)h->type == j->type && (j->name == NULL || same_text(h->name, j->name));
+}
+
+/* The newest snapshot of this type and name behind the noted one; NULL: there is none. */
 static const struct chain_link *find_behind(const struct chain *chain, const Pgstrand__SealJob *j)
 {
     const struct chain_link *found = NULL;
     for (size_t i = chain->count; i-- > 0;) {
         if (bytes_equal(id_of(&chain->link[i]), bytes_of(j->behind.data, j->behind.len)))
             return found;
-        if (found == NULL && (uint32_t)chain->link[i].commit->header->type == j->type)
+        if (found == NULL && is_wanted(chain->link[i].commit->header, j))
             found = &chain->link[i];
     }
     return NULL;
@@ -43,8 +64,8 @@ static status validate_parent(void *context, struct workflow *w, err *e)
 {
     struct flow *f = context;
     Pgstrand__SealJob *j = workflow_record(w)->job->seal;
-    OWNED(chain) struct chain *chain = NULL;
-    TRY(seal_reconcile(f->d, &chain, e));
+    TRY(seal_begin(f->d, &f->request, workflow_progress(w), &f->run, e));
+    const struct chain *chain = f->run.chain;
     if ((j->has_behind && !f->anew) || chain->count == 0)
         return DONE;
     f->anew = false;
@@ -77,29 +98,25 @@ static status tell(const struct chain_link *link, struct seal_result *out, err *
 static status create(void *context, struct workflow *w, err *e)
 {
     struct flow *f = context;
-    OWNED(chain) struct chain *chain = NULL;
-    if (workflow_resumed(w)) {
-        TRY(lineage_load(f->d, &chain, e));
-        const struct chain_link *made = find_behind(chain, workflow_record(w)->job->seal);
-        if (made != NULL)
-            return tell(made, f->out, e);
-    }
-    TRY(seal_snapshot(f->d, &f->request, workflow_progress(w), f->out, e));
+    const struct chain_link *made =
+        workflow_resumed(w) ? find_behind(f->run.chain, workflow_record(w)->job->seal) : NULL;
+    if (made != NULL)
+        return tell(made, f->out, e);
+    TRY(seal_run(&f->run, f->out, e));
     if (f->out->nothing_new)
         workflow_skip(w);
     return DONE;
 }
 
+/* What was sealed is in the chain as it was read from the disk again (chain_append). */
 static status validate(void *context, struct workflow *w, err *e)
 {
     struct flow *f = context;
-    OWNED(chain) struct chain *chain = NULL;
     if (f->out->nothing_new) {
         workflow_skip(w);
         return DONE;
     }
-    TRY(lineage_load(f->d, &chain, e));
-    if (find_behind(chain, workflow_record(w)->job->seal) != NULL)
+    if (find_behind(f->run.chain, workflow_record(w)->job->seal) != NULL)
         return DONE;
     return err_set(e, ERR_STORAGE, "the snapshot that was sealed is not in the chain %s: run pgstrand verify",
                    f->d->chain);
@@ -183,9 +200,59 @@ static void fill(struct flow *f, struct datadir *d, const Pgstrand__SealJob *j, 
                                        .table_count = j->n_table};
 }
 
-/* What was interrupted before: cancelled, or completed where its snapshot is there already. */
+/* ---- what was interrupted ---- */
+
+static status go_on(struct datadir *d, const Pgstrand__WorkflowRecord *record, const struct sealflow *how,
+                    const struct progress *progress, struct seal_result *out, err *e)
+{
+    OWNED(flow) struct flow f;
+    uuid id = workflowrecord_id(record);
+    fill(&f, d, record->job->seal, out);
+    const struct sealflow by = {how->stop, how->alone, record->job->seal->scheduled};
+    f.anew = by.scheduled && record->state != PGSTRAND__WORKFLOW_RECORD__STATE__IN_PROGRESS;
+    const struct workflow_spec spec = spec_of(&f, record->job, &by);
+    return workflow_run(d, &spec, &id, progress, NULL, e);
+}
+
+/* Killed, but behind the moment in which its snapshot was there? */
+static bool was_published(struct datadir *d, const Pgstrand__WorkflowRecord *record, struct seal_result *out)
+{
+    OWNED(chain) struct chain *chain = NULL;
+    const Pgstrand__SealJob *j = record->job->seal;
+    err damaged = ERR_INIT; /* the sealing that follows tells it */
+    if (j->scheduled && record->state != PGSTRAND__WORKFLOW_RECORD__STATE__IN_PROGRESS)
+        return false;
+    if (!lineage_load(d, &chain, &damaged).ok)
+        return false;
+    const struct chain_link *made = find_behind(chain, j);
+    return made != NULL && tell(made, out, &damaged).ok;
+}
+
+static bool is_same(const Pgstrand__SealJob *j, const struct seal_request *request)
+{
+    return !j->scheduled && j->type == (uint32_t)request->type && j->n_table == 0 &&
+           request->table_count == 0 && same_text(j->name, request->name) &&
+           same_text(j->description, request->description);
+}
+
+static status complete(struct datadir *d, const Pgstrand__WorkflowRecord *record, const struct sealflow *how,
+                       const struct progress *progress, err *e)
+{
+    OWNED(seal_result) struct seal_result told = {0};
+    char text[UUID_TEXT], line[UUID_TEXT + 128];
+    uuid id = workflowrecord_id(record);
+    TRY(go_on(d, record, how, progress, &told, e));
+    (void)snprintf(line, sizeof line,
+                   "workflow %s was interrupted when its snapshot was there: it is complete now",
+                   uuid_format(&id, text));
+    progress->say(progress->context, line);
+    return DONE;
+}
+
+/* What was interrupted before: cancelled, or completed where its snapshot is there already. `made`: what is
+ * asked for, if one of them has sealed that; nothing_new: none has. */
 static status supersede(struct datadir *d, const struct seal_request *request, const struct sealflow *how,
-                        const struct progress *progress, err *e)
+                        const struct progress *progress, struct seal_result *made, err *e)
 {
     OWNED(workflow_list) struct workflow_list all = {0};
     TRY(workflowrecord_list(d, &all, e));
@@ -196,21 +263,26 @@ static status supersede(struct datadir *d, const struct seal_request *request, c
             (j->type != (uint32_t)request->type && j->type != PGSTRAND__SNAPSHOT_TYPE__INCREMENTAL))
             continue;
         err ended = ERR_INIT; /* it stays open, and the new one can be sealed all the same */
-        if (!sealflow_cancel(d, all.record[i], &ended).ok)
-            (void)sealflow_resume(d, all.record[i], how, progress, &ended).ok;
+        struct seal_result found = {0};
+        const bool published = was_published(d, all.record[i], &found);
+        if (published || !sealflow_cancel(d, all.record[i], &ended).ok) {
+            ended = ERR_INIT;
+            (void)complete(d, all.record[i], how, progress, &ended).ok;
+        }
+        if (published && is_same(j, request))
+            *made = found;
     }
     return DONE;
 }
 
-status sealflow_run(struct datadir *d, const struct seal_request *request, const struct sealflow *how,
-                    const struct progress *progress, struct seal_result *out, err *e)
+/* ---- running one ---- */
+
+static status run(struct datadir *d, const struct seal_request *request, const struct sealflow *how,
+                  const struct progress *progress, struct seal_result *out, err *e)
 {
-    struct flow f = {.d = d, .request = *request, .out = out};
+    OWNED(flow) struct flow f = {.d = d, .request = *request, .out = out};
     Pgstrand__WorkflowJob job = PGSTRAND__WORKFLOW_JOB__INIT;
     Pgstrand__SealJob packed = PGSTRAND__SEAL_JOB__INIT;
-    *out = (struct seal_result){0};
-    if (!how->scheduled)
-        TRY(supersede(d, request, how, progress, e));
     packed.type = (uint32_t)request->type;
     packed.name = (char *)(uintptr_t)request->name;
     packed.description = (char *)(uintptr_t)request->description;
@@ -229,24 +301,56 @@ status sealflow_run(struct datadir *d, const struct seal_request *request, const
     return workflow_run(d, &spec, last != NULL ? &id : NULL, progress, NULL, e);
 }
 
+/* An interrupted one has made what is asked for; what came since is sealed behind it. A second FULL would
+ * copy everything again: it is made only where the schema has changed in a way that wants one. */
+static status run_behind(struct datadir *d, const struct seal_request *request, const struct sealflow *how,
+                         const struct progress *progress, struct seal_result *made, struct seal_result *out,
+                         err *e)
+{
+    const bool full = request->type == PGSTRAND__SNAPSHOT_TYPE__FULL;
+    struct seal_request since = *request;
+    size_t open = 0;
+    uint64_t last = 0;
+    TRY(breaks_open(d->catalog, &open, &last, e));
+    if (full && open > 0)
+        return run(d, request, how, progress, out, e);
+    if (full)
+        since = (struct seal_request){.type = PGSTRAND__SNAPSHOT_TYPE__INCREMENTAL,
+                                      .conninfo = request->conninfo,
+                                      .offline = request->offline};
+    TRY(run(d, &since, how, progress, out, e));
+    if (!full && !out->nothing_new)
+        return DONE;
+    seal_result_fini(out);
+    *out = *made;
+    *made = (struct seal_result){0};
+    return DONE;
+}
+
+status sealflow_run(struct datadir *d, const struct seal_request *request, const struct sealflow *how,
+                    const struct progress *progress, struct seal_result *out, err *e)
+{
+    OWNED(seal_result) struct seal_result made = {.nothing_new = true};
+    *out = (struct seal_result){0};
+    if (how->scheduled)
+        return run(d, request, how, progress, out, e);
+    TRY(supersede(d, request, how, progress, &made, e));
+    return made.nothing_new ? run(d, request, how, progress, out, e)
+                            : run_behind(d, request, how, progress, &made, out, e);
+}
+
 status sealflow_resume(struct datadir *d, const Pgstrand__WorkflowRecord *record, const struct sealflow *how,
                        const struct progress *progress, err *e)
 {
     OWNED(seal_result) struct seal_result out = {0};
-    struct flow f;
-    uuid id = workflowrecord_id(record);
-    fill(&f, d, record->job->seal, &out);
-    const struct sealflow by = {how->stop, how->alone, record->job->seal->scheduled};
-    f.anew = by.scheduled && record->state != PGSTRAND__WORKFLOW_RECORD__STATE__IN_PROGRESS;
-    const struct workflow_spec spec = spec_of(&f, record->job, &by);
-    return workflow_run(d, &spec, &id, progress, NULL, e);
+    return go_on(d, record, how, progress, &out, e);
 }
 
 status sealflow_cancel(struct datadir *d, const Pgstrand__WorkflowRecord *record, err *e)
 {
     OWNED(seal_result) struct seal_result out = {0};
     const struct sealflow how = {.scheduled = record->job->seal->scheduled};
-    struct flow f;
+    OWNED(flow) struct flow f;
     uuid id = workflowrecord_id(record);
     fill(&f, d, record->job->seal, &out);
     const struct workflow_spec spec = spec_of(&f, record->job, &how);

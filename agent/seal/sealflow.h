@@ -19,8 +19,10 @@ struct sealflow {
     bool scheduled; /* by the agent, whose schedule makes the pauses between tries */
 };
 
-/* Takes the place of others that were killed: what they would seal it seals. One by schedule goes on with the
- * record of the last that was to be tried again, or was killed. */
+/* Takes the place of others that were killed: what they would seal it seals. One whose snapshot was there is
+ * completed, and when it was asked for the same its snapshot is the result: only what came since is sealed,
+ * behind it. One by schedule goes on with the record of the last that was to be tried again, or was killed.
+ */
 MUST_CHECK status sealflow_run(struct datadir *d, const struct seal_request *request,
                                const struct sealflow *how, const struct progress *progress,
                                struct seal_result *out, err *e);

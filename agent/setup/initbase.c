@@ -117,7 +117,7 @@ static status find_sealed(struct init_run *run, Pgstrand__SnapshotRecord **out, 
 {
     ProtobufCMessage *found = NULL;
     struct catalog_key key = catalog_key_snapshot(&run->d->identity.incarnation, 0);
-    TRY(seal_reconcile(run->d, NULL, e));
+    TRY(seal_reconcile(run->d, e));
     TRY(catalog_get(run->d->catalog, CATALOG_SNAPSHOT, catalog_key_bytes(&key), &found, e));
     *out = (Pgstrand__SnapshotRecord *)(void *)found;
     if (*out != NULL && !(*out)->complete) {

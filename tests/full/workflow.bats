@@ -32,6 +32,18 @@ setup() {
     agent_stop "$DATA"
 }
 
+@test "a migration killed at every step" {
+    workflow_sweep 1 1 killed_migration
+}
+
+@test "a seal of each type killed at every step and typed again" {
+    agent_start "$DATA"
+    workflow_sweep 1 1 killed_again incremental
+    workflow_sweep 1 1 killed_again differential
+    workflow_sweep 1 1 killed_again full
+    agent_stop "$DATA"
+}
+
 @test "a drill killed at every step" {
     workflow_sweep 1 1 killed_drill
 }

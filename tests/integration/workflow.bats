@@ -48,21 +48,6 @@ target_has() {
     workflow_sweep 6 $((RANDOM % 6 + 1)) killed_parallel
 }
 
-# Into a schema that has a column more; killed it goes on, and the chain's columns are the source's.
-killed_migration() {
-    local id
-    restoreflow_prepare replace
-    sql "$target" "ALTER TABLE goods ADD COLUMN shelf text DEFAULT 'new'"
-    workflow_killed "$1" restore --data "$DATA" --target "$(conninfo "$target")" --mode replace || return 1
-    for id in $(workflow_open "$DATA"); do
-        pgstrand workflow resume "$id" --data "$DATA" --quiet || return 1
-    done
-    [ "$(sql "$target" 'SELECT count(*) FROM goods')" = 300 ] || restore --mode replace --quiet || return 1
-    target_has "SELECT count(*), count(*) FILTER (WHERE shelf = 'new') FROM goods" '300|300' || return 1
-    target_has "SELECT md5(string_agg(id || name || price, ' ' ORDER BY id)) FROM goods" \
-        "$(sql shop "SELECT md5(string_agg(id || name || price, ' ' ORDER BY id)) FROM goods")"
-}
-
 @test "workflows: into a newer schema it is a MIGRATION; killed between its steps it is gone on from" {
     workflow_sweep 3 3 killed_migration
     [ "$(last '[.type, .status] | @json')" = '["MIGRATION","COMPLETED"]' ]
@@ -74,6 +59,33 @@ killed_migration() {
     pgstrand workflow cancel "$(workflow_open "$DATA")" --data "$DATA" --quiet
     [ "$(last '[.type, .status] | @json')" = '["MIGRATION","CANCELLED"]' ]
     target_has 'SELECT id, name, shelf FROM goods' '7|mine|new'
+}
+
+# kind_of TYPE ARGS...: killed in its work it is listed and shown; cancelled and, after another kill, resumed.
+kind_of() {
+    local type=$1 action id
+    shift
+    for action in cancel resume; do
+        workflow_killed kill:4:catalog.mdb "$@" --data "$DATA"
+        id=$(workflow_open "$DATA")
+        pgstrand workflow list --data "$DATA" | grep -q "$id .*$type .*interrupted" || complain "$* is not listed" || return 1
+        pgstrand workflow show "$id" --data "$DATA" | grep -q '^status *interrupted' || complain "$* is not shown" || return 1
+        pgstrand workflow "$action" "$id" --data "$DATA" --quiet || return 1
+        [ "$action $(last .status)" = 'cancel CANCELLED' ] || [ "$action $(last .status)" = 'resume COMPLETED' ] ||
+            complain "$* $action: $(last .status)" || return 1
+    done
+}
+
+@test "workflows: each kind is listed, shown, cancelled and resumed (init: init.bats; MIGRATION: above)" {
+    agent_start "$DATA"
+    restoreflow_prepare merge
+    kind_of REPLAY restore --mode merge --target "$(conninfo "$target")"
+    target_has 'SELECT count(*) FROM goods' 300
+    kind_of RESTORE drill
+    [ "$(sql postgres "SELECT count(*) FROM pg_database WHERE datname LIKE 'pgstrand_drill%'")" = 0 ]
+    kind_of BACKUP seal --type full
+    [ "$(pgstrand snapshots --data "$DATA" --json | jq '[.[] | select(.type == "full")] | length')" = 2 ]
+    agent_stop "$DATA"
 }
 
 @test "retry: a lost connection is tried again; after the last retry it has failed, with what to do, and can be resumed" {
@@ -149,11 +161,48 @@ killed_migration() {
     pgstrand workflow resume "$id" --data "$DATA" --quiet
     assert_same_tables "$(conninfo shop)" "$(conninfo "$target")"
 }
+@test "interruption: a seal that was killed when its snapshot was there is completed by the same command, which makes no second one" {
+    local type before n id
+    agent_start "$DATA"
+    sealed() {
+        pgstrand snapshots --data "$DATA" --json | jq "[.[$before:][] | select(.type == \"$1\")] | $2"
+    }
+    for type in full differential incremental; do
+        before=$(pgstrand snapshots --data "$DATA" --json | jq length)
+        for ((n = 3; n < 9; n += 3)); do # to the rename that makes it exist, and not a write further; a FULL has an INCREMENTAL before it
+            sql shop "UPDATE goods SET price = price + 1 WHERE id = 2"
+            PGSTRAND_IO_FAULT=killafter:$n:.commit pgstrand seal --data "$DATA" --type $type --name "at $type" --quiet >/dev/null 2>&1 || true
+            [ "$(sealed $type length)" = 0 ] || break
+        done
+        [ "$(sealed $type length)" = 1 ]
+        [ "$(last '[.status, .step] | @json')" = '["IN_PROGRESS","CREATE_SNAPSHOT"]' ]
+        id=$(workflow_open "$DATA")
+        sql shop "UPDATE goods SET price = price + 1 WHERE id = 3"
+        pgstrand seal --data "$DATA" --type $type --name "at $type" --json >"$HARNESS/sealed" 2>"$HARNESS/said"
+        grep -q 'was interrupted when its snapshot was there: it is complete now' "$HARNESS/said"
+        [ -z "$(workflow_open "$DATA")" ]
+        # What came since is sealed, too: a FULL is not made for it.
+        pgstrand seal --data "$DATA" | grep -q 'nothing new'
+        [ "$type" != full ] || [ "$(sealed full length)" = 1 ]
+        [ "$type" != full ] || [ "$(sealed full '.[0].uuid')" = "$(jq .uuid "$HARNESS/sealed")" ]
+        [ "$(pgstrand workflow show "$id" --data "$DATA" --json | jq -r .status)" = COMPLETED ]
+    done
+    # Under another name it is another one.
+    before=$(pgstrand snapshots --data "$DATA" --json | jq length)
+    sql shop "UPDATE goods SET price = price + 1 WHERE id = 4"
+    pgstrand seal --data "$DATA" --type full --name other --quiet >/dev/null
+    [ "$(sealed full length)" = 1 ]
+    pgstrand verify --data "$DATA" >/dev/null
+    agent_stop "$DATA"
+}
+
 @test "interruption: the agent goes on with what was killed when it starts" {
     workflow_killed kill:5:catalog.mdb restore --data "$DATA" --target "$(conninfo "$target")"
-    [ -n "$(workflow_open "$DATA")" ]
+    workflow_killed kill:4:catalog.mdb seal --no-wait --data "$DATA"
+    [ "$(workflow_open "$DATA" | wc -l)" = 2 ]
     agent_start "$DATA"
-    wait_for 20 eval '[ "$(last .status)" = COMPLETED ]'
+    wait_for 20 eval '[ -z "$(workflow_open "$DATA")" ]'
+    [ "$(pgstrand workflow list --data "$DATA" --json | jq -c '[.[-2:][] | [.type, .status]]')" = '[["RESTORE","COMPLETED"],["BACKUP","COMPLETED"]]' ]
     agent_stop "$DATA"
     assert_same_tables "$(conninfo shop)" "$(conninfo "$target")"
     agent_log "$DATA" | grep -q 'going on with workflow'

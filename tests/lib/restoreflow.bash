@@ -3,7 +3,9 @@
 #
 #   restoreflow_shop                database shop, data directory $DATA, two kinds of changes in the log, the agent stopped
 #   killed_fresh | killed_parallel | killed_replace | killed_merge FAULT      one restore into $target, for workflow_sweep
+#   killed_migration FAULT          likewise into a schema that has a column more
 #   killed_full | killed_incremental | killed_differential FAULT      one seal; the agent has to run
+#   killed_again TYPE FAULT         one seal, typed again
 #   killed_drill FAULT
 
 source "${BASH_SOURCE[0]%/*}/onecluster.bash"
@@ -82,6 +84,21 @@ killed_merge() {
     extra='--conflicts replace --newer replace' killed_restore merge "$@"
 }
 
+# Into a schema that has a column more; killed it goes on, and the chain's columns are the source's.
+killed_migration() {
+    local id
+    restoreflow_prepare replace
+    sql "$target" "ALTER TABLE goods ADD COLUMN shelf text DEFAULT 'new'"
+    workflow_killed "$1" restore --data "$DATA" --target "$(conninfo "$target")" --mode replace || return 1
+    for id in $(workflow_open "$DATA"); do
+        pgstrand workflow resume "$id" --data "$DATA" --quiet || return 1
+    done
+    [ "$(sql "$target" 'SELECT count(*) FROM goods')" = 300 ] || pgstrand restore --data "$DATA" --target "$(conninfo "$target")" --mode replace --quiet || return 1
+    [ "$(sql "$target" "SELECT count(*), count(*) FILTER (WHERE shelf = 'new') FROM goods")" = '300|300' ] || complain 'not the new column' || return 1
+    [ "$(sql "$target" "SELECT md5(string_agg(id || name || price, ' ' ORDER BY id)) FROM goods")" = \
+        "$(sql shop "SELECT md5(string_agg(id || name || price, ' ' ORDER BY id)) FROM goods")" ]
+}
+
 # killed_seal TYPE FAULT: what is open is gone on from, and the chain has one more of the type, not two.
 killed_seal() {
     local before id
@@ -94,6 +111,22 @@ killed_seal() {
         [ "$(pgstrand snapshots --data "$DATA" --json | jq "[.[$before:][] | select(.type == \"$1\")] | length")" = 1 ] ||
             complain "not one $1" || return 1
     done
+    [ -z "$(workflow_open "$DATA")" ] || complain 'a workflow is left open' || return 1
+    pgstrand verify --data "$DATA" >/dev/null
+}
+
+# killed_again TYPE FAULT: the same command typed again finishes it: one of the type, not two, and nothing is left to seal.
+killed_again() {
+    local before
+    before=$(pgstrand snapshots --data "$DATA" --json | jq length)
+    sql shop "UPDATE goods SET price = price + 1 WHERE id = 1"
+    pgstrand wait --data "$DATA" >/dev/null || return 1
+    workflow_killed "$2" seal --data "$DATA" --type "$1" || return 1
+    # Whole but for its last words: then it is another one.
+    [ "$workflow_whole" = no ] && [ -n "$(workflow_open "$DATA")" ] || return 0
+    pgstrand seal --data "$DATA" --type "$1" --quiet >/dev/null || return 1
+    [ "$(pgstrand snapshots --data "$DATA" --json | jq "[.[$before:][] | select(.type == \"$1\")] | length")" = 1 ] ||
+        complain "not one $1" || return 1
     [ -z "$(workflow_open "$DATA")" ] || complain 'a workflow is left open' || return 1
     pgstrand verify --data "$DATA" >/dev/null
 }

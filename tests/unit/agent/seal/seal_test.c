@@ -218,7 +218,7 @@ static void a_kill_at_any_moment_leaves_a_whole_chain(void **state)
         kills++;
     assert_true(kills > 5);
     assert_done(datadir_open(s.scratch.path, NULL, DATADIR_EXISTING, &s.d, &e), &e);
-    assert_done(seal_reconcile(s.d, NULL, &e), &e);
+    assert_done(seal_reconcile(s.d, &e), &e);
     snapreader_close(open_last(&s, 2));
     OWNED(io_names) struct io_names names = {0};
     assert_done(io_list(s.d->chain, &names, &e), &e);

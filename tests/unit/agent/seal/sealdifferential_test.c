@@ -260,7 +260,7 @@ static void a_kill_at_any_moment(void **state)
         kills++;
     assert_true(kills > 10);
     assert_done(datadir_open(s.scratch.path, NULL, DATADIR_EXISTING, &s.d, &e), &e);
-    assert_done(seal_reconcile(s.d, NULL, &e), &e);
+    assert_done(seal_reconcile(s.d, &e), &e);
     OWNED(chain) struct chain *chain = load(&s, 3);
     assert_int_equal(chain->link[1].commit->header->type, INCREMENTAL);
     assert_int_equal(chain->link[2].commit->header->type, DIFFERENTIAL);
