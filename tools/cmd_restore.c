@@ -32,6 +32,7 @@ struct restore_options {
     struct option_number jobs, retries;
     bool dry_run;
     bool no_analyze;
+    bool no_tablespaces;
     bool drop_old;
     bool read_back;
 };
@@ -142,6 +143,9 @@ static status parse_request(const struct restore_options *o, struct restore_requ
         return err_set(e, ERR_USAGE, "--diff goes with --dry-run and --mode replace or merge");
     r->diff = o->diff;
     r->no_analyze = o->no_analyze;
+    r->no_tablespaces = o->no_tablespaces;
+    if (r->no_tablespaces && r->mode != RESTORE_FRESH)
+        return err_set(e, ERR_USAGE, "--no-tablespaces goes with --mode fresh: the others make no tables");
     return DONE;
 }
 
@@ -348,6 +352,8 @@ static status parse_options(struct cli *cli, struct restore_options *o, err *e)
          "merge: rows deleted on the source: keep (default) or delete"},
         {"again", OPTION_FLAG, &o->again, NULL, "merge: also what the target remembers as merged"},
         {"no-analyze", OPTION_FLAG, &o->no_analyze, NULL, "leave the tables' statistics to autovacuum"},
+        {"no-tablespaces", OPTION_FLAG, &o->no_tablespaces, NULL,
+         "tables and indexes go to the database's own tablespace, not to one of the name they were in"},
         {"dry-run", OPTION_FLAG, &o->dry_run, NULL, "the plan and what would change: nothing is changed"},
         {"diff", OPTION_TEXT, &o->diff, "TABLE",
          "with --dry-run: the rows of these tables that would change"},

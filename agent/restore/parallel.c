@@ -10,6 +10,7 @@
 #include "agent/restore/load/replayed.h"
 #include "agent/restore/load/schemasql.h"
 #include "agent/restore/load/setsequences.h"
+#include "agent/restore/load/tablespaces.h"
 #include "agent/restore/load/targetdb.h"
 #include "agent/restore/load/workpool.h"
 #include "proto/sqlsplit.h"
@@ -30,6 +31,7 @@ struct parallel {
     pthread_mutex_t lock;                      /* over no_statistics */
     err no_statistics;                         /* why a table has none; class NONE: all have */
     struct bytes *statement[SCHEMASQL_PHASES]; /* of post-data */
+    struct bytes *space[SCHEMASQL_PHASES];     /* the tablespace for each */
     size_t statements[SCHEMASQL_PHASES];
 };
 
@@ -49,8 +51,10 @@ static void parallel_fini(struct parallel *p)
     orphans_fini(&p->orphans);
     free(p->late);
     (void)pthread_mutex_destroy(&p->lock);
-    for (int phase = 0; phase < SCHEMASQL_PHASES; phase++)
+    for (int phase = 0; phase < SCHEMASQL_PHASES; phase++) {
         free(p->statement[phase]);
+        free(p->space[phase]);
+    }
 }
 OWN_VALUE(parallel, parallel_fini);
 
@@ -61,19 +65,27 @@ status parallel_check(struct pgconn *c, err *e)
 
 /* ---- what there is to do ---- */
 
+static status append_view(struct bytes **list, size_t count, struct bytes view, err *e)
+{
+    struct bytes *grown = realloc(*list, (count + 1) * sizeof *grown);
+    if (grown == NULL)
+        return err_no_memory(e);
+    grown[count] = view;
+    *list = grown;
+    return DONE;
+}
+
 static status list_statements(struct parallel *p, err *e)
 {
     const char *text = p->job->plan->schema->post_data;
     struct reader rest = reader_over(bytes_text(text == NULL ? "" : text));
-    struct bytes s;
+    struct bytes s, space = {0};
     while (sqlsplit_next(&rest, &s)) {
+        if (tablespaces_is_set(s, &space))
+            continue;
         enum schemasql_phase phase = schemasql_phase_of(s);
-        size_t count = p->statements[phase];
-        struct bytes *grown = realloc(p->statement[phase], (count + 1) * sizeof *grown);
-        if (grown == NULL)
-            return err_no_memory(e);
-        grown[count] = s;
-        p->statement[phase] = grown;
+        TRY(append_view(&p->statement[phase], p->statements[phase], s, e));
+        TRY(append_view(&p->space[phase], p->statements[phase], space, e));
         p->statements[phase]++;
     }
     return DONE;
@@ -164,19 +176,19 @@ static status connect_worker(void *context, struct pgconn **out, err *e)
     TRY(newdb_connect(p->db, out, e));
     TRY(targetdb_settings(*out, &p->facts, e));
     /* Nothing here counts before the names are swapped, and that commit makes all before it durable. */
-    TRY(pgconn_exec(*out, "SET synchronous_commit = off", e));
+    TRY(pgconn_exec(*out, "SET synchronous_commit = off; SET default_tablespace = ''", e));
     TRY(analyze_settings(*out, e));
     return pieces_index_settings(*out, p->pieces.tables > 0 ? p->pieces.bytes[p->pieces.table[0]] : 0, e);
 }
 
 /* Two foreign keys may lock the same two tables in different order; the server lets one of them fail. */
 static status run_statement(struct parallel *p, struct pgconn *c, enum schemasql_phase phase,
-                            struct bytes statement, err *e)
+                            struct bytes space, struct bytes statement, err *e)
 {
     for (int tries = 1;; tries++) {
         status done = phase == SCHEMASQL_FOREIGN
                           ? orphans_add_key(&p->orphans, c, statement, ORPHANS_ALONE, e)
-                          : schemasql_statement(c, statement, e);
+                          : schemasql_statement_in(c, space, statement, e);
         if (done.ok)
             return DONE;
         if (strcmp(e->sqlstate, DEADLOCK) != 0 || tries == DEADLOCK_TRIES)
@@ -191,7 +203,7 @@ static void append(struct buf *out, struct bytes piece)
 }
 
 static status run_step(struct parallel *p, struct pgconn *c, const struct ddltext_unique *key,
-                       enum agenda_kind kind, err *e)
+                       enum agenda_kind kind, struct bytes space, err *e)
 {
     OWNED(buf) struct buf sql = {0};
     buf_text(&sql, kind == AGENDA_INDEX ? "CREATE UNIQUE INDEX " : "ALTER TABLE ONLY ");
@@ -207,16 +219,23 @@ static status run_step(struct parallel *p, struct pgconn *c, const struct ddltex
         append(&sql, key->constraint);
     }
     TRY(buf_done(&sql, e));
-    return run_statement(p, c, SCHEMASQL_INDEX, buf_view(&sql), e);
+    return run_statement(p, c, SCHEMASQL_INDEX, space, buf_view(&sql), e);
 }
 
 static status run_index(struct parallel *p, struct pgconn *c, const struct agenda_item *item, err *e)
 {
     const struct bytes statement = p->statement[SCHEMASQL_INDEX][item->what];
+    const struct bytes space = p->space[SCHEMASQL_INDEX][item->what];
     struct ddltext_unique key;
     if (in_two_steps(p, item->table, statement, &key))
-        return run_step(p, c, &key, item->kind, e);
-    return run_statement(p, c, SCHEMASQL_INDEX, statement, e);
+        return run_step(p, c, &key, item->kind, space, e);
+    return run_statement(p, c, SCHEMASQL_INDEX, space, statement, e);
+}
+
+static status run_key(struct parallel *p, struct pgconn *c, size_t number, err *e)
+{
+    return run_statement(p, c, SCHEMASQL_FOREIGN, (struct bytes){0}, p->statement[SCHEMASQL_FOREIGN][number],
+                         e);
 }
 
 static bool take(void *context, size_t *number)
@@ -263,7 +282,7 @@ static status work_task(void *context, struct pgconn *c, size_t number, err *e)
     case AGENDA_STATISTICS:
         return make_statistics(p, c, item->what, e);
     case AGENDA_KEY:
-        return run_statement(p, c, SCHEMASQL_FOREIGN, p->statement[SCHEMASQL_FOREIGN][item->what], e);
+        return run_key(p, c, item->what, e);
     case AGENDA_KINDS:
         break;
     }
@@ -273,7 +292,7 @@ static status work_task(void *context, struct pgconn *c, size_t number, err *e)
 static status key_task(void *context, struct pgconn *c, size_t number, err *e)
 {
     struct parallel *p = context;
-    return run_statement(p, c, SCHEMASQL_FOREIGN, p->statement[SCHEMASQL_FOREIGN][p->late[number]], e);
+    return run_key(p, c, p->late[number], e);
 }
 
 static status do_work(struct parallel *p, err *e)
@@ -337,7 +356,7 @@ static status build(struct parallel *p, err *e)
     TRY(pgconn_exec(c, "BEGIN", e));
     TRY(schemasql_run(job, c, job->plan->schema->pre_data, "schema", e));
     TRY(run_in_order(p, c, SCHEMASQL_STATISTICS, e));
-    TRY(pgconn_exec(c, "COMMIT; RESET default_tablespace", e)); /* whichever connection makes an index */
+    TRY(pgconn_exec(c, "COMMIT", e));
     TRY(do_work(p, e));
     TRY(run_in_order(p, c, SCHEMASQL_ATTACH, e));
     TRY(add_keys(p, e));

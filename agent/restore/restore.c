@@ -13,6 +13,7 @@
 #include "agent/restore/load/pieces.h"
 #include "agent/restore/load/replayed.h"
 #include "agent/restore/load/rolemap.h"
+#include "agent/restore/load/tablespaces.h"
 #include "agent/restore/merge/merge.h"
 #include "agent/restore/merge/ownlog.h"
 #include "agent/restore/parallel.h"
@@ -62,6 +63,7 @@ static status check_target(struct job *job, struct pgconn *c, err *e)
     if (job->request->mode == RESTORE_MERGE)
         return merge_check(job, c, e);
     TRY(fresh_check(job->plan, c, e));
+    TRY(tablespaces_settle(job, c, e));
     return job->request->jobs > 1 ? parallel_check(c, e) : DONE;
 }
 

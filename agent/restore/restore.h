@@ -69,8 +69,9 @@ struct restore_request {
     status (*diff_row)(void *context, const char *table, const char *kind, const char *old, const char *new,
                        err *e);
     void *diff_context;
-    bool read_back;  /* every row is read back for the proof, also where the server could add up hashes */
-    bool no_analyze; /* statistics are left to autovacuum, as pg_restore does */
+    bool read_back;      /* every row is read back for the proof, also where the server could add up hashes */
+    bool no_analyze;     /* statistics are left to autovacuum, as pg_restore does */
+    bool no_tablespaces; /* fresh: all tables and indexes go to the database's own */
 };
 
 /* What a merge did, or what a dry run would do: rows of a table. */

@@ -55,6 +55,8 @@ static void put_choices(const struct restore_request *r, Pgstrand__RestoreJob *j
     j->no_analyze = r->no_analyze;
     j->has_read_back = r->read_back;
     j->read_back = r->read_back;
+    j->has_no_tablespaces = r->no_tablespaces;
+    j->no_tablespaces = r->no_tablespaces;
 }
 
 /* An owned copy of one that borrows. */
@@ -149,5 +151,6 @@ status restorejob_unpack(const Pgstrand__RestoreJob *j, struct restorejob *out, 
     r->memory = j->memory;
     r->no_analyze = j->no_analyze;
     r->read_back = j->read_back;
+    r->no_tablespaces = j->no_tablespaces;
     return DONE;
 }

@@ -399,3 +399,67 @@ sequences_are() {
     target_has "SELECT count(*) FROM words WHERE word = 'odd'" 3
     source_end
 }
+
+# Which tablespaces the test's tables and indexes are in; "-": the database's own.
+spaces_of() {
+    sql "$1" "SELECT string_agg(c.relname || ' ' || coalesce(t.spcname, '-'), ', ' ORDER BY c.relname) FROM pg_class c
+        LEFT JOIN pg_tablespace t ON t.oid = c.reltablespace
+        WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'i', 'I', 'm') AND c.relname LIKE 's\\_%'"
+}
+
+@test "tables and indexes go to their tablespace where the target's server has it; else to the database's own, and that is said" {
+    local wanted jobs none
+    mkdir "$HARNESS/fast" "$HARNESS/wide"
+    [ "$(id -u)" != 0 ] || chown postgres "$HARNESS/fast" "$HARNESS/wide"
+    sql postgres "CREATE TABLESPACE fast LOCATION '$HARNESS/fast'"
+    sql postgres "CREATE TABLESPACE \"Wide \"\"disk\"\"\" LOCATION '$HARNESS/wide'"
+    source_begin
+    sql "$source" "CREATE TABLE s_plain (id int PRIMARY KEY USING INDEX TABLESPACE fast, a int, b int UNIQUE);
+        CREATE INDEX s_index ON s_plain (a) TABLESPACE \"Wide \"\"disk\"\"\" WHERE a > 0;
+        CREATE INDEX s_own ON s_plain (b, a);
+        CREATE TABLE s_moved (id int PRIMARY KEY, EXCLUDE USING btree (id WITH =) USING INDEX TABLESPACE fast) TABLESPACE \"Wide \"\"disk\"\"\";
+        CREATE TABLE s_parts (id int PRIMARY KEY) PARTITION BY RANGE (id) TABLESPACE fast;
+        CREATE TABLE s_part PARTITION OF s_parts FOR VALUES FROM (0) TO (100);
+        CREATE TABLE s_large (id int, word text) TABLESPACE fast;
+        INSERT INTO s_large SELECT i, (SELECT string_agg(md5(i::text || k), '') FROM generate_series(1, 32) k) FROM generate_series(1, 20000) i;
+        ALTER TABLE s_large ADD PRIMARY KEY (id) USING INDEX TABLESPACE \"Wide \"\"disk\"\"\";
+        CREATE MATERIALIZED VIEW s_view TABLESPACE fast AS SELECT a FROM s_plain;
+        INSERT INTO s_plain SELECT i, i, i FROM generate_series(1, 10) i; INSERT INTO s_moved VALUES (1); INSERT INTO s_parts VALUES (1)"
+    pgstrand wait --data "$src" --timeout 60 >/dev/null
+    pgstrand seal --data "$src" --type full --quiet >/dev/null
+    wanted=$(spaces_of "$source")
+    [[ "$wanted" == *'s_index Wide "disk"'* && "$wanted" == *'s_plain_pkey fast'* && "$wanted" == *'s_own -'* ]]
+    none=$(sed -E 's/ (fast|Wide "disk")(,|$)/ -\2/g' <<<"$wanted")
+    for jobs in 1 2; do
+        database_drop "$target"
+        database_new "$target"
+        pgstrand restore --data "$src" --target "$(conninfo "$target")" --jobs $jobs --drop-old --json 2>/dev/null |
+            jq -e '(.tables | all(.proven)) and (.warnings | any(test("tablespace")) | not)'
+        [ "$(spaces_of "$target")" = "$wanted" ] || complain "jobs $jobs: $(spaces_of "$target")" "wanted: $wanted"
+        database_drop "$target"
+        database_new "$target"
+        pgstrand restore --data "$src" --target "$(conninfo "$target")" --jobs $jobs --drop-old --no-tablespaces --quiet >/dev/null
+        [ "$(spaces_of "$target")" = "$none" ] || complain "none, jobs $jobs: $(spaces_of "$target")"
+    done
+    # One that is not there, and one that may not be used.
+    sql postgres "ALTER TABLESPACE fast RENAME TO slow"
+    for jobs in 1 2; do
+        database_drop "$target"
+        database_new "$target"
+        pgstrand restore --data "$src" --target "$(conninfo "$target")" --jobs $jobs --drop-old --json 2>/dev/null |
+            jq -e '.warnings | any(test("tablespace fast is not on the target.s server: 6 tables and indexes go to the database.s own"))'
+        [ "$(spaces_of "$target")" = "$(sed -E 's/ fast(,|$)/ -\1/g' <<<"$wanted")" ] || complain "missing, jobs $jobs: $(spaces_of "$target")"
+    done
+    sql postgres "CREATE ROLE maker LOGIN CREATEDB"
+    database_drop "$target"
+    sql postgres "CREATE DATABASE $target OWNER maker"
+    pgstrand restore --data "$src" --target "$(conninfo_tcp "$target" maker)" --role postgres=maker --jobs 1 --json 2>/dev/null |
+        jq -e '.warnings | any(test("tablespace \"Wide \"\"disk\"\"\" may not be used on the target.s server"))'
+    [ "$(spaces_of "$target")" = "$none" ]
+    expect_exit 2 'goes with --mode fresh' pgstrand restore --data "$src" --target "$(conninfo "$target")" --mode replace --no-tablespaces
+    source_end
+    database_drop "$target"
+    sql postgres "DROP ROLE maker"
+    sql postgres "DROP TABLESPACE slow"
+    sql postgres "DROP TABLESPACE \"Wide \"\"disk\"\"\""
+}

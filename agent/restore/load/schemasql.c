@@ -1,5 +1,6 @@
 #include "agent/restore/load/schemasql.h"
 
+#include "agent/restore/load/tablespaces.h"
 #include "proto/sqlsplit.h"
 
 static bool begins(struct bytes s, const char *with)
@@ -62,11 +63,23 @@ static bool unknown_setting(struct pgconn *c, struct bytes s)
 
 status schemasql_statement(struct pgconn *c, struct bytes statement, err *e)
 {
+    return schemasql_statement_in(c, (struct bytes){0}, statement, e);
+}
+
+status schemasql_statement_in(struct pgconn *c, struct bytes space, struct bytes statement, err *e)
+{
     OWNED(buf) struct buf sql = {0};
     char shown[96];
     if (unknown_setting(c, statement))
         return DONE;
+    if (space.len > 0) {
+        buf_text(&sql, "SET default_tablespace = ");
+        buf_bytes(&sql, space.data, space.len);
+        buf_text(&sql, ";");
+    }
     buf_bytes(&sql, statement.data, statement.len);
+    if (space.len > 0)
+        buf_text(&sql, "; SET default_tablespace = ''"); /* one that fails sets nothing */
     TRY(buf_done(&sql, e));
     if (pgconn_exec(c, buf_cstring(&sql), e).ok)
         return DONE;
@@ -174,7 +187,7 @@ status schemasql_run(struct job *job, struct pgconn *c, const char *text, const 
         if (!schemasql_owns_already(statement, owner))
             TRY(schemasql_statement(c, statement, e));
     }
-    return DONE;
+    return pgconn_exec(c, "SET default_tablespace = ''", e); /* the text's last one is not for what follows */
 }
 
 status schemasql_run_phase(struct job *job, struct pgconn *c, enum schemasql_phase phase, const char *what,
@@ -183,12 +196,12 @@ status schemasql_run_phase(struct job *job, struct pgconn *c, enum schemasql_pha
     const char *text = job->plan->schema->post_data;
     struct reader rest = reader_over(bytes_text(text == NULL ? "" : text));
     const size_t all = rest.left;
-    struct bytes statement;
+    struct bytes statement, space = {0};
     while (sqlsplit_next(&rest, &statement)) {
-        if (schemasql_phase_of(statement) != phase)
+        if (tablespaces_is_set(statement, &space) || schemasql_phase_of(statement) != phase)
             continue;
         job->progress->step(job->progress->context, what, all - rest.left, all);
-        TRY(schemasql_statement(c, statement, e));
+        TRY(schemasql_statement_in(c, phase == SCHEMASQL_INDEX ? space : (struct bytes){0}, statement, e));
     }
     return DONE;
 }

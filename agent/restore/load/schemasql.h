@@ -25,6 +25,10 @@ enum schemasql_phase schemasql_phase_of(struct bytes statement);
 bool schemasql_owns_already(struct bytes statement, const char *owner);
 
 MUST_CHECK status schemasql_statement(struct pgconn *c, struct bytes statement, err *e);
+/* Makes something in a tablespace (its name as in the text; empty: the database's own), and sets none for
+ * what follows. */
+MUST_CHECK status schemasql_statement_in(struct pgconn *c, struct bytes space, struct bytes statement,
+                                         err *e);
 /* All of a text that makes what was not there. */
 MUST_CHECK status schemasql_run(struct job *job, struct pgconn *c, const char *text, const char *what,
                                 err *e);
