@@ -105,7 +105,9 @@ bool io_is_full(const err *e);
  * PATTERN does ACTION: "fail" (EIO), "full" (ENOSPC, and all later ones), "short" (half of the write, then
  * EIO), "kill" (SIGKILL before the call), "killafter" (after it). When it is armed the program says so on
  * stderr. "slow:MS[:PATTERN]" makes every such call take MS milliseconds more. Mutating calls are write,
- * fsync, rename, ftruncate, unlink, mkdir, and commits of LMDB.
+ * fsync, rename, ftruncate, unlink, mkdir, and commits of LMDB. With PGSTRAND_IO_FAULT_PLACES=FILE only calls
+ * from places in the program count that the file does not name (io_place.h); the one that is chosen is added
+ * to it, so that with N = 1 each run comes to another place, until one finds none that is new.
  */
 enum io_fault {
     IO_FAULT_NONE,

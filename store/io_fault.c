@@ -9,6 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "store/io_place.h"
+
 #define PATTERN_MAX 256 /* bytes of a pattern, NUL included */
 
 static struct {
@@ -18,6 +20,7 @@ static struct {
     enum io_fault action;
     uint64_t nth;
     uint64_t matched; /* calls that fit the pattern since arming */
+    bool places;      /* only calls from places that are not in a file count */
     char pattern[PATTERN_MAX];
 } plan = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
@@ -27,6 +30,7 @@ void io_fault_arm(enum io_fault action, uint64_t nth, const char *pattern)
     plan.action = action;
     plan.nth = nth;
     plan.matched = 0;
+    plan.places = false;
     plan.pattern[0] = '\0';
     if (pattern != NULL)
         strncat(plan.pattern, pattern, sizeof plan.pattern - 1);
@@ -65,7 +69,12 @@ static enum io_fault decide(enum io_call call, const char *path, const char *oth
 {
     if (!fits(path) && !fits(other))
         return IO_FAULT_NONE;
+    const uint64_t place = plan.places ? io_place_of(call) : IO_PLACE_NONE;
+    if (plan.places && place == IO_PLACE_NONE)
+        return IO_FAULT_NONE;
     plan.matched++;
+    if (plan.places && plan.matched == plan.nth)
+        io_place_note(place);
     if (plan.action == IO_FAULT_FULL) /* a full disk stays full, but one can still delete on it */
         return plan.matched >= plan.nth && call != IO_CALL_UNLINK ? IO_FAULT_FULL : IO_FAULT_NONE;
     if (plan.action == IO_FAULT_SLOW)
@@ -126,6 +135,14 @@ static const struct {
     {"slow", IO_FAULT_SLOW},
 };
 
+static void count_places(const char *file)
+{
+    pthread_mutex_lock(&plan.lock);
+    io_place_begin(file);
+    plan.places = true;
+    pthread_mutex_unlock(&plan.lock);
+}
+
 status io_fault_from_env(bool *armed, err *e)
 {
     *armed = false;
@@ -143,6 +160,9 @@ status io_fault_from_env(bool *armed, err *e)
             (*end == ':' && strlen(end + 1) >= PATTERN_MAX))
             break;
         io_fault_arm(words[i].action, nth, *end == ':' ? end + 1 : NULL);
+        const char *file = getenv("PGSTRAND_IO_FAULT_PLACES");
+        if (file != NULL && file[0] != '\0')
+            count_places(file);
         *armed = true;
         return DONE;
     }

@@ -1,4 +1,5 @@
-# Commands that change a data directory or a database, killed before and after each of their crash points: the next call completes.
+# Commands that change a data directory or a database, killed before and after each of their crash points, or at each place in the
+# program where there are many (lib/crashpoints.bash); and each of their file operations fails once: the next call completes.
 
 load ../lib/onecluster
 load ../lib/oracle
@@ -18,6 +19,15 @@ setup() {
 sweep() {
     crash_sweep kill 1 1 "$@"
     crash_sweep killafter 1 1 "$@"
+    crash_places fail '' "$@"
+    rm -rf "$COPY"
+}
+
+# places COMMAND...: before and after each place in the program, in the same way.
+places() {
+    crash_places kill '' "$@"
+    crash_places killafter '' "$@"
+    crash_places fail '' "$@"
     rm -rf "$COPY"
 }
 
@@ -75,9 +85,9 @@ killed_import() {
     pgstrand verify --data "$COPY" >/dev/null && restores
 }
 
-@test "import killed at each crash point: the chain is whole, and the next call imports" {
+@test "import killed at each place: the chain is whole, and the next call imports" {
     pgstrand export --data "$ORACLE_DATA" --output "$HARNESS/doc.json" --quiet >/dev/null
-    sweep killed_import
+    places killed_import
 }
 
 killed_export() {
@@ -92,8 +102,8 @@ killed_export() {
         complain "left: $(ls -A "$COPY.out" "$ORACLE_DATA/spool")"
 }
 
-@test "export killed at each crash point: the old document or the new one, and nothing beside it" {
-    sweep killed_export
+@test "export killed at each place: the old document or the new one, and nothing beside it" {
+    places killed_export
 }
 
 left_in_database() {
@@ -113,8 +123,8 @@ killed_uninstall() {
     [ ! -e "$COPY" ] || [ -z "$(ls -A "$COPY" | grep -vx -e catalog.mdb-lock -e pgstrand.conf)" ] || complain "left: $(ls -A "$COPY")"
 }
 
-@test "uninstall killed at each crash point: the next call takes the rest" {
+@test "uninstall killed at each place: the next call takes the rest" {
     database_new gone
     sql gone "CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE loose (a int)"
-    sweep killed_uninstall
+    places killed_uninstall
 }

@@ -1,5 +1,6 @@
-# Killed at every crash point in turn, before it and after it, until a whole run completes. What each sweep came to is printed.
-# CRASH_SECONDS and CRASH_FROM (lib/crashpoints.bash) run a sweep in pieces.
+# Killed at every crash point in turn, before it and after it, until a whole run completes; what has hundreds of them at each place
+# in the program (lib/crashpoints.bash). And with each of their file operations failing once. What each sweep came to is printed.
+# CRASH_SECONDS, CRASH_FROM and CRASH_SEEN run one in pieces.
 
 load ../lib/onecluster
 load ../lib/oracle
@@ -33,12 +34,19 @@ crash_init() {
     rm -rf "$data"
 }
 
-@test "init killed at each crash point: the next run finishes, with one slot and one snapshot" {
+init_sweep() {
     database_new small
     sql small "CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT g, 'v' FROM generate_series(1, 100) g; CREATE TABLE u (a int)"
-    crash_sweep kill 1 1 crash_init
-    crash_sweep killafter 1 1 crash_init
+    crash_places "$1" '' crash_init
     database_drop small
+}
+
+@test "init killed before each place: the next run finishes, with one slot and one snapshot" {
+    init_sweep kill
+}
+
+@test "init killed after each place: the next run finishes, with one slot and one snapshot" {
+    init_sweep killafter
 }
 
 @test "ship killed at each crash point: the vault verifies after the next run" {
@@ -64,17 +72,17 @@ crash_init() {
     agent_stop "$ORACLE_DATA"
 }
 
-@test "a FULL killed before each crash point: the chain is whole, and the next seal goes on" {
+@test "a FULL killed before each place: the chain is whole, and the next seal goes on" {
     crash_fresh full_before
     agent_start "$ORACLE_DATA"
-    crash_sweep kill 1 1 crash_full
+    crash_places kill '' crash_full
     agent_stop "$ORACLE_DATA"
 }
 
-@test "a FULL killed after each crash point: the chain is whole, and the next seal goes on" {
+@test "a FULL killed after each place: the chain is whole, and the next seal goes on" {
     crash_fresh full_after
     agent_start "$ORACLE_DATA"
-    crash_sweep killafter 1 1 crash_full
+    crash_places killafter '' crash_full
     agent_stop "$ORACLE_DATA"
 }
 
@@ -87,14 +95,14 @@ crash_wide() {
     agent_stop "$ORACLE_DATA"
 }
 
-@test "a table's new base killed before each crash point: it is made by the next run, and no FULL" {
+@test "a table's new base killed before each place: it is made by the next run, and no FULL" {
     crash_wide tables_before
-    crash_sweep kill 1 1 crash_tables
+    crash_places kill '' crash_tables
 }
 
-@test "a table's new base killed after each crash point: it is made by the next run, and no FULL" {
+@test "a table's new base killed after each place: it is made by the next run, and no FULL" {
     crash_wide tables_after
-    crash_sweep killafter 1 1 crash_tables
+    crash_places killafter '' crash_tables
 }
 
 @test "a restore killed at each crash point: the target is as it was, or whole" {
@@ -103,8 +111,7 @@ crash_wide() {
     crash_sweep killafter 1 1 crash_restore
 }
 
-# Every write of the spilled parts is a crash point: hundreds, of which some are drawn.
-@test "a restore that spills killed at crash points of what it spills: the target is as it was, or whole" {
+@test "a restore that spills killed at each place that writes what it spills: the target is as it was, or whole" {
     crash_fresh spill
     agent_start "$ORACLE_DATA"
     oracle_sql "INSERT INTO acct SELECT g, 'o' || g, g, repeat(md5(g::text), 8) FROM generate_series(200000, 240000) g"
@@ -117,7 +124,39 @@ crash_wide() {
     PGSTRAND_IO_FAULT=full:1:spool/restore- pgstrand restore --data "$ORACLE_DATA" --target "$(conninfo crash_target)" --quiet \
         2>"$HARNESS/crash.err" && return 1 # it does spill
     grep -q 'spool/restore-.*No space left' "$HARNESS/crash.err"
-    crash_sample kill spool/restore- 8 crash_restore
-    crash_sample killafter spool/restore- 8 crash_restore
+    crash_places kill spool/restore- crash_restore
+    crash_places killafter spool/restore- crash_restore
     [ -z "$(ls "$ORACLE_DATA/spool")" ]
+}
+
+# ---- not killed, but a file operation fails ----
+
+@test "each file operation of the agent fails once: the log is what was committed" {
+    crash_fresh failing
+    crash_places fail '' crash_agent
+}
+
+@test "each file operation of init fails once: the next run finishes" {
+    init_sweep fail
+}
+
+@test "each file operation of a seal, DIFFERENTIAL, FULL fails once: the chain is whole, and the next seal goes on" {
+    crash_fresh failing_seals
+    agent_start "$ORACLE_DATA"
+    crash_places fail '' crash_seal
+    crash_places fail '' crash_differential
+    crash_places fail '' crash_full
+    agent_stop "$ORACLE_DATA"
+}
+
+@test "each file operation of a table's new base fails once: it is made by this run or the next, and no FULL" {
+    crash_wide tables_failing
+    crash_places fail '' crash_tables
+}
+
+@test "each file operation of ship and restore fails once: the next run completes" {
+    crash_fresh failing_ship
+    pgstrand vault add --data "$ORACLE_DATA" vault "$HARNESS/vault" >/dev/null
+    crash_places fail '' crash_ship
+    crash_places fail '' crash_restore
 }

@@ -19,7 +19,8 @@ under_asan() {
     local file failed=0
     built asan
     for file in "$@"; do
-        env -i PATH="${PATH#"$BATS_LIBEXEC:"}" HOME="$HOME" TMPDIR="${TMPDIR:-/tmp}" PGSTRAND_BUILD="$PGSTRAND_BUILD" BATS_TEST_TIMEOUT=600 \
+        env -i PATH="${PATH#"$BATS_LIBEXEC:"}" HOME="$HOME" TMPDIR="${TMPDIR:-/tmp}" PGSTRAND_TEST_TEMPLATES="${PGSTRAND_TEST_TEMPLATES:-}" \
+            PGSTRAND_BUILD="$PGSTRAND_BUILD" BATS_TEST_TIMEOUT=600 \
             ASAN_OPTIONS="detect_leaks=1:exitcode=99:log_path=$HARNESS/asan" UBSAN_OPTIONS="halt_on_error=1:exitcode=99:print_stacktrace=1:log_path=$HARNESS/asan" \
             bats --formatter tap "$CLUSTER_ROOT/tests/integration/$file.bats" >"$BATS_TEST_TMPDIR/$file" 2>&1 3>&- </dev/null || failed=1
         echo "== $file"
@@ -33,6 +34,9 @@ under_asan() {
 @test "address and undefined-behaviour sanitizers: restore" { under_asan restore; }
 @test "address and undefined-behaviour sanitizers: DDL, healing" { under_asan ddl heal; }
 @test "address and undefined-behaviour sanitizers: merge, history" { under_asan merge history; }
+@test "address and undefined-behaviour sanitizers: modes of restore, workflows" { under_asan restoremodes workflow; }
+@test "address and undefined-behaviour sanitizers: init, take-over" { under_asan init takeover; }
+@test "address and undefined-behaviour sanitizers: versions of the schema, rewrites" { under_asan schemaver rewrites; }
 
 nothing_raced() {
     [ -z "$(ls "$HARNESS"/tsan.* 2>/dev/null)" ] || complain "$(head -n 80 "$HARNESS"/tsan.*)"

@@ -1,8 +1,9 @@
-# Long operations killed before and after every write of the catalogue: gone on from they end the same.
+# Long operations killed before and after every write of the catalogue, or with such a write failing: gone on from they end the same.
 
 bats_require_minimum_version 1.5.0
 
 load ../lib/restoreflow
+load ../lib/crashpoints
 
 setup() {
     target=w
@@ -112,4 +113,20 @@ killed_init() {
 
 @test "init killed at every step" {
     workflow_sweep 2 1 killed_init
+}
+
+@test "restores, merge and drill, each write of the catalogue failing once" {
+    local kind
+    for kind in fresh parallel replace merge drill; do
+        crash_places fail catalog.mdb "killed_$kind"
+    done
+}
+
+@test "seals, each write of the catalogue failing once" {
+    local kind
+    agent_start "$DATA"
+    for kind in incremental differential full; do
+        crash_places fail catalog.mdb "killed_$kind"
+    done
+    agent_stop "$DATA"
 }

@@ -3,9 +3,11 @@
 #
 #   crash_sweep kill|killafter STEP FIRST COMMAND...    COMMAND kill:N runs once, and fails unless all is right afterwards; it
 #                                       sets crash_whole=yes when nothing was killed. STEP 1 and FIRST 1: every one of them
+#   crash_places kill|killafter|fail PATTERN COMMAND...    COMMAND kill:1[:PATTERN] again and again, each time killed at a place in
+#                                       the program where it was not yet (store/io_place.h): a loop's first, second, fourth ... time.
+#                                       For runs of seconds with hundreds of crash points; CRASH_EVERY=yes: all of them, as
+#                                       crash_sweep. fail: the call fails (EIO), and the program has to end or go on in good order
 #   crash_fresh NAME                    a database and data directory of its own for a sweep, with a short chain
-#   crash_sample kill|killafter PATTERN COUNT COMMAND...    the same at COUNT of the crash points on paths that contain PATTERN, drawn
-#                                       from all of them: where there are hundreds of them, and a run takes seconds
 #   crash_agent FAULT                   one run of the agent; the log equals the witness afterwards
 #   crash_tables FAULT                  a new base of a table that a rewrite made necessary, sealed by the agent
 #   crash_seal, crash_full, crash_differential, crash_ship, crash_restore FAULT      the same for the commands
@@ -23,27 +25,45 @@ crash_sweep() {
             echo "# $* $action: right from $first to $((n - step)), then the time was up: CRASH_FROM=$n goes on" >&3
             return
         fi
-        "$@" "$action:$n" || complain "$* $action:$n" || return 1
+        "$@" "$action:$n${crash_pattern:+:$crash_pattern}" || complain "$* $action:$n" || return 1
         [ "$crash_whole" = no ] || break
     done
     echo "# $* $action: killed at $(((n - first) / step)) points from $first on, whole at $n ($((SECONDS - began)) s)" >&3
     [ "$n" -gt "$first" ] || [ "$n" -le "${CRASH_FROM:-0}" ] || complain "$* was never killed"
 }
 
-crash_sample() {
-    local action=$1 pattern=$2 count=$3 n all
-    shift 3
-    crash_whole=no
-    for ((all = 1; ; all *= 2)); do
-        "$@" "$action:$all:$pattern" || complain "$* $action:$all:$pattern" || return 1
-        [ "$crash_whole" = no ] || break
+# A run that comes to no new place is whole. CRASH_SECONDS ends it earlier, too; where it was is in a file of the folder CRASH_SEEN,
+# from which the next one goes on.
+crash_places() {
+    local action=$1 pattern=$2 n began=$SECONDS
+    shift 2
+    if [ "${CRASH_EVERY:-no}" = yes ] && [ "$action" != fail ]; then
+        crash_pattern=$pattern crash_sweep "$action" 1 1 "$@"
+        return
+    fi
+    local -x PGSTRAND_IO_FAULT_PLACES=${CRASH_SEEN:-$HARNESS}/places.$1.$action
+    touch "$PGSTRAND_IO_FAULT_PLACES"
+    for ((n = $(wc -l <"$PGSTRAND_IO_FAULT_PLACES"); ; n++)); do
+        if [ -n "${CRASH_SECONDS:-}" ] && [ $((SECONDS - began)) -ge "$CRASH_SECONDS" ]; then
+            echo "# $* $action: right at $n places, then the time was up: CRASH_SEEN goes on" >&3
+            return
+        fi
+        crash_whole=no
+        "$@" "$action:1${pattern:+:$pattern}" || complain "$* $action, place $((n + 1)): $(tail -n 1 "$PGSTRAND_IO_FAULT_PLACES")" || return 1
+        [ "$(wc -l <"$PGSTRAND_IO_FAULT_PLACES")" -gt "$n" ] || break
     done
-    [ "$all" -gt 1 ] || complain "$* was never killed" || return 1
-    for (( ; count > 0; count--)); do
-        n=$((RANDOM % all + 1))
-        "$@" "$action:$n:$pattern" || complain "$* $action:$n:$pattern" || return 1
-    done
-    echo "# $* $action: fewer than $all crash points" >&3
+    echo "# $* $action: at $n places, then whole ($((SECONDS - began)) s)" >&3
+    [ "$crash_whole" = yes ] && [ "$n" -gt 0 ] || complain "$* $action: not whole after $n places"
+}
+
+# crash_ended CODE FAULT WHAT LOG: how a program may end that is killed, or whose file operation fails; sets crash_whole.
+crash_ended() {
+    case $1:$2 in
+    0:*) crash_whole=yes ;;
+    137:kill*) ;;
+    12:fail*) grep -q 'Input/output error' "$4" || complain "$3 does not say why it failed:" "$(tail -n 3 "$4")" || return 1 ;;
+    *) complain "$3 ended with $1:" "$(tail -n 3 "$4")" || return 1 ;;
+    esac
 }
 
 # Two links behind the base: what a sweep takes grows with the chain.
@@ -79,11 +99,8 @@ crash_agent() {
     fi
     local code
     code=$(agent_exit_code "$ORACLE_DATA") || return 1
-    case $code in
-    0) crash_whole=yes ;;
-    137) ;;
-    *) complain "the agent ended with $code:" "$(agent_log "$ORACLE_DATA" | tail -n 3)" || return 1 ;;
-    esac
+    agent_log "$ORACLE_DATA" >"$HARNESS/crash.log"
+    crash_ended "$code" "$1" 'the agent' "$HARNESS/crash.log" || return 1
     agent_start "$ORACLE_DATA" || return 1
     pgstrand wait --data "$ORACLE_DATA" --timeout 60 >/dev/null || return 1
     agent_stop "$ORACLE_DATA" || return 1
@@ -126,11 +143,8 @@ crash_tables() {
     wait_for 60 crash_tables_settled "$before" || return 1
     kill -TERM "$(agent_pid "$ORACLE_DATA")" 2>/dev/null || true
     code=$(agent_exit_code "$ORACLE_DATA") || return 1
-    case $code in
-    0) crash_whole=yes ;;
-    137) ;;
-    *) complain "the agent ended with $code:" "$(agent_log "$ORACLE_DATA" | tail -n 3)" || return 1 ;;
-    esac
+    agent_log "$ORACLE_DATA" >"$HARNESS/crash.log"
+    crash_ended "$code" "$1" 'the agent' "$HARNESS/crash.log" || return 1
     pgstrand verify --data "$ORACLE_DATA" >/dev/null || return 1
     agent_start "$ORACLE_DATA" || return 1
     wait_for 60 crash_has_base "$before" || return 1
@@ -151,11 +165,7 @@ crash_command() {
     local fault=$1 code=0
     shift
     PGSTRAND_IO_FAULT=$fault pgstrand "$@" --quiet >/dev/null 2>"$HARNESS/crash.err" || code=$?
-    case $code in
-    0) crash_whole=yes ;;
-    137) ;;
-    *) complain "pgstrand $* ended with $code:" "$(<"$HARNESS/crash.err")" || return 1 ;;
-    esac
+    crash_ended "$code" "$fault" "pgstrand $*" "$HARNESS/crash.err"
 }
 
 crash_snapshots() {

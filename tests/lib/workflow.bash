@@ -30,14 +30,14 @@ workflow_open() {
     pgstrand workflow list --data "$1" --json | jq -r '.[] | select(.status == "PENDING" or .status == "IN_PROGRESS") | .uuid'
 }
 
-# workflow_killed FAULT ARGS...: pgstrand, killed or whole.
+# workflow_killed FAULT ARGS...: pgstrand, killed, or ended by the failure (EIO) of fail:N, or whole.
 workflow_killed() {
     local fault=$1 code=0
     shift
     PGSTRAND_IO_FAULT=$fault pgstrand "$@" --quiet >/dev/null 2>"$HARNESS/killed.err" || code=$?
-    case $code in
-    0) workflow_whole=yes ;;
-    137) ;;
+    case $code:$fault in
+    0:*) workflow_whole=yes crash_whole=yes ;;
+    137:kill* | 12:fail*) ;;
     *) complain "pgstrand $* ended with $code:" "$(<"$HARNESS/killed.err")" || return 1 ;;
     esac
 }

@@ -155,6 +155,48 @@ static void the_environment_arms_it(void **state)
     assert_int_equal(unsetenv("PGSTRAND_IO_FAULT"), 0);
 }
 
+/* Ten writes, killed before the first at a place that the file does not name: how many came through. */
+static uint64_t written_at_new_places(const char *places, int *how)
+{
+    OWNED(scratch) struct scratch s = scratch_make();
+    OWNED(io_file) struct io_file *f = NULL;
+    err e = ERR_INIT;
+    uint64_t length = 0;
+
+    assert_done(io_open(scratch_path(&s, "file"), IO_CREATE, &f, &e), &e);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        bool armed = false;
+        bool ok = setenv("PGSTRAND_IO_FAULT", "kill:1:file", 1) == 0 &&
+                  setenv("PGSTRAND_IO_FAULT_PLACES", places, 1) == 0 && io_fault_from_env(&armed, &e).ok;
+        for (int i = 0; ok && i < 10; i++)
+            ok = io_write(f, bytes_text("x"), &e).ok;
+        _exit(ok && io_sync(f, &e).ok ? 0 : 1);
+    }
+    assert_int_equal(waitpid(child, how, 0), child);
+    assert_done(io_size(f, &length, &e), &e);
+    return length;
+}
+
+static void each_place_is_killed_at_once(void **state)
+{
+    (void)state;
+    OWNED(scratch) struct scratch s = scratch_make();
+    OWNED(text) char *places = io_join(s.dir, "places");
+    /* The first, second, fourth and eighth write, and the sync; then it comes through. */
+    const uint64_t before[] = {0, 1, 3, 7, 10, 10};
+    const volatile size_t runs =
+        sizeof before / sizeof before[0]; /* one place here: it is a part of theirs */
+    int how = 0;
+
+    for (size_t i = 0; i < runs; i++) {
+        assert_int_equal(written_at_new_places(places, &how), before[i]);
+        assert_true(i + 1 < runs ? WIFSIGNALED(how) && WTERMSIG(how) == SIGKILL
+                                 : WIFEXITED(how) && WEXITSTATUS(how) == 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -165,6 +207,7 @@ int main(void)
         cmocka_unit_test(a_short_write_leaves_half),
         cmocka_unit_test(kills_before_or_after_the_call),
         cmocka_unit_test(the_environment_arms_it),
+        cmocka_unit_test(each_place_is_killed_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
