@@ -387,6 +387,7 @@ status chain_tidy(const char *dir, err *e)
     OWNED(io_names) struct io_names committed = {0};
     TRY(io_list(dir, &all, e));
     TRY(snapnames_committed(dir, &committed, e));
+    TRY(io_sync_dir(dir, e));
     for (size_t i = 0; i < all.count; i++) {
         struct snapnames_file file;
         if (!snapnames_parse(all.name[i], &file))

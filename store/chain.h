@@ -61,8 +61,10 @@ const uint8_t *chain_recovery_key(const struct chain *c);
 /* By UUID or by name given at sealing; NULL when there is none. */
 const struct chain_link *chain_find(const struct chain *c, const char *uuid_or_name);
 
-/* Removes .part files, .snap or .device files without a commit, and those of pruned snapshots. Only the
- * sealer may, holding its lock. */
+/* Removes .part files, .snap or .device files without a commit, and those of pruned snapshots; the names that
+ * stay are durable afterwards, also where the process that gave them was killed at that. Only the sealer may,
+ * holding its lock.
+ */
 MUST_CHECK status chain_tidy(const char *dir, err *e);
 
 #endif

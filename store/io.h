@@ -60,7 +60,8 @@ MUST_CHECK status io_sync_dir(const char *dir, err *e);
 
 /* Missing is not an error. */
 MUST_CHECK status io_unlink(const char *path, err *e);
-/* Makes the folder and its parents, mode 0700; existing is fine. */
+/* Makes the folder and its parents, mode 0700; existing is fine. Its name is durable afterwards, also when a
+ * process that was killed had made it. */
 MUST_CHECK status io_make_dir(const char *path, err *e);
 /* Removes a folder and everything in it; missing is fine. */
 MUST_CHECK status io_remove_tree(const char *path, err *e);

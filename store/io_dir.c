@@ -111,18 +111,48 @@ static status make_one(const char *path, err *e)
     return made ? sync_folder_of(path, e) : DONE;
 }
 
+/* A folder that was there before: whoever made it may have been killed before its name was durable. Where one
+ * may not read what it lies in, it is not ours. */
+static status settle(const char *path, err *e)
+{
+    if (sync_folder_of(path, e).ok)
+        return DONE;
+    if (e->origin != FROM_ERRNO || e->code != EACCES)
+        return FAILED;
+    *e = ERR_INIT;
+    return DONE;
+}
+
+/* The deepest one that is there is settled before anything is made in it: so none above it can be unsettled.
+ */
+static status make_missing(const char *path, bool first, err *e)
+{
+    OWNED(text) char *above = folder_of(path);
+    if (above == NULL)
+        return err_no_memory(e);
+    if (first)
+        TRY(settle(above, e));
+    return make_one(path, e);
+}
+
 status io_make_dir(const char *path, err *e)
 {
     OWNED(text) char *part = strdup(path);
+    bool missing = false;
     if (part == NULL)
         return err_no_memory(e);
     for (char *slash = strchr(part, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
         *slash = '\0';
-        if (slash != part && !io_exists(part))
-            TRY(make_one(part, e));
+        if (slash != part && !io_exists(part)) {
+            TRY(make_missing(part, !missing, e));
+            missing = true;
+        }
         *slash = '/';
     }
-    return make_one(part, e);
+    if (!io_exists(part))
+        return make_missing(part, !missing, e);
+    TRY(make_one(part, e)); /* is it a folder? */
+    return missing ? DONE : settle(part, e);
 }
 
 status io_remove_tree(const char *path, err *e)

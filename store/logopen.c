@@ -99,6 +99,8 @@ status logopen_all(struct logwriter *w, const struct log_options *options, err *
     TRY(hasher_new(&w->hasher, e));
     TRY(relcache_new(&w->relations, e));
     TRY(logsegment_tidy(w->dir, e));
+    /* A writer that was killed may have made the newest segment, and not its name durable. */
+    TRY(io_sync_dir(w->dir, e));
     TRY(logsegment_list(w->dir, &list, e));
     if (list.count == 0) {
         TRY(create_first(w, options, e));

@@ -22,7 +22,8 @@ status snapprune_mark(const char *dir, const char *name, err *e)
     OWNED(text) char *path = mark_path(dir, name);
     if (path == NULL)
         return err_no_memory(e);
-    return io_exists(path) ? DONE : io_store(path, bytes_of("", 0), e);
+    /* One that was killed may have made it, and not its name durable: content goes only behind it. */
+    return io_exists(path) ? io_sync_dir(dir, e) : io_store(path, bytes_of("", 0), e);
 }
 
 static bool has(const char *dir, const char *name, const char *suffix)

@@ -326,7 +326,8 @@ static status begin_put(const struct put *p, const uuid *node, const uuid *incar
     uint8_t hash[SHA256_LEN];
     TRY(snapcommit_load(p->from, p->name, commit, hash, e));
     TRY(of_chain(*commit, node, incarnation, e));
-    TRY(io_make_dir(p->to, e));
+    if (!io_exists(p->to))
+        TRY(io_make_dir(p->to, e));
     return refuse_fork(p, e);
 }
 
@@ -364,4 +365,13 @@ status vault_put_pruned(struct vault *v, const char *chain_dir, const uuid *node
     if (!io_exists(commit_path))
         TRY(snapprune_mark(to, name, e));
     return put_commit(&p, e);
+}
+
+status vault_settle(struct vault *v, const uuid *node, const uuid *incarnation, err *e)
+{
+    OWNED(text) char *dir = vault_chain_dir(v->root, node, incarnation);
+    if (dir == NULL)
+        return err_no_memory(e);
+    TRY(io_make_dir(dir, e));
+    return io_sync_dir(dir, e);
 }

@@ -64,6 +64,10 @@ MUST_CHECK status vault_put(struct vault *v, const char *chain_dir, const uuid *
 MUST_CHECK status vault_put_pruned(struct vault *v, const char *chain_dir, const uuid *node,
                                    const uuid *incarnation, const char *name, uint64_t *sent, err *e);
 
+/* What was there already may be of a process that was killed, and its name not durable: afterwards all of
+ * this chain's are. Nobody may be told that something is in the vault before. */
+MUST_CHECK status vault_settle(struct vault *v, const uuid *node, const uuid *incarnation, err *e);
+
 /* The local folder of a chain (file vaults have one as it is); malloc'ed. */
 MUST_CHECK status vault_local_dir(struct vault *v, const uuid *node, const uuid *incarnation, char **out,
                                   err *e);

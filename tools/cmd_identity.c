@@ -70,9 +70,8 @@ static status set_log_aside(struct datadir *d, err *e)
     const struct table_list none = {0};
     TRY(base_tidy(d, &none, e));
     TRY(catalog_delete(d->catalog, CATALOG_SETUP, bytes_of(NULL, 0), e));
-    if (!io_exists(d->log) || io_exists(buf_cstring(&aside)))
-        return DONE;
-    TRY(io_publish(d->log, buf_cstring(&aside), e));
+    if (io_exists(d->log) && !io_exists(buf_cstring(&aside)))
+        TRY(io_publish(d->log, buf_cstring(&aside), e));
     return io_make_dir(d->log, e);
 }
 

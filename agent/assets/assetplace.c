@@ -262,6 +262,9 @@ static status finish_folders(struct assetplace *p, err *e)
         OWNED(text) char *path = a->path[0] == '\0' ? strdup(p->root) : io_join(p->root, a->path);
         if (path == NULL)
             return err_no_memory(e);
+        if (a->kind ==
+            ASSET_FOLDER) /* what is equal may be of a restore that was killed: its name, too, is to last */
+            TRY(io_sync_dir(path, e));
         if (a->kind == ASSET_FOLDER)
             TRY(io_attributes(path, a->mode, a->mtime, e));
     }

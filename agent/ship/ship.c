@@ -34,22 +34,38 @@ static status remember(struct datadir *d, Pgstrand__VaultRecord *record, uint64_
     return catalog_put(d->catalog, CATALOG_VAULT, vault_key(record->name), &record->base, e);
 }
 
+static bool same_incarnation(const struct chain_link *a, const struct chain_link *b)
+{
+    const ProtobufCBinaryData *x = &a->commit->header->incarnation;
+    const ProtobufCBinaryData *y = &b->commit->header->incarnation;
+    return bytes_equal(bytes_of(x->data, x->len), bytes_of(y->data, y->len));
+}
+
+/* One link; behind the last one of its folder all in there is durable. */
+static status push(const struct datadir *d, struct vault *vault, const Pgstrand__VaultRecord *record,
+                   const struct chain *chain, size_t i, uint64_t *sent, err *e)
+{
+    const struct chain_link *link = &chain->link[i];
+    const ProtobufCBinaryData *id = &link->commit->header->incarnation;
+    uuid incarnation;
+    TRY(uuid_from_bytes(bytes_of(id->data, id->len), link->name, &incarnation, e));
+    TRY(link->pruned
+            ? vault_put_pruned(vault, link->dir, &d->identity.node, &incarnation, link->name, sent, e)
+            : vault_put(vault, link->dir, &d->identity.node, &incarnation, link->name, record->device_files,
+                        sent, e));
+    if (i + 1 < chain->count && same_incarnation(link, link + 1))
+        return DONE;
+    return vault_settle(vault, &d->identity.node, &incarnation, e);
+}
+
 static status push_all(struct datadir *d, struct vault *vault, Pgstrand__VaultRecord *record,
                        const struct chain *chain, const struct progress *progress, struct ship_result *out,
                        err *e)
 {
     for (size_t i = 0; i < chain->count; i++) {
-        const struct chain_link *link = &chain->link[i];
-        const ProtobufCBinaryData *id = &link->commit->header->incarnation;
         uint64_t sent = 0;
-        uuid incarnation;
-        TRY(uuid_from_bytes(bytes_of(id->data, id->len), link->name, &incarnation, e));
-        status put = link->pruned ? vault_put_pruned(vault, link->dir, &d->identity.node, &incarnation,
-                                                     link->name, &sent, e)
-                                  : vault_put(vault, link->dir, &d->identity.node, &incarnation, link->name,
-                                              record->device_files, &sent, e);
-        if (!put.ok)
-            return err_wrap(e, "shipping %s to vault %s", link->name, record->name);
+        if (!push(d, vault, record, chain, i, &sent, e).ok)
+            return err_wrap(e, "shipping %s to vault %s", chain->link[i].name, record->name);
         out->snapshots += sent > 0;
         out->present += sent == 0;
         out->bytes += sent;

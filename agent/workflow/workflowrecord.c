@@ -190,7 +190,8 @@ status workflowrecord_lock(const struct datadir *d, const uuid *id, struct io_lo
     OWNED(buf) struct buf path = {0};
     if (folder == NULL)
         return err_no_memory(e);
-    TRY(io_make_dir(folder, e));
+    if (!io_exists(folder)) /* of locks, which no power loss outlives */
+        TRY(io_make_dir(folder, e));
     buf_printf(&path, "%s/%s.lock", folder, uuid_format(id, text));
     const char *name = buf_cstring(&path);
     TRY(buf_done(&path, e));

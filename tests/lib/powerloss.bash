@@ -3,6 +3,7 @@
 #
 #   powerloss_record COMMAND...      runs it with the recorder preloaded; data and vault belong in $HARNESS/record
 #   powerloss_run DB [COMMAND...]    a whole run to be cut, with COMMAND before its end: powerloss_more
+#   powerloss_killed_run DB          the same with all programs killed again and again before they come through
 #   powerloss_cut STEP [SEED]        see tests/powerloss/powerloss.c
 
 powerloss_record() {
@@ -23,7 +24,7 @@ powerloss_cut() {
 powerloss_promise() {
     local links
     if [ "$1" = sealed ]; then
-        links=$(pgstrand snapshots --data "$HARNESS/record/data" --json | jq length)
+        links=$(powerloss_record pgstrand snapshots --data "$HARNESS/record/data" --json | jq length)
     else
         links=$(find "$HARNESS/record/vault" -name '*.commit' | wc -l)
     fi
@@ -84,4 +85,78 @@ powerloss_more() {
     [ "$(pgstrand identity --data "$data" --json | jq -r .incarnation)" != "$old" ] || return 1
     sql shop "INSERT INTO wide VALUES (20000, 1, 'seen')"
     pgstrand wait --data "$data" --timeout 60 >/dev/null
+}
+
+# powerloss_through ARGS...: pgstrand, killed after each call that changes something, at each place in the program once
+# (store/io_place.h), until it comes through. What a killed one has done and not made durable the next one must not take for granted.
+powerloss_through() {
+    local code
+    local -x PGSTRAND_IO_FAULT=killafter:1 PGSTRAND_IO_FAULT_PLACES=$HARNESS/places.$1
+    while :; do
+        code=0
+        powerloss_record pgstrand "$@" --data "$HARNESS/record/data" --quiet >/dev/null 2>"$HARNESS/killed.err" || code=$?
+        case $code in
+        0) return ;;
+        137) powerloss_kills=$((powerloss_kills + 1)) ;;
+        *) complain "pgstrand $* ended with $code: $(<"$HARNESS/killed.err")" || return 1 ;;
+        esac
+    done
+}
+
+# powerloss_agent_through DB ROWS: the same for an agent that captures so many rows each time. Who only reads is recorded, too: LMDB
+# makes a lock file where there is none yet.
+powerloss_agent_through() {
+    local data=$HARNESS/record/data db=$1
+    local -x PGSTRAND_IO_FAULT_PLACES=$HARNESS/places.agent
+    settled() {
+        ! agent_running "$data" || powerloss_record pgstrand wait --data "$data" --timeout 1
+    }
+    while :; do
+        PGSTRAND_IO_FAULT=killafter:1 powerloss_record agent_start --no-wait "$data" || return 1
+        sql "$db" "UPDATE t SET v = CASE WHEN v LIKE 'x%' THEN 'y' ELSE 'x' END || repeat('z', 300) WHERE id <= $2"
+        wait_for 30 settled || return 1
+        if agent_running "$data"; then # without the fault from here on
+            agent_kill9 "$data"
+            PGSTRAND_IO_FAULT='' powerloss_record agent_start "$data"
+            return
+        fi
+        [ "$(agent_exit_code "$data")" -eq 137 ] || complain "$(agent_log "$data" | tail -n 3)" || return 1
+        powerloss_kills=$((powerloss_kills + 1))
+    done
+}
+
+# init, agent, seals, ship and prune, each killed again and again before it comes through; with $powerloss_kills.
+powerloss_killed_run() {
+    local data=$HARNESS/record/data db=$1
+    powerloss_kills=0
+    mkdir -p "$HARNESS/record"
+    printf '[log]\nsegment_bytes = 1 MiB\nkeep_bytes = 0\n' >"$HARNESS/conf"
+    powerloss_through init --yes --source "$(conninfo "$db")" --config "$HARNESS/conf" || return 1
+    powerloss_promise sealed
+    powerloss_agent_through "$db" 50 || return 1
+    agent_kill9 "$data"
+    powerloss_agent_through "$db" 3000 || return 1 # more than a segment
+    powerloss_through seal || return 1
+    powerloss_promise sealed
+    powerloss_record pgstrand vault add --data "$data" vault "$HARNESS/record/vault" --quiet >/dev/null || return 1
+    powerloss_through ship vault || return 1
+    powerloss_promise shipped
+    powerloss_agent_again "$db" || return 1
+    rm -f "$HARNESS/places.seal"
+    powerloss_through seal --type full || return 1
+    powerloss_promise sealed
+    powerloss_agent_again "$db" || return 1
+    agent_kill9 "$data"
+    rm -f "$HARNESS/places.ship"
+    powerloss_through ship vault || return 1
+    powerloss_promise shipped
+}
+
+# An agent that is killed once it has all.
+powerloss_agent_again() {
+    local data=$HARNESS/record/data
+    agent_kill9 "$data"
+    powerloss_record agent_start "$data" || return 1
+    sql "$1" "UPDATE t SET v = repeat('w', 200)"
+    powerloss_record pgstrand wait --data "$data" --timeout 60 >/dev/null
 }

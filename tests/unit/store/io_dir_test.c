@@ -26,6 +26,25 @@ static void makes_a_folder_with_its_parents(void **state)
     assert_fails(io_make_dir("", &e), &e, ERR_STORAGE);
 }
 
+/* The names of folders that a killed process has made are durable when io_make_dir is done: what lies above
+ * the deepest one that is there is synced first. */
+static void settles_what_was_made_before(void **state)
+{
+    (void)state;
+    OWNED(scratch) struct scratch s = scratch_make();
+    OWNED(text) char *above = io_join(s.dir, "above");
+    err e = ERR_INIT;
+
+    assert_done(io_make_dir(scratch_path(&s, "above/left"), &e), &e);
+    io_fault_arm(IO_FAULT_FAIL, 1, above);
+    assert_fails(io_make_dir(scratch_path(&s, "above/left/new"), &e), &e, ERR_STORAGE);
+    assert_mentions(&e, "above durable");
+    assert_false(io_exists(scratch_path(&s, "above/left/new")));
+    io_fault_arm(IO_FAULT_FAIL, 2, above); /* behind the look whether it is a folder */
+    assert_fails(io_make_dir(scratch_path(&s, "above/left"), &e), &e, ERR_STORAGE);
+    assert_mentions(&e, "above durable");
+}
+
 static void removes_a_tree_but_not_what_links_point_at(void **state)
 {
     (void)state;
@@ -143,6 +162,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(makes_a_folder_with_its_parents),
+        cmocka_unit_test(settles_what_was_made_before),
         cmocka_unit_test(removes_a_tree_but_not_what_links_point_at),
         cmocka_unit_test(lists_in_byte_order),
         cmocka_unit_test(publishes_by_renaming),

@@ -178,6 +178,32 @@ static void killed_while_putting(void **state)
     assert_true(n > 10);
 }
 
+/* A process that was killed at the last step left names that are not durable: nothing is sent again, but all
+ * of it is synced before anybody is told. */
+static void what_is_there_is_settled(void **state)
+{
+    (void)state;
+    OWNED(scratch) struct scratch s = scratch_make();
+    OWNED(scratch) struct scratch there = scratch_make();
+    OWNED(vault) struct vault *v = NULL;
+    OWNED(text) char *dir = NULL;
+    struct snapmake m;
+    uint64_t sent = 0;
+    err e = ERR_INIT;
+    snapmake_init(&m);
+    OWNED(text) char *name = snapmake_full(&m, s.dir);
+    assert_done(vault_open(there.dir, false, &v, &e), &e);
+    assert_done(vault_put(v, s.dir, &m.node, &m.incarnation, name, true, &sent, &e), &e);
+    assert_done(vault_local_dir(v, &m.node, &m.incarnation, &dir, &e), &e);
+    assert_done(vault_settle(v, &m.node, &m.incarnation, &e), &e);
+    for (uint64_t nth = 2; nth <= 3; nth++) { /* of: is it a folder, its own name, the names in it */
+        io_fault_arm(IO_FAULT_FAIL, nth, there.dir);
+        assert_fails(vault_settle(v, &m.node, &m.incarnation, &e), &e, ERR_STORAGE);
+        assert_mentions(&e, "durable");
+    }
+    assert_mentions(&e, dir);
+}
+
 static void a_full_vault(void **state)
 {
     (void)state;
@@ -205,6 +231,7 @@ int main(void)
         cmocka_unit_test(forks_and_strangers_are_refused),
         cmocka_unit_test(a_missing_device_file_is_said),
         cmocka_unit_test(killed_while_putting),
+        cmocka_unit_test(what_is_there_is_settled),
         cmocka_unit_test(a_full_vault),
     };
     return cmocka_run_group_tests_name("vault", tests, NULL, NULL);
