@@ -139,30 +139,30 @@ demoted() {
     PG_DUMP=$(pg_client pg_dump)
     export PSQL PG_DUMP
     PATH=$PG_BIN:$PATH
-    cluster_new sixth autovacuum=off
+    local old folder first=captured$1 second=other$1
+    cluster_new "$first" autovacuum=off
     shop_new
-    local old folder
     old=$(incarnation)
-    folder=$(cluster_folder sixth)
-    standby_new seventh sixth
-    wait_for 30 standby_has_all sixth
-    on sixth cluster_stop fast
+    folder=$(cluster_folder "$first")
+    standby_new "$second" "$first" "primary_conninfo=$(conninfo postgres)"
+    wait_for 30 standby_has_all "$first"
+    on "$first" cluster_stop fast # which waits until the standby has its last record
     promote
     as_postgres touch "$folder/data/standby.signal"
     echo "primary_conninfo = '$(conninfo postgres)'" | as_postgres tee -a "$folder/data/postgresql.auto.conf" >/dev/null
-    on sixth cluster_start
+    on "$first" cluster_start
     wait_for 30 problem 'standby in recovery'
     refute problem 'is lost'
     # Rows of the catalogue go that the slot, which holds nothing back on the primary, would need.
     lost() {
-        shop 'CREATE TABLE passing (id int); DROP TABLE passing; VACUUM pg_class; VACUUM pg_attribute; VACUUM pg_type' &&
-            [ "$(on sixth sql postgres 'SELECT conflicting FROM pg_replication_slots')" = t ]
+        shop 'CREATE TABLE passing (id int); DROP TABLE passing' && shop 'VACUUM pg_class' && shop 'VACUUM pg_attribute' &&
+            [ "$(on "$first" sql postgres 'SELECT conflicting FROM pg_replication_slots')" = t ]
     }
     wait_for 60 lost
     agent_stop "$DATA"
     problem 'standby in recovery'
     problem "$2"
-    CLUSTER=sixth
+    CLUSTER=$first
     promote
     shop "INSERT INTO item VALUES (6000, 'behind', '')"
     agent_start --no-wait "$DATA"
@@ -170,8 +170,8 @@ demoted() {
     wait_for 30 healthy
     assert_as_source
     agent_stop "$DATA"
-    cluster_remove seventh
-    cluster_remove sixth
+    cluster_remove "$second"
+    cluster_remove "$first"
 }
 
 @test "16: the server becomes a standby and its slot is lost to a conflict there: said, waited for, healed after the promotion" {
