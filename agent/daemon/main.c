@@ -187,20 +187,21 @@ static status run_all(struct agent *a, err *e)
 static bool stop_sealer(struct agent *a)
 {
     for (int waited = 0; waited < SEALER_PATIENCE_S; waited++) {
-        if (caretaker_join(&a->caretaker, 0) && errands_join(&a->errands, 1) && sealer_join(&a->sealer, 1))
+        if (caretaker_join(&a->caretaker, 1) && errands_join(&a->errands, 1) && sealer_join(&a->sealer, 1))
             return true;
         pgconn_cancel_all();
     }
     return false;
 }
 
-/* The board is stopped first: keeper and sealer end by themselves. */
-static void stop_all(struct agent *a, bool clean)
+/* The board is stopped first: keeper and sealer end by themselves. `code`: what the process ends with where
+ * they do not. */
+static void stop_all(struct agent *a, bool clean, int code)
 {
     board_stop(&a->board);
     if (!stop_sealer(a)) {
         report_line(REPORT_PROBLEM, "a snapshot in progress was given up");
-        _exit(clean ? 0 : 1);
+        _exit(code);
     }
     if (clean && a->sealer.data != NULL)
         sealer_last(&a->sealer);
@@ -245,7 +246,7 @@ static status run_agent(const struct options *options, bool *said, err *e)
     report_line(REPORT_EVENT, "pgstrand-agent " PGSTRAND_VERSION " on %s", data->root);
     const status ran = run_all(&a, e);
     *said = !ran.ok && strcmp(a.board.facts.problem, e->message) == 0;
-    stop_all(&a, ran.ok);
+    stop_all(&a, ran.ok, ran.ok ? 0 : err_exit_code(e->class));
     if (ran.ok)
         report_line(REPORT_EVENT, "stopped");
     return ran;

@@ -80,3 +80,22 @@ no_parts() {
     pgstrand restore --data "$DATA" --target "$(conninfo target)" --quiet
     assert_same_tables "$(conninfo source)" "$(conninfo target)"
 }
+
+@test "the agent stopped while one of its threads waits for a server that does not answer: the last changes are sealed all the same" {
+    local seq pid waker
+    session_open holder source
+    say holder 'BEGIN; LOCK TABLE pgstrand.rule'
+    agent_start "$DATA"
+    sql source 'UPDATE many SET a = NULL WHERE id = 1'
+    seq=$(pgstrand wait --data "$DATA")
+    wait_for 20 waits_for_lock source
+    pid=$(lock_waiters source)
+    kill -STOP "$pid"
+    { sleep 2; kill -CONT "$pid"; } 3>&- &
+    waker=$!
+    agent_stop "$DATA"
+    wait "$waker"
+    session_close holder
+    agent_log "$DATA" | tail -n 1 | grep -q ' stopped$' || complain "$(agent_log "$DATA" | tail -n 3)"
+    [ "$(pgstrand snapshots --data "$DATA" --json | jq '.[-1].last_seq')" -eq "$seq" ]
+}
