@@ -27,5 +27,5 @@ setup() {
 @test "power lost after programs that went on where others were killed: what was told is there" {
     echo "# killed $powerloss_kills times" >&3
     [ "$powerloss_kills" -gt 100 ]
-    powerloss_cut 4
+    powerloss_cut 20 "$RANDOM" synced
 }

@@ -4,7 +4,7 @@
 #   powerloss_record COMMAND...      runs it with the recorder preloaded; data and vault belong in $HARNESS/record
 #   powerloss_run DB [COMMAND...]    a whole run to be cut, with COMMAND before its end: powerloss_more
 #   powerloss_killed_run DB          the same with all programs killed again and again before they come through
-#   powerloss_cut STEP [SEED]        see tests/powerloss/powerloss.c
+#   powerloss_cut STEP [SEED] [synced]        see tests/powerloss/powerloss.c
 
 powerloss_record() {
     mkdir -p "$HARNESS/record"
@@ -16,7 +16,7 @@ powerloss_record() {
 powerloss_cut() {
     local seed=${2:-$RANDOM}
     echo "seed $seed" >&2
-    "$PGSTRAND_BUILD/tools_of_tests/powerloss" "$HARNESS/record.log" "$HARNESS/found" "$1" "$seed" >"$HARNESS/cut" || return 1
+    "$PGSTRAND_BUILD/tools_of_tests/powerloss" "$HARNESS/record.log" "$HARNESS/found" "$1" "$seed" "${@:3}" >"$HARNESS/cut" || return 1
     sed 's/^/# /' "$HARNESS/cut" >&3
 }
 

@@ -1,7 +1,9 @@
 /*
- * powerloss RECORD FOLDER STEP SEED: cuts the power at every STEP-th point of a record (iorecord.c), from a
- * chance one on, makes in FOLDER what the disk may then hold (diskmodel.h), in several ways, and lets
+ * powerloss RECORD FOLDER STEP SEED [synced]: cuts the power at every STEP-th point of a record (iorecord.c),
+ * from a chance one on, makes in FOLDER what the disk may then hold (diskmodel.h), in several ways, and lets
  * pgstrand's own code open it (leftover.h). Prints what was wrong and where; exit 0 when nothing was.
+ * synced: only what was synced is there, for long records. That changes with a sync alone: cut before every
+ * STEP-th of them, and wherever somebody was just told something.
  */
 #include <stdbool.h>
 #include <stdio.h>
@@ -31,6 +33,8 @@ struct run {
     uint64_t seed;
     struct leftover_reference reference;
     struct leftover_promise promise; /* up to the cut */
+    bool synced;                     /* this way alone */
+    size_t syncs;                    /* seen */
     unsigned tried;
     unsigned wrong;
 };
@@ -99,7 +103,7 @@ static void try_cut(struct run *run, const struct diskmodel *m, size_t cut)
 {
     static const char *const name[WAYS] = {"only what was synced is there", "everything is there",
                                            "some of the rest is there", "some of the rest is there (2)"};
-    for (unsigned way = 0; way < WAYS; way++) {
+    for (unsigned way = 0; way < (run->synced ? 1 : WAYS); way++) {
         const enum diskmodel_loss loss = way == 0   ? DISKMODEL_WORST
                                          : way == 1 ? DISKMODEL_NONE
                                                     : DISKMODEL_SOME;
@@ -110,6 +114,29 @@ static void try_cut(struct run *run, const struct diskmodel *m, size_t cut)
         if (!judge(run, cut, name[way]))
             run->wrong++;
     }
+}
+
+static bool is_promise(const struct event *x)
+{
+    static const char sealed[] = "/sealed.", shipped[] = "/shipped.";
+    return x->r.op == IORECORD_CREATE &&
+           ((x->path.len > sizeof sealed && memcmp(x->path.data, sealed, sizeof sealed - 1) == 0) ||
+            (x->path.len > sizeof shipped && memcmp(x->path.data, shipped, sizeof shipped - 1) == 0));
+}
+
+/* Is the power to be cut before event i? */
+static bool is_cut(struct run *run, size_t i, size_t step)
+{
+    if (i == run->count)
+        return true;
+    if (!run->synced)
+        return (i + run->seed) % step == 0;
+    const struct event *x = &run->event[i];
+    if (i > 0 && (x[-1].r.op == IORECORD_CONFIRM || is_promise(&x[-1])))
+        return true;
+    const bool sync = x->r.op == IORECORD_SYNC || x->r.op == IORECORD_SYNC_DIR ||
+                      (x->r.op == IORECORD_WRITE && (x->r.flags & IORECORD_DSYNC) != 0);
+    return sync && ++run->syncs % step == 0;
 }
 
 /* A file /sealed.N or /shipped.N is made when a command has ended well and N links are there. */
@@ -156,18 +183,20 @@ static void read_reference(struct run *run)
 int main(int argc, char **argv)
 {
     struct run run = {0};
-    if (argc != 5)
-        stop("usage: powerloss RECORD FOLDER STEP SEED", "");
+    if (argc < 5 || argc > 6 || (argc == 6 && strcmp(argv[5], "synced") != 0))
+        stop("usage: powerloss RECORD FOLDER STEP SEED [synced]", "");
     const size_t step = strtoul(argv[3], NULL, 10);
     run.folder = argv[2];
     run.seed = strtoull(argv[4], NULL, 10);
+    run.synced = argc == 6;
+    run.syncs = (size_t)run.seed;
     if (step == 0)
         stop("STEP is a number from 1:", argv[3]);
     read_record(&run, argv[1]);
     read_reference(&run);
     struct diskmodel *m = diskmodel_new();
     for (size_t i = 0; i <= run.count && run.wrong < COMPLAINTS; i++) {
-        if ((i + run.seed) % step == 0 || i == run.count)
+        if (is_cut(&run, i, step))
             try_cut(&run, m, i);
         if (i == run.count)
             break;
