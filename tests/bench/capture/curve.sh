@@ -2,10 +2,11 @@
 # Does a change cost the same however many are in the log? Processor time of capturing a change and of indexing it, and the wall time
 # a change of catching up, while the log grows from 10^5 to 10^7 actions (--decades 8: to 10^8, which takes 30 GB and half an hour).
 #
-#   tests/bench/capture/curve.sh [--decades N] [--window N]
+#   tests/bench/capture/curve.sh [--decades N] [--window N] [--tries N]
 #
-# At each power of ten the agent catches up on a backlog of the last N actions before it (default 90000 of 10^5; 300000 of the others),
-# in transactions of ten rows; what lies before comes in transactions of a thousand. Nothing is sealed or trimmed.
+# Before each power of ten the agent catches up on --tries (3) backlogs of N actions (default 30000 of 10^5; 300000 of the others), in
+# transactions of ten rows, of which the cheapest counts: other work can only make one dearer. What lies before comes in transactions of
+# a thousand. Nothing is sealed or trimmed.
 #
 # The index of rows (agent/history) is made by the thread "sealer", which has nothing else to do here, for all actions since the power
 # before, merges of its runs included: when capture is done it is waited for. All other threads together are capture; what they take
@@ -15,10 +16,12 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.bash"
 
 decades=7
 window=300000
+tries=3
 while [ $# -gt 1 ]; do
     case "$1" in
     --decades) decades=$2 ;;
     --window) window=$2 ;;
+    --tries) tries=$2 ;;
     *) break ;;
     esac
     shift 2
@@ -79,20 +82,10 @@ costs=()
 index_costs=()
 echo "| actions in the log | capture, us a change | agent's start, ms | index, us a change | wall, us a change | log, bytes a change | index, bytes a change |"
 echo "|--:|--:|--:|--:|--:|--:|--:|"
-for ((d = 5; d <= decades; d++)); do
-    total=$((10 ** d))
-    last=$((d == 5 ? 90000 : window))
+# The agent's start with nothing to catch up with, then with a backlog of `last`: adds to index, says start, cpu and wall.
+catch_up() {
+    local began now
     agent_start "$data"
-    while [ "$made" -lt $((total - last)) ]; do
-        rest=$((total - last - made))
-        produce $((rest < 1000000 ? rest : 1000000)) 1000
-        caught_up
-        sql curve 'TRUNCATE bulk'
-    done
-    caught_up
-    index=$(thread_us sealer)
-    agent_stop "$data"
-    agent_start "$data" # with nothing to catch up with
     start=$(thread_us but sealer)
     index=$((index + $(thread_us sealer)))
     agent_stop "$data"
@@ -102,16 +95,40 @@ for ((d = 5; d <= decades; d++)); do
     agent_start --no-wait "$data"
     caught_up
     wall=$(seconds_since "$began")
-    cpu=$(thread_us but sealer)
+    cpu=$(($(thread_us but sealer) - start))
     wait_for 3600 indexed
     sleep 1 # it may still be merging
     while now=$(thread_us sealer) && sleep 1 && [ "$(thread_us sealer)" -gt $((now + 20000)) ]; do :; done
     index=$((index + $(thread_us sealer)))
     agent_stop "$data"
-    cost=$(awk -v s="$((cpu - start))" -v n="$last" 'BEGIN { printf "%.2f", s / n }')
-    index_cost=$(awk -v s="$index" -v n="$((made - before))" 'BEGIN { printf "%.2f", s / n }')
-    printf '| 10^%d | %s | %s | %s | %s | %s | %s |\n' "$d" "$cost" "$((start / 1000))" "$index_cost" \
-        "$(awk -v s="$wall" -v n="$last" 'BEGIN { printf "%.2f", s * 1e6 / n }')" \
+}
+
+per_change() {
+    awk -v s="$1" -v n="$2" -v by="${3:-1}" 'BEGIN { printf "%.2f", s * by / n }'
+}
+
+for ((d = 5; d <= decades; d++)); do
+    total=$((10 ** d))
+    last=$((d == 5 ? 30000 : window))
+    agent_start "$data"
+    while [ "$made" -lt $((total - tries * last)) ]; do
+        rest=$((total - tries * last - made))
+        produce $((rest < 1000000 ? rest : 1000000)) 1000
+        caught_up
+        sql curve 'TRUNCATE bulk'
+    done
+    caught_up
+    index=$(thread_us sealer)
+    agent_stop "$data"
+    least='' least_wall='' least_start=''
+    for ((i = 0; i < tries; i++)); do
+        catch_up
+        [ -n "$least" ] && [ "$least" -le "$cpu" ] || least=$cpu least_wall=$wall least_start=$start
+    done
+    cost=$(per_change "$least" "$last")
+    index_cost=$(per_change "$index" $((made - before)))
+    printf '| 10^%d | %s | %s | %s | %s | %s | %s |\n' "$d" "$cost" "$((least_start / 1000))" "$index_cost" \
+        "$(per_change "$least_wall" "$last" 1e6)" \
         "$(awk -v b="$(log_bytes "$data")" -v n="$made" 'BEGIN { printf "%.1f", b / n }')" \
         "$(find "$data/index" -name '*.run' -printf '%s\n' | awk -v n="$made" '{ sum += $1 } END { printf "%.1f", sum / n }')"
     costs+=("$cost")
