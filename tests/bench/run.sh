@@ -20,7 +20,7 @@ if [ "$quick" = --quick ]; then
     "$here/capture/size.sh" --transactions 20000 --rows 100000 || failed=1
     echo
     "$here/restore/base.sh" --runs 3 --scale 3 || failed=1
-    "$here/restore/load.sh" --runs 3 --scale 3 || failed=1
+    "$here/restore/load.sh" --runs 3 --example 20 --pgbench 3 || failed=1
     "$here/restore/changes.sh" --runs 1 --rows 20000 || failed=1
     "$here/restore/seal.sh" --runs 1 --actions 300000 || failed=1
     "$here/restore/memory.sh" --limit 64 --memory 32MiB --rows 40000 --times 24 || failed=1

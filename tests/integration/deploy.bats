@@ -143,3 +143,24 @@ installed_unit() {
     run systemd-analyze security --no-pager --offline=true --threshold=20 "$BATS_TEST_TMPDIR/pgstrand-agent@shop.service"
     [ "$status" -ne 0 ]
 }
+
+@test "install-deps: what run.sh and the tour call comes with --build" {
+    local build
+    build=$(sed -n '/^build=(/,/)/p' "$root/deploy/install-deps.sh")
+    grep -qw jq "$root/deploy/run.sh"
+    grep -qw jq <<<"$build"
+    refute grep -qwE 'python3|curl|wget' "$root/deploy/run.sh" "$root"/deploy/lib/*.bash # nothing brings these
+}
+
+@test "bench: every script takes the options that run.sh gives it" {
+    local line script option
+    while read -r line; do
+        script=$(sed 's/^"\([^"]*\)".*/\1/' <<<"$line")
+        for option in $(grep -oE -- '--[a-z]+' <<<"$line"); do
+            grep -qE -- "(\[|[[:space:]])$option( |\))" "$root/tests/bench/$script" || {
+                echo "$script does not know $option"
+                return 1
+            }
+        done
+    done < <(grep -oE '"\$here/[^"]*" --.*\|\|' "$root/tests/bench/run.sh" | sed 's,\$here/,,')
+}
