@@ -54,9 +54,14 @@ MUST_CHECK status io_sync(struct io_file *f, err *e);
  */
 void io_write_behind(struct io_file *f, uint64_t offset, uint64_t len);
 
-/* Renames `from` to `to` in the same folder and syncs the folder. */
+/* Renames `from` to `to` in the same folder; after a crash either name may be there until the folder is
+ * synced.
+ */
+MUST_CHECK status io_rename(const char *from, const char *to, err *e);
+/* Renames and syncs the folder. */
 MUST_CHECK status io_publish(const char *from, const char *to, err *e);
 MUST_CHECK status io_sync_dir(const char *dir, err *e);
+MUST_CHECK status io_sync_folder_of(const char *path, err *e); /* the folder that `path` is in */
 
 /* Missing is not an error. */
 MUST_CHECK status io_unlink(const char *path, err *e);

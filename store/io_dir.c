@@ -55,7 +55,7 @@ static char *folder_of(const char *path)
     return length == 0 ? strdup(".") : strndup(path, length);
 }
 
-static status sync_folder_of(const char *path, err *e)
+status io_sync_folder_of(const char *path, err *e)
 {
     OWNED(text) char *dir = folder_of(path);
     if (dir == NULL)
@@ -63,7 +63,7 @@ static status sync_folder_of(const char *path, err *e)
     return io_sync_dir(dir, e);
 }
 
-status io_publish(const char *from, const char *to, err *e)
+status io_rename(const char *from, const char *to, err *e)
 {
     struct io_gate gate = io_fault_enter(IO_CALL_RENAME, from, to);
     int code = gate.code;
@@ -72,7 +72,13 @@ status io_publish(const char *from, const char *to, err *e)
     io_fault_leave(&gate);
     if (code != 0)
         return err_errno(e, code, "cannot rename %s to %s", from, to);
-    return sync_folder_of(to, e);
+    return DONE;
+}
+
+status io_publish(const char *from, const char *to, err *e)
+{
+    TRY(io_rename(from, to, e));
+    return io_sync_folder_of(to, e);
 }
 
 /* `rmdir` or `unlink` behind the gate. */
@@ -108,14 +114,14 @@ static status make_one(const char *path, err *e)
         code = ENOTDIR;
     if (code != 0 && code != EEXIST)
         return err_errno(e, code, "cannot make the folder %s", path);
-    return made ? sync_folder_of(path, e) : DONE;
+    return made ? io_sync_folder_of(path, e) : DONE;
 }
 
 /* A folder that was there before: whoever made it may have been killed before its name was durable. Where one
  * may not read what it lies in, it is not ours. */
 static status settle(const char *path, err *e)
 {
-    if (sync_folder_of(path, e).ok)
+    if (io_sync_folder_of(path, e).ok)
         return DONE;
     if (e->origin != FROM_ERRNO || e->code != EACCES)
         return FAILED;

@@ -12,8 +12,10 @@
 #define LINES_TAG 0x0a                                 /* field 1, length-delimited */
 #define LINES_MAX (FRAME_RAW_MAX - ROWLAYOUT_HEAD_MAX) /* with either layout's head they fit a frame */
 
-/* Every so many frames both layouts are compressed and the smaller one is taken from then on. */
+/* Every so many frames the first lines are compressed in both layouts, and the smaller one is taken from then
+ * on. A twentieth of a frame tells which that is; all of it would make every small base a third dearer. */
 #define TRIAL_EVERY 32
+#define TRIAL_LEN ((size_t)256 << 10)
 
 enum layout { LAYOUT_LINES, LAYOUT_COLUMNS };
 
@@ -31,6 +33,7 @@ struct rowfile {
     uint64_t stored;
     struct table_digest digest;
     bool failed;
+    bool ended; /* whole, and not yet published */
 };
 
 status rowfile_create(const char *path, int level, struct rowfile **out, err *e)
@@ -51,6 +54,17 @@ status rowfile_create(const char *path, int level, struct rowfile **out, err *e)
     return DONE;
 }
 
+static void drop_buffers(struct rowfile *f)
+{
+    framecoder_free(f->coder);
+    hasher_free(f->hasher);
+    buf_fini(&f->columns);
+    free(f->lines);
+    f->coder = NULL;
+    f->hasher = NULL;
+    f->lines = NULL;
+}
+
 void rowfile_close(struct rowfile *f)
 {
     if (f == NULL)
@@ -60,10 +74,7 @@ void rowfile_close(struct rowfile *f)
         io_close(f->file);
         (void)io_unlink(f->part, &ignored).ok;
     }
-    framecoder_free(f->coder);
-    hasher_free(f->hasher);
-    buf_fini(&f->columns);
-    free(f->lines);
+    drop_buffers(f);
     free(f->path);
     free(f->part);
     free(f);
@@ -104,13 +115,33 @@ static struct bytes rows_frame(struct rowfile *f)
     return bytes_of(raw, used + f->len);
 }
 
-static status try_layouts(struct rowfile *f, struct bytes lines, struct bytes columns, err *e)
+static struct bytes gathered(const struct rowfile *f)
 {
+    return bytes_of(f->lines + PREFIX_MAX, f->len);
+}
+
+/* Whole lines of about TRIAL_LEN bytes. */
+static struct bytes trial_lines(const struct rowfile *f)
+{
+    const struct bytes all = gathered(f);
+    if (all.len <= TRIAL_LEN)
+        return all;
+    const uint8_t *end = memchr(all.data + TRIAL_LEN, '\n', all.len - TRIAL_LEN);
+    return bytes_of(all.data, (size_t)(end - all.data) + 1); /* every line has its end */
+}
+
+static status try_layouts(struct rowfile *f, err *e)
+{
+    const struct bytes lines = trial_lines(f);
     struct bytes stored = {0};
+    f->layout = LAYOUT_LINES;
+    if (!rowlayout_columns(lines, &f->columns))
+        return DONE;
     TRY(framecoder_compress(f->coder, lines, &stored, e));
-    size_t by_line = stored.len;
-    TRY(framecoder_compress(f->coder, columns, &stored, e));
-    f->layout = stored.len < by_line ? LAYOUT_COLUMNS : LAYOUT_LINES;
+    const size_t by_line = stored.len;
+    TRY(framecoder_compress(f->coder, buf_view(&f->columns), &stored, e));
+    if (stored.len < by_line)
+        f->layout = LAYOUT_COLUMNS;
     return DONE;
 }
 
@@ -118,14 +149,10 @@ static status flush(struct rowfile *f, err *e)
 {
     if (f->len == 0)
         return DONE;
-    bool trial = f->frames % TRIAL_EVERY == 0;
-    struct bytes lines = rows_frame(f);
-    bool columns = (trial || f->layout == LAYOUT_COLUMNS) &&
-                   rowlayout_columns(bytes_of(f->lines + PREFIX_MAX, f->len), &f->columns);
-    if (trial && columns)
-        TRY(try_layouts(f, lines, buf_view(&f->columns), e));
-    columns = columns && f->layout == LAYOUT_COLUMNS;
-    TRY(write_frame(f, columns ? buf_view(&f->columns) : lines,
+    if (f->frames % TRIAL_EVERY == 0)
+        TRY(try_layouts(f, e));
+    const bool columns = f->layout == LAYOUT_COLUMNS && rowlayout_columns(gathered(f), &f->columns);
+    TRY(write_frame(f, columns ? buf_view(&f->columns) : rows_frame(f),
                     FRAME_FIRST | FRAME_LAST | (columns ? FRAME_COLUMNS : 0), e));
     f->len = 0;
     return DONE;
@@ -184,28 +211,61 @@ status rowfile_lines(struct rowfile *f, struct bytes lines, err *e)
     return f->failed ? FAILED : DONE;
 }
 
-static status finish(struct rowfile *f, err *e)
+static status end(struct rowfile *f, err *e)
 {
     OWNED(buf) struct buf trailer = {0};
     TRY(flush(f, e));
     rowstage_trailer(f->frames, f->stored, &f->digest, &trailer);
     TRY(buf_done(&trailer, e));
-    TRY(io_write(f->file, buf_view(&trailer), e));
-    TRY(io_sync(f->file, e));
-    return io_publish(f->part, f->path, e);
+    return io_write(f->file, buf_view(&trailer), e);
 }
 
-status rowfile_finish(struct rowfile *f, struct table_digest *digest, uint64_t *stored, err *e)
+status rowfile_end(struct rowfile *f, struct table_digest *digest, uint64_t *stored, err *e)
 {
     if (f->failed || f->file == NULL)
         return err_set(e, ERR_VALIDATION, "%s: a file of rows that failed cannot be finished", f->path);
     f->failed = true;
-    TRY(finish(f, e));
-    io_close(f->file);
-    f->file = NULL;
+    TRY(end(f, e));
+    io_write_behind(f->file, 0, 0);
+    drop_buffers(f);
+    f->ended = true;
     *digest = f->digest;
     *stored = f->stored;
     return DONE;
+}
+
+static status sync_file(struct rowfile *f, err *e)
+{
+    if (!f->ended)
+        return err_set(e, ERR_VALIDATION, "%s: a file of rows that is not whole cannot be published",
+                       f->path);
+    f->ended = false;
+    return io_sync(f->file, e);
+}
+
+static status name_file(struct rowfile *f, err *e)
+{
+    TRY(io_rename(f->part, f->path, e));
+    io_close(f->file);
+    f->file = NULL;
+    return DONE;
+}
+
+/* All syncs before the first name: a rename between two of them would give the second a journal's commit of
+ * its own to wait for. */
+status rowfile_publish(struct rowfile *const *file, size_t count, err *e)
+{
+    for (size_t i = 0; i < count; i++)
+        TRY(sync_file(file[i], e));
+    for (size_t i = 0; i < count; i++)
+        TRY(name_file(file[i], e));
+    return count == 0 ? DONE : io_sync_folder_of(file[0]->path, e);
+}
+
+status rowfile_finish(struct rowfile *f, struct table_digest *digest, uint64_t *stored, err *e)
+{
+    TRY(rowfile_end(f, digest, stored, e));
+    return rowfile_publish(&f, 1, e);
 }
 
 status rowfile_check(const char *path, struct table_digest *digest, uint64_t *stored, err *e)

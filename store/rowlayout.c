@@ -13,27 +13,73 @@
 
 #include "proto/base/reader.h"
 
-#define SHORT_VALUE 12 /* letters: below, looking at each is sooner done than calling memchr */
-
 struct columns {
     uint32_t rows;
     uint32_t count;
     uint32_t length[ROWLAYOUT_COLUMNS_MAX];
 };
 
+/* Bytes looked at, and copied, at once. */
+#define STEP 16
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+
+/* Past the steps in which neither occurs. Every byte of a base is looked at here twice: one by one that costs
+ * more than compressing it. */
+static const uint8_t *pass_steps(const uint8_t *at, const uint8_t *end, char one, char other)
+{
+    for (; end - at >= STEP; at += STEP) {
+        const __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)at);
+        const unsigned found = (unsigned)_mm_movemask_epi8(_mm_or_si128(
+            _mm_cmpeq_epi8(bytes, _mm_set1_epi8(one)), _mm_cmpeq_epi8(bytes, _mm_set1_epi8(other))));
+        if (found != 0)
+            return at + __builtin_ctz(found);
+    }
+    return at;
+}
+#else
+static const uint8_t *pass_steps(const uint8_t *at, const uint8_t *end, char one, char other)
+{
+    (void)end;
+    (void)one;
+    (void)other;
+    return at;
+}
+#endif
+
+/* The first byte that is one of the two; `end` when there is none. */
+static const uint8_t *find_end(const uint8_t *at, const uint8_t *end, char one, char other)
+{
+    at = pass_steps(at, end, one, other);
+    while (at < end && *at != (uint8_t)one && *at != (uint8_t)other)
+        at++;
+    return at;
+}
+
+/* Most values are short, and a copy of fixed length is one instruction: it may write past the value, up to
+ * `out_end`. */
+static void copy_value(uint8_t *out, const uint8_t *out_end, const uint8_t *at, const uint8_t *end,
+                       size_t len)
+{
+    if (len <= STEP && out_end - out >= STEP && end - at >= STEP)
+        memcpy(out, at, STEP);
+    else
+        memcpy(out, at, len);
+}
+
 /* How long each column is. */
 static bool measure(struct bytes lines, struct columns *c)
 {
-    const uint8_t *at = lines.data, *end = lines.data + lines.len, *value = at;
+    const uint8_t *at = lines.data, *end = lines.data + lines.len;
     uint32_t column = 0;
-    for (; at < end; at++) {
-        if (*at != '\t' && *at != '\n')
-            continue;
-        if (column == ROWLAYOUT_COLUMNS_MAX || (c->rows > 0 && column == c->count))
+    while (at < end) {
+        const uint8_t *stop = find_end(at, end, '\t', '\n');
+        if (stop == end || column == ROWLAYOUT_COLUMNS_MAX || (c->rows > 0 && column == c->count))
             return false;
-        c->length[column++] += (uint32_t)(at + 1 - value);
-        value = at + 1;
-        if (*at == '\t')
+        c->length[column++] += (uint32_t)(stop + 1 - at);
+        at = stop + 1;
+        if (*stop == '\t')
             continue;
         if (c->rows++ == 0)
             c->count = column;
@@ -41,20 +87,22 @@ static bool measure(struct bytes lines, struct columns *c)
             return false;
         column = 0;
     }
-    return value == end && column == 0 && c->rows > 0;
+    return column == 0 && c->rows > 0;
 }
 
-static void scatter(struct bytes lines, uint8_t **to, uint32_t columns)
+/* No copy goes past the end of its column: behind it the next one's first values may stand already. */
+static void scatter(struct bytes lines, uint8_t **to, const uint8_t *const *to_end, uint32_t columns)
 {
     const uint8_t *at = lines.data, *end = lines.data + lines.len;
     while (at < end) {
         for (uint32_t column = 0; column < columns; column++) {
+            const uint8_t *stop = find_end(at, end, '\t', '\n');
+            const size_t len = (size_t)(stop - at);
             uint8_t *out = to[column];
-            while (*at != '\t' && *at != '\n')
-                *out++ = *at++;
-            *out++ = '\n';
-            to[column] = out;
-            at++;
+            copy_value(out, to_end[column], at, end, len);
+            out[len] = '\n';
+            to[column] = out + len + 1;
+            at = stop + 1;
         }
     }
 }
@@ -63,6 +111,7 @@ bool rowlayout_columns(struct bytes lines, struct buf *out)
 {
     struct columns c;
     uint8_t *to[ROWLAYOUT_COLUMNS_MAX];
+    const uint8_t *to_end[ROWLAYOUT_COLUMNS_MAX];
     c.rows = c.count = 0;
     memset(c.length, 0, sizeof c.length);
     if (lines.len > UINT32_MAX / 2 || !measure(lines, &c))
@@ -77,8 +126,9 @@ bool rowlayout_columns(struct bytes lines, struct buf *out)
     for (uint32_t i = 0; i < c.count; i++) {
         to[i] = out->data + out->len;
         out->len += c.length[i];
+        to_end[i] = out->data + out->len;
     }
-    scatter(lines, to, c.count);
+    scatter(lines, to, to_end, c.count);
     return true;
 }
 
@@ -107,32 +157,21 @@ static status read_head(struct reader *r, struct columns *c, const uint8_t **fro
     return DONE;
 }
 
-/* Copies a value; where its line ends, NULL: nowhere. Most are short numbers, or a UUID's or a timestamp's 30
- * letters. */
-static const uint8_t *pass_value(const uint8_t *at, const uint8_t *end, uint8_t **out)
-{
-    const uint8_t *near = end - at > SHORT_VALUE ? at + SHORT_VALUE : end;
-    uint8_t *to = *out;
-    while (at < near && *at != '\n')
-        *to++ = *at++;
-    const uint8_t *stop = at < near ? at : at < end ? memchr(at, '\n', (size_t)(end - at)) : NULL;
-    if (stop == NULL)
-        return NULL;
-    memcpy(to, at, (size_t)(stop - at));
-    *out = to + (stop - at);
-    return stop;
-}
-
-/* Each column ends where the next begins, and the last at `end`. */
-static bool gather(const struct columns *c, const uint8_t **from, const uint8_t **end, uint8_t *out)
+/* Each column ends where the next begins, and the last at `end`; all lines together at `out_end`. */
+static bool gather(const struct columns *c, const uint8_t **from, const uint8_t **end, uint8_t *out,
+                   const uint8_t *out_end)
 {
     for (uint32_t row = 0; row < c->rows; row++) {
         for (uint32_t column = 0; column < c->count; column++) {
-            const uint8_t *at = pass_value(from[column], end[column], &out);
-            if (at == NULL)
+            const uint8_t *at = from[column];
+            const uint8_t *stop = find_end(at, end[column], '\n', '\n');
+            const size_t len = (size_t)(stop - at);
+            if (stop == end[column])
                 return false;
+            copy_value(out, out_end, at, end[column], len);
+            out += len;
             *out++ = column + 1 < c->count ? '\t' : '\n';
-            from[column] = at + 1;
+            from[column] = stop + 1;
         }
     }
     for (uint32_t column = 0; column < c->count; column++)
@@ -160,7 +199,7 @@ status rowlayout_rows(struct bytes columns, size_t limit, struct buf *out, err *
     uint8_t *room = buf_room(out, len);
     if (room == NULL)
         return err_no_memory(e);
-    if (!gather(&c, from, end, room))
+    if (!gather(&c, from, end, room, room + len))
         return malformed(e);
     out->len += len;
     return DONE;

@@ -388,18 +388,17 @@ static status check_actions(struct snapfile *f, struct bytes raw, err *e)
 }
 
 status snapfile_check(struct snapfile *f, Pgstrand__Tier tier, Pgstrand__SectionKind kind,
-                      const uint8_t root[static SHA256_LEN], uint64_t *frames, err *e)
+                      const uint8_t root[static SHA256_LEN], struct snapfile_share share, err *e)
 {
     struct snapfile_section s = {0};
     TRY(snapfile_section(f, tier, kind, root, &s, e));
     PB_OWNED(Pgstrand__SectionIndex) *index = s.index;
-    for (size_t i = 0; i < index->n_frame; i++) {
+    for (size_t i = share.first; i < index->n_frame; i += share.step) {
         struct bytes raw;
         TRY(snapfile_frame(f, s.number, index->frame[i], &raw, e));
         if ((index->frame[i]->flags & FRAME_ACTIONS) != 0)
             TRY(check_actions(f, raw, e));
     }
-    *frames += index->n_frame;
     return DONE;
 }
 

@@ -45,9 +45,14 @@ MUST_CHECK status snapfile_frame(struct snapfile *f, uint32_t section, const Pgs
 MUST_CHECK status snapfile_line(struct snapfile *f, uint32_t section, const Pgstrand__FrameEntry *entry,
                                 uint64_t number, struct bytes *line, bool *found, err *e);
 
-/* Reads a section and all its frames; adds to *frames. */
+/* Reads a section and of its frames every `step`-th one from `first` on: several threads, each with a handle
+ * of its own, share the work so. */
+struct snapfile_share {
+    uint32_t first;
+    uint32_t step;
+};
 MUST_CHECK status snapfile_check(struct snapfile *f, Pgstrand__Tier tier, Pgstrand__SectionKind kind,
-                                 const uint8_t root[static SHA256_LEN], uint64_t *frames, err *e);
+                                 const uint8_t root[static SHA256_LEN], struct snapfile_share share, err *e);
 
 /* After every section was read with snapfile_section: does the file consist of them and of nothing else? */
 MUST_CHECK status snapfile_covered(const struct snapfile *f, err *e);

@@ -6,7 +6,7 @@
 #include "proto/pbmem.h"
 #include "store/framecoder.h"
 #include "store/snapcommit.h"
-#include "store/snapfile.h"
+#include "store/snapreadback.h"
 
 static status copy_header(struct snapwriter *w, const Pgstrand__SnapshotHeader *header, err *e)
 {
@@ -211,20 +211,6 @@ static status write_end(struct snapwriter *w, struct snapparts *file, struct fra
     return snapparts_end(file, e);
 }
 
-/* Read back before the file gets its name: what was written must come back, decode, and have these roots. */
-static status read_back(struct snapwriter *w, const struct snapparts *file, err *e)
-{
-    OWNED(snapfile) struct snapfile *f = NULL;
-    uint64_t frames = 0;
-    TRY(snapfile_open(file->base, SNAPFILE_STAGED, file->role, &file->snapshot, file->count, &f, e));
-    for (uint32_t i = 0; i < w->sections; i++) {
-        const struct snapsection *s = w->section[i];
-        if (snaplayout_role(s->tier) == file->role)
-            TRY(snapfile_check(f, s->tier, s->kind, s->root, &frames, e));
-    }
-    return snapfile_covered(f, e);
-}
-
 static status publish_file(struct snapwriter *w, struct snapparts *file, struct framecoder *coder, err *e)
 {
     for (uint32_t i = 0; i < w->sections; i++) {
@@ -235,7 +221,7 @@ static status publish_file(struct snapwriter *w, struct snapparts *file, struct 
         TRY(snapsection_seal(s, file, coder, e));
     }
     TRY(write_end(w, file, coder, e));
-    if (!read_back(w, file, e).ok)
+    if (!snapreadback_file(w, file, e).ok)
         return err_wrap(e, "read back after writing");
     return snapparts_publish(file, e);
 }

@@ -7,10 +7,10 @@
  * sections closed, trailer, fsync, every frame read back and decoded, rename, folder fsync; then the same for
  * .device; then .commit. Its existence makes the snapshot exist. NAME = <number>-<first seq>-<last
  * seq>-<type>-<uuid>, numbers as 16 hex digits. Files roll over below 4 GiB (NAME.snap.1 ...). Memory: one
- * frame per compressing thread and the index (about 100 bytes for each 4 MiB of rows). Threads:
- * snapsection_frame may be called by several threads on sections of one writer at once, each with its own
- * framecoder; all else by one. Ownership:  snapwriter_open -> caller -> snapwriter_close (NULL-safe; abandons
- * and removes the .part files unless published).
+ * frame per compressing thread, one for each thread that reads back, and the index (about 100 bytes for each
+ * 4 MiB of rows). Threads: snapsection_frame may be called by several threads on sections of one writer at
+ * once, each with its own framecoder; all else by one. Ownership:  snapwriter_open -> caller ->
+ * snapwriter_close (NULL-safe; abandons and removes the .part files unless published).
  */
 #ifndef PGSTRAND_SNAPWRITER_H
 #define PGSTRAND_SNAPWRITER_H

@@ -2,14 +2,11 @@
 
 #include <pthread.h>
 
+#include "agent/base/basebatch.h"
 #include "agent/base/baseschema.h"
-#include "agent/base/basetask.h"
-#include "agent/base/tablemsg.h"
 #include "agent/condwait.h"
 #include "agent/tablebook.h"
-#include "proto/base/arena.h"
 #include "store/io.h"
-#include "store/rowfile.h"
 
 #define REPORT_EVERY_MS 250 /* progress, while the workers work */
 
@@ -24,7 +21,8 @@ struct copying {
     pthread_cond_t changed;
     bool schema;      /* nobody has begun to dump it */
     size_t next;      /* task that nobody has taken yet */
-    int running;      /* workers */
+    int workers;      /* wanted */
+    int running;      /* of them */
     int64_t finished; /* weight of complete tasks */
     bool failed;
     err why;
@@ -61,75 +59,6 @@ static bool is_stopped(struct copying *c)
     return stopped;
 }
 
-/* As the stream will announce it: without columns that it does not carry, or that capture leaves out. */
-static status note_shape(struct copying *c, const struct table_info *table, struct relation *shape, err *e)
-{
-    OWNED(memory) struct column *column = calloc(table->column_count + 1u, sizeof *column);
-    if (column == NULL)
-        return err_no_memory(e);
-    shape->columns = column;
-    shape->tier = table->tier.tier;
-    for (uint16_t i = 0; i < table->column_count; i++) {
-        const struct table_column *from = &table->columns[i];
-        if (!from->generated && !from->virtual_column)
-            column[shape->column_count++] = (struct column){
-                .name = from->name, .type = from->type, .typmod = from->typmod, .key = from->key};
-    }
-    return tablebook_note_base(c->d->catalog, shape, e);
-}
-
-/* The table's UUID; a table that the catalogue does not know under this name becomes known. */
-static status identify(struct copying *c, const struct table_info *table, uuid *out, err *e)
-{
-    struct relation shape = {.oid = table->oid,
-                             .schema = table->schema,
-                             .name = table->name,
-                             .replica_identity = table->replica_identity};
-    bool known = false;
-    bool news = false;
-    TRY(tablebook_identify(c->book, &shape, NULL, &known, &news, e));
-    *out = shape.table;
-    if (news)
-        TRY(tablebook_record(c->d->catalog, &shape, table->tier.tier, table->tier.rule, 0, e));
-    return note_shape(c, table, &shape, e);
-}
-
-static status put_record(struct copying *c, const struct basetask *task, const char *file,
-                         const struct table_digest *digest, uint64_t stored, err *e)
-{
-    OWNED(arena) struct arena arena = {0};
-    Pgstrand__Table table;
-    uuid id;
-    TRY(identify(c, task->table, &id, e));
-    TRY(tablemsg_fill(task->table, 0, &id, c->request->lsn, &arena, &table, e));
-    uint8_t sum[SHA256_LEN];
-    table_digest_bytes(digest, sum);
-    Pgstrand__BaseTableRecord entry = PGSTRAND__BASE_TABLE_RECORD__INIT;
-    entry.oid = task->table->oid;
-    entry.lsn = c->request->lsn;
-    entry.rows = digest->rows;
-    entry.digest = (ProtobufCBinaryData){sizeof sum, sum};
-    entry.file = (char *)(uintptr_t)file;
-    entry.stored = stored;
-    entry.table = &table;
-    entry.part = task->part;
-    entry.parts = task->parts;
-    struct catalog_key key = basetask_key(task->table->oid, task->part);
-    return catalog_put(c->d->catalog, CATALOG_BASE_TABLE, catalog_key_bytes(&key), &entry.base, e);
-}
-
-/* Makes the piece known: from here on it survives an interruption. Holds the lock. The table and its piece
- * are one commit: a database of many small tables waits for the disk more than for anything else. */
-static status record(struct copying *c, const struct basetask *task, const char *file,
-                     const struct table_digest *digest, uint64_t stored, err *e)
-{
-    TRY(catalog_begin(c->d->catalog, e));
-    status put = put_record(c, task, file, digest, stored, e);
-    err dropped = ERR_INIT;
-    status ended = catalog_end(c->d->catalog, put.ok, put.ok ? e : &dropped);
-    return put.ok ? ended : put;
-}
-
 static status copy_rows(struct copying *c, struct pgconn *conn, const struct basetask *task,
                         struct rowfile *out, err *e)
 {
@@ -151,20 +80,27 @@ static status copy_rows(struct copying *c, struct pgconn *conn, const struct bas
 
 /* TRUNCATE and rewrites are not MVCC-safe (PostgreSQL documentation, 13.6): when one was committed between
  * the snapshot and the COPY's lock, the table looked empty. Then its file is another one than the snapshot's
- * catalogue says. The lock lasts as long as the transaction: afterwards is soon enough to ask. */
-static status check_file(struct pgconn *conn, const struct table_info *table, err *e)
+ * catalogue says. The lock lasts as long as the transaction: before the rows are kept is soon enough to ask.
+ */
+static status check_files(struct pgconn *conn, const struct basebatch *batch, err *e)
 {
     OWNED(pgrows) struct pgrows *rows = NULL;
-    char oid[16];
-    (void)snprintf(oid, sizeof oid, "%u", table->oid);
-    const char *const params[] = {oid};
+    OWNED(buf) struct buf oids = {0};
+    buf_text(&oids, "{");
+    for (size_t i = 0; i < batch->count; i++)
+        buf_printf(&oids, "%s%u", i == 0 ? "" : ",", batch->piece[i].task->table->oid);
+    buf_text(&oids, "}");
+    TRY(buf_done(&oids, e));
+    const char *const params[] = {buf_cstring(&oids)};
     TRY(pgconn_query(
         conn,
-        "SELECT relfilenode = pg_catalog.pg_relation_filenode(oid) FROM pg_catalog.pg_class WHERE"
-        " oid = $1::pg_catalog.oid",
+        "SELECT place FROM pg_catalog.unnest($1::pg_catalog.oid[]) WITH ORDINALITY AS t(t, place)"
+        " LEFT JOIN pg_catalog.pg_class c ON c.oid = t"
+        " AND relfilenode = pg_catalog.pg_relation_filenode(c.oid) WHERE c.oid IS NULL",
         1, params, &rows, e));
-    if (pgrows_count(rows) == 1 && pgrows_bool(rows, 0, 0))
+    if (pgrows_count(rows) == 0)
         return DONE;
+    const struct table_info *table = batch->piece[pgrows_int(rows, 0, 0) - 1].task->table;
     return err_set(
         e, ERR_TIMEOUT,
         "table %s.%s was truncated or rewritten while its base was taken, again and again: try once "
@@ -172,39 +108,65 @@ static status check_file(struct pgconn *conn, const struct table_info *table, er
         table->schema, table->name);
 }
 
-static status copy_task(struct copying *c, struct pgconn *conn, const struct basetask *task, err *e)
+/* The rows of a task, in a file that is whole and not yet durable. */
+static status copy_task(struct copying *c, struct pgconn *conn, const struct basetask *task,
+                        struct basebatch *batch, err *e)
 {
-    char file[32];
-    struct table_digest digest = {0};
-    uint64_t stored = 0;
-    basetask_file(task, file);
-    OWNED(text) char *path = io_join(c->d->base, file);
+    char name[BASETASK_FILE];
+    OWNED(rowfile) struct rowfile *file = NULL;
+    basetask_file(task, name);
+    OWNED(text) char *path = io_join(c->d->base, name);
     if (path == NULL)
         return err_no_memory(e);
-    OWNED(rowfile) struct rowfile *out = NULL;
     TRY(io_unlink(path, e));
-    TRY(rowfile_create(path, c->d->config->base_level, &out, e));
-    if (!copy_rows(c, conn, task, out, e).ok)
+    TRY(rowfile_create(path, c->d->config->base_level, &file, e));
+    if (!copy_rows(c, conn, task, file, e).ok)
         return err_wrap(e, "copying table %s.%s", task->table->schema, task->table->name);
-    TRY(check_file(conn, task->table, e));
-    TRY(rowfile_finish(out, &digest, &stored, e));
+    struct basepiece piece = {.task = task, .file = file};
+    TRY(rowfile_end(file, &piece.digest, &piece.stored, e));
+    basebatch_add(batch, &piece);
+    file = NULL;
+    return DONE;
+}
+
+/* What is whole becomes durable, then known. */
+static status keep(struct copying *c, struct pgconn *conn, struct basebatch *batch, err *e)
+{
+    const int64_t weight = batch->weight;
+    if (batch->count == 0)
+        return DONE;
+    TRY(check_files(conn, batch, e));
+    TRY(basebatch_publish(batch, e));
     (void)pthread_mutex_lock(&c->lock);
-    status recorded = record(c, task, file, &digest, stored, e);
-    c->finished += task->weight;
+    status recorded = basebatch_record(batch, c->d, c->book, c->request->lsn, e);
+    c->finished += weight;
     (void)pthread_cond_signal(&c->changed);
     (void)pthread_mutex_unlock(&c->lock);
+    basebatch_fini(batch);
     return recorded;
+}
+
+static status copy_tasks(struct copying *c, struct pgconn *conn, struct basebatch *batch, err *e)
+{
+    for (const struct basetask *task = take(c); task != NULL; task = take(c)) {
+        TRY(copy_task(c, conn, task, batch, e));
+        if (basebatch_is_full(batch, c->workers))
+            TRY(keep(c, conn, batch, e));
+    }
+    return DONE;
 }
 
 static status work(struct copying *c, err *e)
 {
     OWNED(pgconn) struct pgconn *conn = NULL;
+    OWNED(basebatch) struct basebatch batch = {0};
     if (take_schema(c))
         TRY(baseschema_stage(c->d, c->request, e));
     TRY(baseschema_connect(c->request, &conn, e));
-    for (const struct basetask *task = take(c); task != NULL; task = take(c))
-        TRY(copy_task(c, conn, task, e));
-    return DONE;
+    status copied = copy_tasks(c, conn, &batch, e);
+    err later = ERR_INIT; /* what is whole is kept even when one of the tables could not be copied */
+    status kept = keep(c, conn, &batch, copied.ok ? e : &later);
+    return copied.ok ? kept : copied;
 }
 
 static void *worker_main(void *argument)
@@ -248,6 +210,7 @@ static status run_workers(struct copying *c, const struct progress *progress, er
     size_t useful = c->tasks.count + c->schema;
     if ((size_t)wanted > useful)
         wanted = (int)useful;
+    c->workers = wanted;
     OWNED(memory) struct worker *workers = calloc((size_t)wanted + 1, sizeof *workers);
     if (workers == NULL)
         return err_no_memory(e);

@@ -15,9 +15,9 @@ struct catalog_key basetask_key(uint32_t oid, uint32_t part)
     return catalog_key_u64((uint64_t)oid << 32 | part);
 }
 
-void basetask_file(const struct basetask *task, char out[static 32])
+void basetask_file(const struct basetask *task, char out[static BASETASK_FILE])
 {
-    (void)snprintf(out, 32, "%" PRIu32 "-%" PRIu32 ".rows", task->table->oid, task->part);
+    (void)snprintf(out, BASETASK_FILE, "%" PRIu32 "-%" PRIu32 ".rows", task->table->oid, task->part);
 }
 
 /* The rows of the tier that is kept, where a column decides. */

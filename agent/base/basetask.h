@@ -38,7 +38,8 @@ MUST_CHECK status basetasks_plan(struct datadir *d, const struct table_list *tab
                                  struct basetasks *out, err *e);
 
 /* "<oid>-<part>.rows" */
-void basetask_file(const struct basetask *task, char out[static 32]);
+#define BASETASK_FILE 32
+void basetask_file(const struct basetask *task, char out[static BASETASK_FILE]);
 
 /* COPY ... TO STDOUT for the task. */
 void basetask_command(const struct basetask *task, struct buf *sql);

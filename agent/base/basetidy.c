@@ -52,10 +52,24 @@ static status judge_record(void *context, struct bytes key, const ProtobufCMessa
     return buf_done(&t->stale, e);
 }
 
+static status delete_records(struct datadir *d, const struct buf *keys, err *e)
+{
+    for (size_t at = 0; at + 8 <= keys->len; at += 8)
+        TRY(catalog_delete(d->catalog, CATALOG_BASE_TABLE, bytes_of(keys->data + at, 8), e));
+    return DONE;
+}
+
+/* The records first, all in one commit: a file without a record is a stray, a record without a file a lie. */
 static status remove_strays(struct datadir *d, struct tidying *t, err *e)
 {
-    for (size_t at = 0; at + 8 <= t->stale.len; at += 8)
-        TRY(catalog_delete(d->catalog, CATALOG_BASE_TABLE, bytes_of(t->stale.data + at, 8), e));
+    if (t->stale.len > 0) {
+        err dropped = ERR_INIT;
+        TRY(catalog_begin(d->catalog, e));
+        const status deleted = delete_records(d, &t->stale, e);
+        const status ended = catalog_end(d->catalog, deleted.ok, deleted.ok ? e : &dropped);
+        TRY(deleted);
+        TRY(ended);
+    }
     for (size_t i = 0; i < t->files.count; i++) {
         if (t->files.name[i][0] == '\0')
             continue;

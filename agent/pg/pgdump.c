@@ -14,6 +14,8 @@
 /* Milliseconds that pg_dump waits for a table someone holds exclusively. */
 #define LOCK_WAIT "--lock-wait-timeout=30000"
 
+#define DEBIAN_FOLDERS "/usr/lib/postgresql/"
+
 #define MAJORS_AHEAD 10 /* how many majors newer than the server's are looked for */
 
 /* The catalogue identities of our own objects outside the schema pgstrand, as they stand in an archive's
@@ -33,9 +35,23 @@ static bool is_program(const char *folder, const char *name)
     return path != NULL && access(path, X_OK) == 0;
 }
 
-/* The major of the pg_dump in a folder; 0 when it does not say. */
+/* The major that one of Debian's folders is named after; 0: it is none of them. */
+static int named_major(const char *folder)
+{
+    static const size_t before = sizeof DEBIAN_FOLDERS - 1;
+    char same[64];
+    const int major = strncmp(folder, DEBIAN_FOLDERS, before) == 0 ? atoi(folder + before) : 0;
+    (void)snprintf(same, sizeof same, DEBIAN_FOLDERS "%d/bin", major);
+    return strcmp(folder, same) == 0 ? major : 0;
+}
+
+/* The major of the pg_dump in a folder; 0 when it does not say. Asking it takes as long as a connection: it
+ * loads two dozen libraries. */
 static int major_of(const char *folder)
 {
+    const int named = named_major(folder);
+    if (named > 0)
+        return named;
     OWNED(text) char *path = io_join(folder, "pg_dump");
     OWNED(buf) struct buf said = {0};
     err ignored = ERR_INIT; /* a program that cannot tell its version is not one we can use */
@@ -80,7 +96,7 @@ status pgdump_find(int server_version, char **folder, err *e)
     *folder = find_in_path(major);
     for (int m = major; *folder == NULL && m <= major + MAJORS_AHEAD; m++) {
         char candidate[64];
-        (void)snprintf(candidate, sizeof candidate, "/usr/lib/postgresql/%d/bin", m);
+        (void)snprintf(candidate, sizeof candidate, DEBIAN_FOLDERS "%d/bin", m);
         if (usable(candidate, major))
             *folder = strdup(candidate);
     }

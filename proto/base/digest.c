@@ -97,26 +97,50 @@ void table_digest_bytes(const struct table_digest *d, uint8_t out[static SHA256_
             out[(3 - i) * 8 + k] = (uint8_t)(d->word[i] >> (56 - 8 * k));
 }
 
+/*
+ * The SHA-256 of a row as the words of a digest, its end as whole blocks: for short pieces SHA256_Update and
+ * SHA256_Final take as long as the hash itself (they copy the row, clear what they copied, and write bytes
+ * that would be put together to words again).
+ */
+static status hash_row(struct hasher *h, struct bytes row, struct table_digest *out, err *e)
+{
+    SHA256_CTX *c = &h->sha256;
+    uint8_t end[2 * SHA256_CBLOCK] = {0};
+    const size_t left = row.len % SHA256_CBLOCK, whole = row.len - left;
+    const size_t padded = left + 9 <= SHA256_CBLOCK ? SHA256_CBLOCK : 2 * SHA256_CBLOCK;
+    TRY(hasher_start(h, e));
+    if (whole > 0)
+        TRY(hasher_add(h, bytes_of(row.data, whole), e));
+    if (left > 0)
+        memcpy(end, row.data + whole, left);
+    end[left] = 0x80; /* FIPS 180-4, 5.1.1: a bit, zeros, and the length in bits in the last 8 bytes */
+    for (size_t i = 0; i < 8; i++)
+        end[padded - 1 - i] = (uint8_t)((uint64_t)row.len * 8 >> (8 * i));
+    for (size_t at = 0; at < padded; at += SHA256_CBLOCK)
+        SHA256_Transform(c, end + at);
+    for (size_t i = 0; i < 4; i++)
+        out->word[3 - i] = (uint64_t)c->h[2 * i] << 32 | c->h[2 * i + 1];
+    out->rows = 1;
+    return DONE;
+}
+
 status table_digest_add(struct table_digest *d, struct hasher *h, struct bytes row, err *e)
 {
-    uint8_t hash[SHA256_LEN];
     struct table_digest one;
-    TRY(hasher_once(h, row, hash, e));
-    table_digest_load(&one, hash, 1);
+    TRY(hash_row(h, row, &one, e));
     table_digest_merge(d, &one);
     return DONE;
 }
 
 status table_digest_remove(struct table_digest *d, struct hasher *h, struct bytes row, err *e)
 {
-    uint8_t hash[SHA256_LEN];
-    TRY(hasher_once(h, row, hash, e));
-    /* Modulo 2^256, minus x is plus (not x) plus 1. */
-    for (size_t i = 0; i < SHA256_LEN; i++)
-        hash[i] = (uint8_t)~hash[i];
     struct table_digest inverse;
     const struct table_digest one = {.word = {1}};
-    table_digest_load(&inverse, hash, 0);
+    TRY(hash_row(h, row, &inverse, e));
+    /* Modulo 2^256, minus x is plus (not x) plus 1. */
+    for (size_t i = 0; i < 4; i++)
+        inverse.word[i] = ~inverse.word[i];
+    inverse.rows = 0;
     table_digest_merge(&inverse, &one);
     table_digest_merge(d, &inverse);
     d->rows--;

@@ -111,6 +111,60 @@ static void a_full_disk_fails_it(void **state)
     assert_false(io_exists(scratch_path(&s, "rows")));
 }
 
+static void end_one(const char *path, const char *lines, struct rowfile **out)
+{
+    struct table_digest digest = {0};
+    uint64_t stored = 0;
+    err e = ERR_INIT;
+    assert_done(rowfile_create(path, 1, out, &e), &e);
+    assert_done(rowfile_lines(*out, bytes_text(lines), &e), &e);
+    assert_done(rowfile_end(*out, &digest, &stored, &e), &e);
+    assert_int_equal(digest.rows, 1);
+    assert_fails(rowfile_lines(*out, bytes_text(lines), &e), &e, ERR_VALIDATION);
+    assert_fails(rowfile_end(*out, &digest, &stored, &e), &e, ERR_VALIDATION);
+}
+
+static size_t files_in(const struct scratch *s)
+{
+    struct io_names names = {0};
+    err e = ERR_INIT;
+    assert_done(io_list(s->dir, &names, &e), &e);
+    const size_t count = names.count;
+    io_names_free(&names);
+    return count;
+}
+
+/* Whichever call fails, no file has its name before all are durable, and none is left behind half made. */
+static void several_are_published_together(void **state)
+{
+    (void)state;
+    OWNED(scratch) struct scratch s = scratch_make();
+    OWNED(text) char *a = io_join(s.dir, "a"), *b = io_join(s.dir, "b");
+    for (uint64_t nth = 1; nth <= 6; nth++) { /* two syncs, two renames, the folder's sync; none fails */
+        struct rowfile *f[2] = {NULL, NULL};
+        struct table_digest digest = {0};
+        uint64_t stored = 0;
+        err e = ERR_INIT;
+        end_one(a, "1\n", &f[0]);
+        end_one(b, "2\n", &f[1]);
+        assert_false(io_exists(a) || io_exists(b));
+        io_fault_arm(IO_FAULT_FAIL, nth, NULL);
+        const status published = rowfile_publish(f, 2, &e);
+        io_fault_arm(IO_FAULT_NONE, 0, NULL);
+        assert_int_equal(published.ok, nth == 6);
+        assert_int_equal(io_exists(a), nth > 3);
+        assert_int_equal(io_exists(b), nth > 4);
+        assert_fails(rowfile_publish(f, 2, &e), &e, ERR_VALIDATION);
+        rowfile_close(f[0]);
+        rowfile_close(f[1]);
+        assert_int_equal(files_in(&s), (size_t)(nth > 3) + (size_t)(nth > 4));
+        if (published.ok)
+            assert_done(rowfile_check(b, &digest, &stored, &e), &e);
+        assert_done(io_unlink(a, &e), &e);
+        assert_done(io_unlink(b, &e), &e);
+    }
+}
+
 /* Two staged files of one table (ranges copied by two workers), one with a row of 9 MiB, become one table. */
 static void import_keeps_frames_and_adds_digests(void **state)
 {
@@ -200,6 +254,7 @@ int main(void)
         cmocka_unit_test(half_a_line_is_refused),
         cmocka_unit_test(every_damage_is_found),
         cmocka_unit_test(a_full_disk_fails_it),
+        cmocka_unit_test(several_are_published_together),
         cmocka_unit_test(import_keeps_frames_and_adds_digests),
         cmocka_unit_test(a_damaged_file_cannot_be_imported),
     };

@@ -45,6 +45,27 @@ static void lossless(void **state)
     there_and_back(buf_cstring(&wide));
 }
 
+/* Values of every length around the width that is copied at once, in memory that ends where the lines do. */
+static void lengths_of_all_kinds(void **state)
+{
+    (void)state;
+    for (unsigned seed = 0; seed < 200; seed++) {
+        OWNED(buf) struct buf lines = {0};
+        unsigned next = seed;
+        const unsigned columns = 1 + seed % 7;
+        for (unsigned value = 0; value < columns * (1 + seed % 40); value++) {
+            for (unsigned i = next % (seed < 100 ? 40 : 6); i > 0; i--)
+                buf_u8(&lines, (uint8_t)(' ' + i));
+            buf_u8(&lines, value % columns + 1 == columns ? '\n' : '\t');
+            next = next * 1103515245 + 12345;
+            next = next >> 7 ^ next;
+        }
+        assert_false(lines.bad);
+        OWNED(text) char *exact = strndup((const char *)lines.data, lines.len);
+        there_and_back(exact);
+    }
+}
+
 static void what_it_looks_like(void **state)
 {
     (void)state;
@@ -103,6 +124,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lossless),
+        cmocka_unit_test(lengths_of_all_kinds),
         cmocka_unit_test(what_it_looks_like),
         cmocka_unit_test(uneven_lines_stay_lines),
         cmocka_unit_test(damaged),

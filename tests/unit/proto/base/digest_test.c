@@ -58,6 +58,27 @@ static void add(struct table_digest *d, struct hasher *h, const char *row)
     assert_done(table_digest_add(d, h, bytes_text(row), &e), &e);
 }
 
+/* Lengths around those of the hash's blocks and its padding. */
+static void a_row_is_hashed_as_a_piece(void **state)
+{
+    struct hasher *h = *state;
+    uint8_t row[300];
+    for (size_t i = 0; i < sizeof row; i++)
+        row[i] = (uint8_t)(i * 7 + 1);
+    for (size_t len = 0; len <= sizeof row; len++) {
+        struct table_digest d = {0};
+        uint8_t wanted[SHA256_LEN], got[SHA256_LEN];
+        err e = ERR_INIT;
+        assert_done(hasher_once(h, bytes_of(row, len), wanted, &e), &e);
+        assert_done(table_digest_add(&d, h, bytes_of(row, len), &e), &e);
+        table_digest_bytes(&d, got);
+        assert_memory_equal(got, wanted, sizeof got);
+        assert_int_equal(d.rows, 1);
+        assert_done(table_digest_remove(&d, h, bytes_of(row, len), &e), &e);
+        assert_true(table_digest_equal(&d, &(struct table_digest){0}));
+    }
+}
+
 static void one_row_is_its_hash(void **state)
 {
     struct table_digest d = {0};
@@ -153,10 +174,15 @@ static void bytes_and_back(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sha256_vectors),      cmocka_unit_test(sha1_vector),
-        cmocka_unit_test(one_row_is_its_hash), cmocka_unit_test(order_does_not_matter_and_count_does),
-        cmocka_unit_test(merging_is_adding),   cmocka_unit_test(carries_ripple_and_wrap),
-        cmocka_unit_test(bytes_and_back),      cmocka_unit_test(removing_undoes_adding),
+        cmocka_unit_test(a_row_is_hashed_as_a_piece),
+        cmocka_unit_test(sha256_vectors),
+        cmocka_unit_test(sha1_vector),
+        cmocka_unit_test(one_row_is_its_hash),
+        cmocka_unit_test(order_does_not_matter_and_count_does),
+        cmocka_unit_test(merging_is_adding),
+        cmocka_unit_test(carries_ripple_and_wrap),
+        cmocka_unit_test(bytes_and_back),
+        cmocka_unit_test(removing_undoes_adding),
     };
     return cmocka_run_group_tests_name("digest", tests, make_hasher, free_hasher);
 }
