@@ -12,7 +12,7 @@ load_libs() {
 setup_file() {
     load_libs
     harness_begin
-    export DATA=$HARNESS/data
+    export DATA=$HARNESS/data target=back
     cluster_new one logical_decoding_work_mem=64kB # what is cancelled is streamed
     database_new shop
     sql shop "
@@ -99,8 +99,6 @@ retold() {
 
 @test "types whose text stays: nothing is told again, nothing needs a base, and every seq around is the source's" {
     local told bases from seq
-    export target=back
-    database_new "$target"
     told=$(retold) bases=$(bases)
     step "CREATE TABLE wide (id smallint PRIMARY KEY, n int, u uuid, v varchar(4), w numeric(9,2), c text DEFAULT 'c') PARTITION BY RANGE (id);
           CREATE TABLE wide_a PARTITION OF wide FOR VALUES FROM (0) TO (100); CREATE TABLE wide_b PARTITION OF wide FOR VALUES FROM (100) TO (200);
@@ -124,6 +122,27 @@ retold() {
     keep_state
     [ "$(retold)" -eq $((told + 2)) ]
     check "$(tail -n 1 "$HARNESS/seqs")"
+}
+
+@test "a command that waited behind another change of its table: the trigger cannot see that one, the agent does" {
+    local before session
+    sql shop "DROP CAST IF EXISTS (uuid AS text)" # with one of anybody's, all would be told
+    sql shop "CREATE TABLE waits (id int PRIMARY KEY, n int); INSERT INTO waits SELECT i, i % 2 FROM generate_series(1, 9) i"
+    wait_for 30 healthy
+    before=$(bases)
+    "$PSQL" -X -q -v ON_ERROR_STOP=1 -d "$(conninfo shop)" -c BEGIN -c 'ALTER TABLE waits ALTER n TYPE bool USING n > 0' \
+        -c 'SELECT pg_sleep(1.5)' -c COMMIT >/dev/null 3>&- &
+    session=$!
+    locked() {
+        [ "$(sql shop "SELECT count(*) FROM pg_locks WHERE relation = 'waits'::regclass AND mode = 'AccessExclusiveLock' AND granted")" -eq 1 ]
+    }
+    wait_for 20 locked
+    sql shop 'ALTER TABLE waits ALTER n TYPE text' # from boolean, which was integer when this began
+    wait "$session"
+    wait_for 30 more_bases "$before"
+    keep_state
+    check "$(tail -n 1 "$HARNESS/seqs")"
+    [ "$(sql "$target" 'SELECT string_agg(DISTINCT n, NULL ORDER BY n) FROM waits')" = falsetrue ]
 }
 
 @test "a cancel while rows are told again ends the application's command, and nothing half told reaches a restore" {
