@@ -4,11 +4,13 @@
 
 /*
  * protobuf-c allocates as the input tells it to. This allocator counts, so that a few hostile bytes cannot
- * take more than the caller allows. Memory comes from malloc, so pbmem_free needs no allocator.
+ * take more than the caller allows. Memory comes from malloc, so pbmem_free needs no allocator; or from an
+ * arena.
  */
 struct budget {
     size_t left;
     bool exceeded;
+    struct arena *arena;
 };
 
 static void *budget_alloc(void *context, size_t size)
@@ -19,13 +21,14 @@ static void *budget_alloc(void *context, size_t size)
         return NULL;
     }
     budget->left -= size;
-    return malloc(size);
+    return budget->arena != NULL ? arena_alloc(budget->arena, size) : malloc(size);
 }
 
 static void budget_free(void *context, void *memory)
 {
-    (void)context;
-    free(memory);
+    const struct budget *budget = context;
+    if (budget->arena == NULL)
+        free(memory);
 }
 
 status pbmem_pack(const ProtobufCMessage *message, struct buf *out, err *e)
@@ -41,7 +44,13 @@ status pbmem_pack(const ProtobufCMessage *message, struct buf *out, err *e)
 status pbmem_unpack(const ProtobufCMessageDescriptor *type, struct bytes raw, const char *what, size_t limit,
                     ProtobufCMessage **out, err *e)
 {
-    struct budget budget = {.left = limit == 0 ? LIMIT_DEFAULT : limit};
+    return pbmem_unpack_in(NULL, type, raw, what, limit, out, e);
+}
+
+status pbmem_unpack_in(struct arena *arena, const ProtobufCMessageDescriptor *type, struct bytes raw,
+                       const char *what, size_t limit, ProtobufCMessage **out, err *e)
+{
+    struct budget budget = {.left = limit == 0 ? LIMIT_DEFAULT : limit, .arena = arena};
     size_t allowed = budget.left;
     ProtobufCAllocator allocator = {budget_alloc, budget_free, &budget};
     ProtobufCMessage *message = protobuf_c_message_unpack(type, &allocator, raw.len, raw.data);

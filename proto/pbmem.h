@@ -6,6 +6,7 @@
 
 #include <protobuf-c/protobuf-c.h>
 
+#include "proto/base/arena.h"
 #include "proto/base/buf.h"
 
 /* Appends the packed message. Fails only for want of memory. */
@@ -17,6 +18,12 @@ MUST_CHECK status pbmem_pack(const ProtobufCMessage *message, struct buf *out, e
  */
 MUST_CHECK status pbmem_unpack(const ProtobufCMessageDescriptor *type, struct bytes raw, const char *what,
                                size_t limit, ProtobufCMessage **out, err *e);
+
+/* The same out of an arena: what is made lives as long as that, and is never given to pbmem_free. `arena`
+ * NULL: as pbmem_unpack. */
+MUST_CHECK status pbmem_unpack_in(struct arena *arena, const ProtobufCMessageDescriptor *type,
+                                  struct bytes raw, const char *what, size_t limit, ProtobufCMessage **out,
+                                  err *e);
 
 /* NULL-safe. */
 void pbmem_free(ProtobufCMessage *message);

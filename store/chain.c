@@ -6,7 +6,6 @@
 #include "store/chainorigin.h"
 #include "store/io.h"
 #include "store/snapnames.h"
-#include "store/snapprune.h"
 #include "store/snapreader.h"
 #include "store/snapwriter.h"
 
@@ -14,10 +13,9 @@ void chain_free(struct chain *c)
 {
     if (c == NULL)
         return;
-    for (size_t i = 0; i < c->count; i++) {
+    for (size_t i = 0; i < c->count; i++)
         free(c->link[i].name);
-        pbmem_free((ProtobufCMessage *)c->link[i].commit);
-    }
+    arena_fini(&c->commits);
     for (size_t i = 0; i < c->older_count; i++)
         free(c->older[i]);
     free(c->older);
@@ -157,18 +155,18 @@ static status check(const struct chain *c, err *e)
 
 /* ---- loading ---- */
 
-static status load_link(struct chain *c, const char *dir, const char *name, err *e)
+static status load_link(struct chain *c, const char *dir, const char *name, bool pruned, err *e)
 {
     struct chain_link *more = realloc(c->link, (c->count + 1) * sizeof *more);
     if (more == NULL)
         return err_no_memory(e);
     c->link = more;
     struct chain_link *link = &c->link[c->count];
-    *link = (struct chain_link){.dir = dir};
-    TRY(snapcommit_load_unsigned(dir, name, &link->commit, link->hash, e));
+    *link = (struct chain_link){.dir = dir, .pruned = pruned};
+    TRY(snapcommit_load_unsigned(dir, name, &c->commits, &link->commit, link->hash, e));
     link->name = strdup(name);
     c->count++;
-    return link->name == NULL ? err_no_memory(e) : snapprune_is_pruned(dir, name, &link->pruned, e);
+    return link->name == NULL ? err_no_memory(e) : DONE;
 }
 
 static bool is_snapshot(const struct chain_link *link, const ProtobufCBinaryData *id)
@@ -176,18 +174,30 @@ static bool is_snapshot(const struct chain_link *link, const ProtobufCBinaryData
     return same(&link->commit->header->snapshot, id);
 }
 
+/* The links of a folder, in order, up to the one with this UUID (NULL: all), behind those that are there. */
+static status load_folder(struct chain *c, const char *dir, const ProtobufCBinaryData *last, err *e)
+{
+    OWNED(io_names) struct io_names all = {0};
+    TRY(io_list(dir, &all, e));
+    for (size_t i = 0; i < all.count; i++) {
+        const size_t len = snapnames_stem(all.name[i]);
+        struct snapnames_file file;
+        if (strcmp(all.name[i] + len, ".commit") != 0 || !snapnames_parse(all.name[i], &file))
+            continue;
+        const bool pruned = snapnames_beside(&all, i, len, ".pruned");
+        TRY(load_link(c, dir, file.name, pruned, e));
+        if (last != NULL && is_snapshot(&c->link[c->count - 1], last))
+            break;
+    }
+    return DONE;
+}
+
 /* Puts the links of an older folder, up to the one with this UUID, before those that are there: what came
  * behind it was given up when the next incarnation began. */
 static status prepend(struct chain *c, const char *dir, const ProtobufCBinaryData *last, err *e)
 {
-    OWNED(io_names) struct io_names names = {0};
     const size_t later = c->count;
-    TRY(snapnames_committed(dir, &names, e));
-    for (size_t i = 0; i < names.count; i++) {
-        TRY(load_link(c, dir, names.name[i], e));
-        if (is_snapshot(&c->link[c->count - 1], last))
-            break;
-    }
+    TRY(load_folder(c, dir, last, e));
     struct chain_link *sorted = calloc(c->count + 1, sizeof *sorted);
     if (sorted == NULL)
         return err_no_memory(e);
@@ -296,10 +306,7 @@ static status load_older(struct chain *c, err *e)
 
 static status load_all(struct chain *c, err *e)
 {
-    OWNED(io_names) struct io_names names = {0};
-    TRY(snapnames_committed(c->dir, &names, e));
-    for (size_t i = 0; i < names.count; i++)
-        TRY(load_link(c, c->dir, names.name[i], e));
+    TRY(load_folder(c, c->dir, NULL, e));
     if (c->count > 0 && c->link[0].commit->header->number != 0)
         return is_first(&c->link[0], e);
     TRY(load_older(c, e));
@@ -323,7 +330,7 @@ status chain_load(const char *dir, struct chain **out, err *e)
 
 status chain_append(struct chain *c, const char *name, err *e)
 {
-    TRY(load_link(c, c->dir, name, e));
+    TRY(load_link(c, c->dir, name, false, e));
     TRY(check_link(c, c->count - 1, e));
     return is_signed(&c->link[c->count - 1], e);
 }
@@ -375,32 +382,41 @@ const struct chain_link *chain_find(const struct chain *c, const char *uuid_or_n
 
 /* ---- tidying ---- */
 
-static bool is_marked(const struct io_names *all, const char *name)
+/* The files of one snapshot stand one behind the other; those of one that is whole are not looked at. */
+static status tidy_snapshot(const char *dir, const struct io_names *all, size_t from, size_t to, size_t len,
+                            err *e)
 {
-    OWNED(text) char *mark = NULL;
-    return asprintf(&mark, "%s.pruned", name) >= 0 && snapnames_has(all, mark);
+    const bool committed = snapnames_beside(all, from, len, ".commit");
+    const bool pruned = snapnames_beside(all, from, len, ".pruned");
+    for (size_t i = from; i < to; i++) {
+        struct snapnames_file file;
+        if (committed && !pruned && strstr(all->name[i] + len, ".part") == NULL)
+            continue;
+        if (!snapnames_parse(all->name[i], &file))
+            continue;
+        const bool content = file.kind == SNAPNAMES_SNAP || file.kind == SNAPNAMES_DEVICE;
+        const bool keep =
+            !file.staged && (file.kind == SNAPNAMES_COMMIT || (committed && !(content && pruned)));
+        OWNED(text) char *path = keep ? NULL : io_join(dir, all->name[i]);
+        if (!keep && path == NULL)
+            return err_no_memory(e);
+        if (!keep)
+            TRY(io_unlink(path, e));
+    }
+    return DONE;
 }
 
 status chain_tidy(const char *dir, err *e)
 {
     OWNED(io_names) struct io_names all = {0};
-    OWNED(io_names) struct io_names committed = {0};
     TRY(io_list(dir, &all, e));
-    TRY(snapnames_committed(dir, &committed, e));
     TRY(io_sync_dir(dir, e));
-    for (size_t i = 0; i < all.count; i++) {
-        struct snapnames_file file;
-        if (!snapnames_parse(all.name[i], &file))
-            continue;
-        const bool content = file.kind == SNAPNAMES_SNAP || file.kind == SNAPNAMES_DEVICE;
-        bool keep = !file.staged &&
-                    (file.kind == SNAPNAMES_COMMIT ||
-                     (snapnames_has(&committed, file.name) && !(content && is_marked(&all, file.name))));
-        OWNED(text) char *path = keep ? NULL : io_join(dir, all.name[i]);
-        if (!keep && path == NULL)
-            return err_no_memory(e);
-        if (!keep)
-            TRY(io_unlink(path, e));
+    for (size_t from = 0, to = 0; from < all.count; from = to) {
+        const size_t len = snapnames_stem(all.name[from]);
+        for (to = from + 1; to < all.count && strncmp(all.name[to], all.name[from], len) == 0 &&
+                            snapnames_stem(all.name[to]) == len;)
+            to++;
+        TRY(tidy_snapshot(dir, &all, from, to, len, e));
     }
     return DONE;
 }

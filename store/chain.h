@@ -13,6 +13,7 @@
 #ifndef PGSTRAND_CHAIN_H
 #define PGSTRAND_CHAIN_H
 
+#include "proto/base/arena.h"
 #include "proto/base/digest.h"
 #include "proto/base/own.h"
 #include <snapshot.pb-c.h>
@@ -20,9 +21,9 @@
 struct chain_link {
     const char *dir; /* of its incarnation; borrowed from the chain */
     char *name;
-    Pgstrand__SnapshotCommit *commit;
-    uint8_t hash[SHA256_LEN]; /* of the .commit */
-    bool pruned;              /* its content was given up (snapprune.h) */
+    Pgstrand__SnapshotCommit *commit; /* borrowed from the chain */
+    uint8_t hash[SHA256_LEN];         /* of the .commit */
+    bool pruned;                      /* its content was given up (snapprune.h) */
 };
 
 struct chain {
@@ -32,6 +33,7 @@ struct chain {
     size_t own;   /* index of the first link that lies in `dir` */
     char **older; /* the folders of the incarnations before, newest first */
     size_t older_count;
+    struct arena commits;
 };
 
 /* Loads every commit of the folder and of the incarnations it goes back to, and checks the chain; ERR_STORAGE

@@ -107,19 +107,27 @@ static status form(const Pgstrand__SnapshotCommit *c, err *e)
     return DONE;
 }
 
-/* All but the signature. */
-static status decode(struct bytes file, Pgstrand__SnapshotCommit **out, err *e)
+static status give_up(struct arena *arena, Pgstrand__SnapshotCommit *commit)
+{
+    if (arena == NULL)
+        pbmem_free(&commit->base);
+    return FAILED;
+}
+
+/* All but the signature. `arena` NULL: the caller frees it. */
+static status decode(struct bytes file, struct arena *arena, Pgstrand__SnapshotCommit **out, err *e)
 {
     struct reader r = reader_over(file);
     struct bytes message = {0};
-    PB_OWNED(Pgstrand__SnapshotCommit) *commit = NULL;
+    Pgstrand__SnapshotCommit *commit = NULL;
     if (file.len > SNAP_COMMIT_MAX)
         return err_set(e, ERR_STORAGE, "the commit record is longer than commit records can be");
     TRY(preamble(&r, &message, e));
-    TRY(PB_UNPACK(commit, pgstrand__snapshot_commit__descriptor, message, "commit record", 0, e));
-    TRY(form(commit, e));
+    TRY(pbmem_unpack_in(arena, &pgstrand__snapshot_commit__descriptor, message, "commit record", 0,
+                        (ProtobufCMessage **)(void *)&commit, e));
+    if (!form(commit, e).ok)
+        return give_up(arena, commit);
     *out = commit;
-    commit = NULL;
     return DONE;
 }
 
@@ -135,7 +143,7 @@ static status check_signature(struct bytes file, const Pgstrand__SnapshotCommit 
 status snapcommit_decode(struct bytes file, Pgstrand__SnapshotCommit **out, err *e)
 {
     PB_OWNED(Pgstrand__SnapshotCommit) *commit = NULL;
-    TRY(decode(file, &commit, e));
+    TRY(decode(file, NULL, &commit, e));
     TRY(check_signature(file, commit, e));
     *out = commit;
     commit = NULL;
@@ -158,34 +166,47 @@ static status named(const Pgstrand__SnapshotCommit *commit, const char *name, er
     return strcmp(own, name) == 0 ? DONE : err_set(e, ERR_STORAGE, "the commit record is that of %s", own);
 }
 
-static status load(const char *dir, const char *name, bool check, Pgstrand__SnapshotCommit **out,
-                   uint8_t hash[static SHA256_LEN], err *e)
+static status read_file(const char *dir, const char *name, char **path, uint8_t **data, size_t *len, err *e)
 {
-    OWNED(text) char *path = NULL;
-    if (asprintf(&path, "%s/%s.commit", dir, name) < 0)
+    if (asprintf(path, "%s/%s.commit", dir, name) < 0) {
+        *path = NULL;
         return err_no_memory(e);
-    OWNED(memory) uint8_t *data = NULL;
-    size_t len = 0;
-    PB_OWNED(Pgstrand__SnapshotCommit) *commit = NULL;
-    TRY(io_load(path, SNAP_COMMIT_MAX, &data, &len, e));
-    const struct bytes file = bytes_of(data, len);
-    if (!(check ? snapcommit_decode(file, &commit, e) : decode(file, &commit, e)).ok ||
-        !named(commit, name, e).ok)
-        return err_wrap(e, "%s", path);
-    TRY(snapcommit_hash(file, hash, e));
-    *out = commit;
-    commit = NULL;
-    return DONE;
+    }
+    return io_load(*path, SNAP_COMMIT_MAX, data, len, e);
 }
 
 status snapcommit_load(const char *dir, const char *name, Pgstrand__SnapshotCommit **out,
                        uint8_t hash[static SHA256_LEN], err *e)
 {
-    return load(dir, name, true, out, hash, e);
+    OWNED(text) char *path = NULL;
+    OWNED(memory) uint8_t *data = NULL;
+    PB_OWNED(Pgstrand__SnapshotCommit) *commit = NULL;
+    size_t len = 0;
+    TRY(read_file(dir, name, &path, &data, &len, e));
+    if (!snapcommit_decode(bytes_of(data, len), &commit, e).ok || !named(commit, name, e).ok)
+        return err_wrap(e, "%s", path);
+    TRY(snapcommit_hash(bytes_of(data, len), hash, e));
+    *out = commit;
+    commit = NULL;
+    return DONE;
 }
 
-status snapcommit_load_unsigned(const char *dir, const char *name, Pgstrand__SnapshotCommit **out,
-                                uint8_t hash[static SHA256_LEN], err *e)
+status snapcommit_load_unsigned(const char *dir, const char *name, struct arena *arena,
+                                Pgstrand__SnapshotCommit **out, uint8_t hash[static SHA256_LEN], err *e)
 {
-    return load(dir, name, false, out, hash, e);
+    OWNED(text) char *path = NULL;
+    OWNED(memory) uint8_t *data = NULL;
+    Pgstrand__SnapshotCommit *commit = NULL;
+    size_t len = 0;
+    TRY(read_file(dir, name, &path, &data, &len, e));
+    if (!decode(bytes_of(data, len), arena, &commit, e).ok)
+        return err_wrap(e, "%s", path);
+    if (!named(commit, name, e).ok) {
+        (void)err_wrap(e, "%s", path);
+        return give_up(arena, commit);
+    }
+    if (!snapcommit_hash(bytes_of(data, len), hash, e).ok)
+        return give_up(arena, commit);
+    *out = commit;
+    return DONE;
 }

@@ -64,13 +64,24 @@ status snapnames_committed(const char *dir, struct io_names *out, err *e)
     return DONE;
 }
 
-static int by_bytes(const void *a, const void *b)
+size_t snapnames_stem(const char *file)
 {
-    return strcmp(a, *(char *const *)b);
+    return strcspn(file, ".");
 }
 
-bool snapnames_has(const struct io_names *names, const char *name)
+static bool is_beside(const char *file, const char *other, size_t len)
 {
-    return names->count > 0 &&
-           bsearch(name, names->name, names->count, sizeof *names->name, by_bytes) != NULL;
+    return strncmp(file, other, len) == 0 && other[len] == '.';
+}
+
+bool snapnames_beside(const struct io_names *all, size_t at, size_t len, const char *suffix)
+{
+    const char *file = all->name[at];
+    size_t first = at;
+    while (first > 0 && is_beside(file, all->name[first - 1], len))
+        first--;
+    for (size_t i = first; i < all->count && (i == at || is_beside(file, all->name[i], len)); i++)
+        if (strcmp(all->name[i] + len, suffix) == 0)
+            return true;
+    return false;
 }

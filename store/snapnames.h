@@ -25,7 +25,11 @@ bool snapnames_parse(const char *file, struct snapnames_file *out);
 /* The NAMEs in a folder that have a commit, in order. */
 MUST_CHECK status snapnames_committed(const char *dir, struct io_names *out, err *e);
 
-/* Of names in order, as snapnames_committed and io_list give them. */
-bool snapnames_has(const struct io_names *names, const char *name);
+/* How long NAME is in a file's name, which may be no snapshot's: up to the first dot. */
+size_t snapnames_stem(const char *file);
+
+/* Of names in order, as io_list gives them: is there NAME and this suffix, where `at` is one of the files
+ * that begin with NAME and a dot (they stand one behind the other) and `len` is NAME's length? */
+bool snapnames_beside(const struct io_names *all, size_t at, size_t len, const char *suffix);
 
 #endif

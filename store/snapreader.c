@@ -45,7 +45,7 @@ static status load_commit(struct snapreader *r, const uint8_t *known, err *e)
 {
     if (known == NULL)
         return snapcommit_load(r->dir, r->name, &r->commit, r->hash, e);
-    TRY(snapcommit_load_unsigned(r->dir, r->name, &r->commit, r->hash, e));
+    TRY(snapcommit_load_unsigned(r->dir, r->name, NULL, &r->commit, r->hash, e));
     if (memcmp(r->hash, known, SHA256_LEN) != 0)
         return err_set(e, ERR_STORAGE, "%s/%s.commit: it is not the one that the chain was checked with",
                        r->dir, r->name);

@@ -13,6 +13,7 @@
 #ifndef PGSTRAND_SNAPREADER_H
 #define PGSTRAND_SNAPREADER_H
 
+#include "proto/base/arena.h"
 #include "proto/base/bytes.h"
 #include "proto/base/digest.h"
 #include "proto/base/own.h"
@@ -85,8 +86,10 @@ MUST_CHECK status snapreader_verify(struct snapreader *r, uint64_t *frames, err 
 MUST_CHECK status snapcommit_load(const char *dir, const char *name, Pgstrand__SnapshotCommit **out,
                                   uint8_t hash[static SHA256_LEN], err *e);
 
-/* Its form alone, for whoever checks the hash against what a signed commit says of it. */
-MUST_CHECK status snapcommit_load_unsigned(const char *dir, const char *name, Pgstrand__SnapshotCommit **out,
-                                           uint8_t hash[static SHA256_LEN], err *e);
+/* Its form alone, for whoever checks the hash against what a signed commit says of it. It lives as long as
+ * `arena`; NULL: free with pbmem_free. */
+MUST_CHECK status snapcommit_load_unsigned(const char *dir, const char *name, struct arena *arena,
+                                           Pgstrand__SnapshotCommit **out, uint8_t hash[static SHA256_LEN],
+                                           err *e);
 
 #endif

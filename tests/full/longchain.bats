@@ -56,7 +56,7 @@ at_link() {
     done
     last=$((cpu - last))
     [ "$links" -lt 200 ] || echo "# processor time of the first and the last hundred: $first and $last ms" >&3
-    [ "$links" -lt 1000 ] || [ "$last" -lt $((first * 4)) ]
+    [ "$links" -lt 1000 ] || [ "$last" -lt $((first * 5 / 2)) ]
     [ "$(pgstrand snapshots --data "$DATA" --json | jq 'map(select(.type == "incremental")) | length')" -eq "$links" ]
     agent_stop "$DATA"
     seconds=$SECONDS
