@@ -257,7 +257,7 @@ status base_copy(struct datadir *d, const struct base_request *request, const st
         TRY(base_clear(d, e));
     TRY(tablebook_load(d->catalog, &d->identity.dataset, &book, e));
     OWNED(basetasks) struct basetasks tasks = {0};
-    TRY(basetasks_plan(d, tables, request->jobs, &tasks, e));
+    TRY(basetasks_plan(d, request, tables, &tasks, e));
     c.book = book;
     c.tasks = tasks;
     (void)pthread_mutex_init(&c.lock, NULL);

@@ -20,6 +20,7 @@ struct base_request {
     int jobs;             /* connections */
     struct gate *gate;    /* closed for the schema's dump, opened after it; NULL: none */
     bool rows_only;       /* no schema is dumped beside them: the chain has it already */
+    bool here;            /* the server is on this machine, and takes of its processors */
 };
 
 /*

@@ -1,6 +1,7 @@
 #include "agent/base/basetask.h"
 
 #include <inttypes.h>
+#include <unistd.h>
 
 #include "agent/base/tablemsg.h"
 
@@ -87,9 +88,21 @@ static int by_weight(const void *a, const void *b)
     return (left->weight < right->weight) - (left->weight > right->weight);
 }
 
-static uint32_t parts_of(const struct table_info *table, int jobs)
+/*
+ * Are large tables shared between connections? A range of pages costs the server a sixth more than the table
+ * as it is, and the connection to a server on this machine keeps two processors busy, its own and ours: where
+ * there are no more, a second one on the same table only takes turns. Who asks for more connections than
+ * there are processors wants them all the same.
+ */
+static bool is_shared(const struct base_request *request)
 {
-    if (jobs < 2 || table->pages < 2 * BASETASK_PAGES)
+    const long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    return request->jobs > 1 && !(request->here && processors <= 2 && request->jobs <= processors);
+}
+
+static uint32_t parts_of(const struct table_info *table, bool shared)
+{
+    if (!shared || table->pages < 2 * BASETASK_PAGES)
         return 1;
     int64_t parts = table->pages / BASETASK_PAGES;
     return (uint32_t)(parts < BASETASK_PARTS_MAX ? parts : BASETASK_PARTS_MAX);
@@ -107,12 +120,13 @@ static void cut(const struct table_info *table, uint32_t parts, struct basetasks
     }
 }
 
-status basetasks_plan(struct datadir *d, const struct table_list *tables, int jobs, struct basetasks *out,
-                      err *e)
+status basetasks_plan(struct datadir *d, const struct base_request *request, const struct table_list *tables,
+                      struct basetasks *out, err *e)
 {
+    const bool shared = is_shared(request);
     size_t room = 0;
     for (size_t i = 0; i < tables->count; i++)
-        room += parts_of(&tables->table[i], jobs);
+        room += parts_of(&tables->table[i], shared);
     out->task = calloc(room + 1, sizeof *out->task);
     if (out->task == NULL)
         return err_no_memory(e);
@@ -123,7 +137,7 @@ status basetasks_plan(struct datadir *d, const struct table_list *tables, int jo
             continue;
         TRY(is_staged(d, table->oid, &staged, e));
         if (!staged)
-            cut(table, parts_of(table, jobs), out);
+            cut(table, parts_of(table, shared), out);
     }
     qsort(out->task, out->count, sizeof *out->task, by_weight);
     return DONE;

@@ -34,8 +34,8 @@ void basetasks_fini(struct basetasks *tasks);
 OWN_VALUE(basetasks, basetasks_fini);
 
 /* Everything of `tables` that has no complete record in the catalogue. */
-MUST_CHECK status basetasks_plan(struct datadir *d, const struct table_list *tables, int jobs,
-                                 struct basetasks *out, err *e);
+MUST_CHECK status basetasks_plan(struct datadir *d, const struct base_request *request,
+                                 const struct table_list *tables, struct basetasks *out, err *e);
 
 /* "<oid>-<part>.rows" */
 #define BASETASK_FILE 32

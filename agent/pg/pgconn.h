@@ -36,6 +36,7 @@ const char *pgconn_database(const struct pgconn *c);
 const char *pgconn_user(const struct pgconn *c);
 int pgconn_socket(const struct pgconn *c);
 bool pgconn_alive(const struct pgconn *c);
+bool pgconn_is_here(const struct pgconn *c); /* over a socket of this machine, or its loopback */
 
 /* conninfo without password, for messages and reports, with the effective host, port, user and database;
  * malloc'ed. */

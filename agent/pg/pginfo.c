@@ -18,6 +18,15 @@ char *pgconn_describe(const struct pgconn *c)
     return buf_take_cstring(&text);
 }
 
+bool pgconn_is_here(const struct pgconn *c)
+{
+    const char *address = PQhostaddr(c->pg), *host = PQhost(c->pg);
+    if (address == NULL || address[0] == '\0')
+        address = host == NULL ? "" : host;
+    return address[0] == '/' || address[0] == '@' || strncmp(address, "127.", 4) == 0 ||
+           strcmp(address, "::1") == 0;
+}
+
 /* A conninfo value; always quoted, so that nothing in it can mean anything else. */
 static void quote_value(struct buf *out, const char *value)
 {

@@ -111,7 +111,8 @@ static status stage_once(struct sealrun *run, bool gated, struct slot_export *po
         TRY(close_gate(run, conninfo, replication, &gate, e));
     TRY(slotwait_create(replication, run->conn, name, SLOT_TEMPORARY, run->progress, point, e));
     const struct base_request request = {
-        conninfo, point->snapshot, point->lsn, run->d->config->base_jobs, &gate, false};
+        conninfo, point->snapshot,          point->lsn, run->d->config->base_jobs, &gate,
+        false,    pgconn_is_here(run->conn)};
     TRY(baseschema_connect(&request, &reading, e));
     table_list_free(run->tables);
     run->tables = NULL;

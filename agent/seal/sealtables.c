@@ -77,7 +77,8 @@ static status stage(struct sealrun *run, struct slot_export *point, err *e)
                                          .snapshot = point->snapshot,
                                          .lsn = point->lsn,
                                          .jobs = run->d->config->base_jobs,
-                                         .rows_only = true};
+                                         .rows_only = true,
+                                         .here = pgconn_is_here(run->conn)};
     TRY(baseschema_connect(&request, &reading, e));
     TRY(table_list_read(reading, run->d->config->tiers, &all, e));
     TRY(base_clear(run->d, e));
