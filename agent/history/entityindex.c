@@ -166,7 +166,8 @@ static size_t mergeable(const struct indexruns *r)
 {
     const unsigned tier = tier_of(&r->run[r->count - 1]);
     size_t count = 1;
-    while (count < r->count && count < FAN_OUT * TIERS && tier_of(&r->run[r->count - 1 - count]) <= tier)
+    while (count < r->count && count < (size_t)FAN_OUT * TIERS &&
+           tier_of(&r->run[r->count - 1 - count]) <= tier)
         count++;
     return count < FAN_OUT ? 0 : count;
 }

@@ -11,7 +11,7 @@
 #include "agent/restore/load/replayed.h"
 #include "agent/restore/load/setsequences.h"
 #include "agent/restore/load/skip.h"
-#include "agent/restore/merge/caughtup.h"
+#include "agent/restore/merge/ownlog.h"
 #include "agent/restore/merge/stagediff.h"
 #include "agent/restore/merge/touches.h"
 #include "agent/restore/merge/verdict.h"
@@ -136,7 +136,7 @@ static status catch_up(struct merge *m, err *e)
 {
     if (!m->facts.own_history || m->job->request->newer == MERGE_TAKE)
         return DONE;
-    return caughtup_wait(m->job, m->c, e);
+    return ownlog_catch_up(m->job->d, m->job->request, m->c, m->job->progress, e);
 }
 
 static status load_histories(struct merge *m, err *e)
