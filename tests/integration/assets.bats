@@ -215,7 +215,7 @@ asset_bytes() {
         mkdir -p "$out.1$PICS"
         echo before >"$out.1$PICS/large"
         code=0
-        PGSTRAND_IO_FAULT="$fault:out.8.1" restore --files "$out.1" || code=$?
+        PGSTRAND_IO_FAULT="$fault:${out##*/}.1" restore --files "$out.1" || code=$?
         [ "$code" -ne 0 ] || complain "it survived $fault"
         [ "$(cat "$out.1$PICS/large")" = before ] || cmp "$out.1$PICS/large" "$PICS/large"
         rm -f "$DATA"/workflow.lock

@@ -2,7 +2,7 @@
 # Source it after cluster.bash and pgstrand.bash. The source is the database shop, captured in $DATA by an agent that runs and
 # seals when it is told to; restores go to the database $target.
 #
-#   step DDL [ROWS]           DDL, waits for its version of the schema, keeps the state; then changes of rows
+#   step DDL [ROWS]           DDL, keeps the state, waits for its version of the schema; then changes of rows
 #   keep_state                keeps the state under the seq that the log then stands at: a line of $HARNESS/seqs
 #   check SEQ [OPTIONS]       restores to it: equal
 #   needs_base DDL ROWS       a step that must bring a base of a table, and no FULL
@@ -37,8 +37,8 @@ step() {
     local before
     before=$(versions)
     sql shop "$1" >/dev/null
+    keep_state # while the agent waits whether more DDL comes
     wait_for 30 more_versions "$before"
-    keep_state
     [ $# -lt 2 ] || sql shop "$2" >/dev/null
 }
 
