@@ -139,7 +139,7 @@ static status use_overflow(struct tree *t, uint64_t at, uint64_t first, uint64_t
 static bool read_node(const struct check *c, const uint8_t *raw, const struct head *h, unsigned i,
                       struct node *out)
 {
-    const uint16_t at = u16_at(raw + LMDBMETA_HEAD + 2u * i);
+    const uint16_t at = u16_at(raw + LMDBMETA_HEAD + (size_t)2 * i);
     if (at < h->upper || at % 2 != 0 || at + NODE_HEAD > c->page)
         return false;
     const uint8_t *node = raw + at;

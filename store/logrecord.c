@@ -157,7 +157,7 @@ static status read_record(struct lmdbtxn *t, bool checked, const char *key, stru
 
 static status read_uuid(struct lmdbtxn *t, bool checked, const char *key, uuid *out, err *e)
 {
-    struct reader r;
+    struct reader r = {0};
     TRY(read_record(t, checked, key, &r, e));
     return uuid_from_bytes(bytes_of(r.at, r.left), key, out, e);
 }
@@ -178,7 +178,7 @@ static status read_since(struct lmdbtxn *t, bool checked, uint64_t *out, err *e)
 
 status logrecord_read_format(struct lmdbtxn *t, uint32_t *format, err *e)
 {
-    struct reader r;
+    struct reader r = {0};
     TRY(read_record(t, false, "format", &r, e));
     *format = reader_u32(&r);
     TRY(reader_done(&r, "the log's format version", e));
@@ -192,7 +192,7 @@ status logrecord_read_format(struct lmdbtxn *t, uint32_t *format, err *e)
 
 static status read_position(struct lmdbtxn *t, bool checked, struct logmeta *out, err *e)
 {
-    struct reader r;
+    struct reader r = {0};
     TRY(read_record(t, checked, "position", &r, e));
     out->position.commit_lsn = reader_u64(&r);
     out->position.end_lsn = reader_u64(&r);
@@ -204,7 +204,7 @@ static status read_position(struct lmdbtxn *t, bool checked, struct logmeta *out
 
 status logrecord_read_meta(struct lmdbtxn *t, struct logmeta *out, err *e)
 {
-    struct reader r;
+    struct reader r = {0};
     uint32_t format = 0;
     TRY(logrecord_read_format(t, &format, e));
     const bool checked = format >= LOG_FORMAT_CHECKED;

@@ -59,7 +59,8 @@ static bool is(const struct relation *r, uint32_t oid, enum tier tier)
 /* Where this oid and tier is or belongs; there is always a free bucket. */
 static uint32_t *bucket_of(struct relcache *c, uint32_t oid, enum tier tier)
 {
-    size_t at = (oid + (uint32_t)tier) * UINT32_C(2654435761) & (c->buckets - 1); /* Knuth's multiplier */
+    const uint32_t hash = (oid + (uint32_t)tier) * UINT32_C(2654435761); /* Knuth's multiplier */
+    size_t at = hash & (c->buckets - 1);
     while (c->bucket[at] != 0 && !is(c->entry[c->bucket[at] - 1].relation, oid, tier))
         at = (at + 1) & (c->buckets - 1);
     return &c->bucket[at];

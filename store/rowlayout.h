@@ -11,7 +11,7 @@
 
 /* Columns of a table at most (MaxHeapAttributeNumber of PostgreSQL), and so the longest head. */
 #define ROWLAYOUT_COLUMNS_MAX 1600
-#define ROWLAYOUT_HEAD_MAX (4 * (2 + ROWLAYOUT_COLUMNS_MAX))
+#define ROWLAYOUT_HEAD_MAX ((size_t)4 * (2 + ROWLAYOUT_COLUMNS_MAX))
 
 /*
  * Writes `lines` (COPY text, each with its line end) by column into *out, which is reset. False: the lines do

@@ -24,9 +24,10 @@ static void cut_number(char *text)
 
 bool snapnames_parse(const char *file, struct snapnames_file *out)
 {
-    if (strlen(file) >= sizeof out->name)
+    const size_t len = strlen(file);
+    if (len >= sizeof out->name)
         return false;
-    (void)strcpy(out->name, file);
+    memcpy(out->name, file, len + 1);
     out->staged = cut(out->name, ".part");
     if (cut(out->name, ".commit"))
         out->kind = SNAPNAMES_COMMIT;

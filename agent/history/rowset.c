@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "proto/base/array.h"
+
 void rowset_fini(struct rowset *s)
 {
     free(s->row);
@@ -55,20 +57,17 @@ struct rowset_row *rowset_find(const struct rowset *s, const uuid *entity)
 
 static status make_room(struct rowset *s, err *e)
 {
-    if (s->count < s->room)
+    size_t room = s->room;
+    TRY(array_room(&s->row, s->count, &room, sizeof *s->row, e));
+    if (room == s->room)
         return DONE;
-    const size_t room = s->room == 0 ? 64 : s->room * 2;
-    struct rowset_row *grown = realloc(s->row, room * sizeof *grown);
-    if (grown == NULL)
-        return err_no_memory(e);
-    s->row = grown;
-    s->room = room;
     uint32_t *slot = calloc(room * 2, sizeof *slot);
     if (slot == NULL)
         return err_no_memory(e);
     free(s->slot);
     s->slot = slot;
     s->slots = room * 2;
+    s->room = room; /* now: both have it */
     for (size_t i = 0; i < s->count; i++)
         s->slot[slot_of(s, &s->row[i].entity)] = (uint32_t)(i + 1);
     return DONE;

@@ -4,6 +4,7 @@
 #ifndef PGSTRAND_BYTES_H
 #define PGSTRAND_BYTES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -24,7 +25,13 @@ static inline struct bytes bytes_text(const char *text)
     return (struct bytes){(const uint8_t *)text, strlen(text)};
 }
 
-static inline int bytes_equal(struct bytes a, struct bytes b)
+static inline bool bytes_begin(struct bytes b, const char *with)
+{
+    const size_t len = strlen(with);
+    return b.len >= len && (len == 0 || memcmp(b.data, with, len) == 0);
+}
+
+static inline bool bytes_equal(struct bytes a, struct bytes b)
 {
     return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
 }

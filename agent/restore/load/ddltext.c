@@ -79,11 +79,11 @@ bool ddltext_foreign_key(struct bytes statement, struct ddltext_key *out)
 static bool plain_names(struct bytes list)
 {
     struct bytes name;
-    while (ddltext_next_name(&list, &name))
-        if (name.data[0] != '"' && memchr(name.data, ' ', name.len) != NULL)
+    while (ddltext_next_name(&list, &name)) {
+        const bool quoted = name.data[0] == '"';
+        if (quoted ? name.data[name.len - 1] != '"' : memchr(name.data, ' ', name.len) != NULL)
             return false;
-        else if (name.data[0] == '"' && name.data[name.len - 1] != '"')
-            return false;
+    }
     return true;
 }
 

@@ -55,16 +55,6 @@ static struct word next_word(struct reader *r)
     return (struct word){bytes_of(start, (size_t)(r->at - start)), name};
 }
 
-static bool is(struct bytes word, const char *text)
-{
-    return word.len == strlen(text) && memcmp(word.data, text, word.len) == 0;
-}
-
-static bool begins(struct bytes s, const char *with)
-{
-    return s.len >= strlen(with) && memcmp(s.data, with, strlen(with)) == 0;
-}
-
 /* Which statements name roles, and behind which words; a second word must have stood before the first. */
 struct place {
     const char *statement;
@@ -87,8 +77,8 @@ static const struct place places[] = {
 static bool expects(struct bytes statement, struct bytes word, struct bytes before)
 {
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++)
-        if (is(word, places[i].word) && begins(statement, places[i].statement) &&
-            (places[i].before == NULL || is(before, places[i].before)))
+        if (bytes_equal(word, bytes_text(places[i].word)) && bytes_begin(statement, places[i].statement) &&
+            (places[i].before == NULL || bytes_equal(before, bytes_text(places[i].before))))
             return true;
     return false;
 }
@@ -99,8 +89,8 @@ static void put_role(struct bytes name, const struct role_pair *pairs, size_t co
     for (size_t i = 0; i < count; i++) {
         OWNED(buf) struct buf quoted = {0};
         pgconn_quote_name(&quoted, pairs[i].from);
-        bool plain = name.len > 0 && name.data[0] != '"' && is(name, pairs[i].from);
-        if (!plain && !is(name, buf_cstring(&quoted)))
+        bool plain = name.len > 0 && name.data[0] != '"' && bytes_equal(name, bytes_text(pairs[i].from));
+        if (!plain && !bytes_equal(name, bytes_text(buf_cstring(&quoted))))
             continue;
         pgconn_quote_name(out, pairs[i].to);
         return;
@@ -124,7 +114,7 @@ void rolemap_statement(struct bytes statement, const struct role_pair *pairs, si
             continue;
         /* A list goes on behind a comma. */
         bool listed = role && w.name;
-        comma = comma && is(w.text, ",");
+        comma = comma && bytes_equal(w.text, bytes_text(","));
         role = comma || (w.name && !listed && expects(statement, w.text, last));
         comma = listed;
         last = w.text;

@@ -3,12 +3,6 @@
 #include "agent/restore/load/tablespaces.h"
 #include "proto/sqlsplit.h"
 
-static bool begins(struct bytes s, const char *with)
-{
-    size_t len = strlen(with);
-    return s.len >= len && memcmp(s.data, with, len) == 0;
-}
-
 static bool contains(struct bytes s, const char *piece)
 {
     return s.len > 0 && memmem(s.data, s.len, piece, strlen(piece)) != NULL;
@@ -18,18 +12,18 @@ static bool contains(struct bytes s, const char *piece)
  * needed; a quoted name that holds such words only makes a statement run in its order or alone. */
 enum schemasql_phase schemasql_phase_of(struct bytes s)
 {
-    if (begins(s, "CREATE INDEX ") || begins(s, "CREATE UNIQUE INDEX "))
+    if (bytes_begin(s, "CREATE INDEX ") || bytes_begin(s, "CREATE UNIQUE INDEX "))
         return SCHEMASQL_INDEX;
-    if (begins(s, "CREATE STATISTICS "))
+    if (bytes_begin(s, "CREATE STATISTICS "))
         return SCHEMASQL_STATISTICS;
-    if (begins(s, "ALTER INDEX ") && contains(s, " ATTACH PARTITION "))
+    if (bytes_begin(s, "ALTER INDEX ") && contains(s, " ATTACH PARTITION "))
         return SCHEMASQL_ATTACH;
-    if (begins(s, "CREATE EVENT TRIGGER ") || begins(s, "ALTER EVENT TRIGGER ") ||
-        begins(s, "COMMENT ON EVENT TRIGGER "))
+    if (bytes_begin(s, "CREATE EVENT TRIGGER ") || bytes_begin(s, "ALTER EVENT TRIGGER ") ||
+        bytes_begin(s, "COMMENT ON EVENT TRIGGER "))
         return SCHEMASQL_LAST;
-    if (begins(s, "CREATE SUBSCRIPTION "))
+    if (bytes_begin(s, "CREATE SUBSCRIPTION "))
         return SCHEMASQL_SUBSCRIPTION;
-    if (!begins(s, "ALTER TABLE ") || !contains(s, " ADD CONSTRAINT "))
+    if (!bytes_begin(s, "ALTER TABLE ") || !contains(s, " ADD CONSTRAINT "))
         return SCHEMASQL_REST;
     if (contains(s, " FOREIGN KEY ("))
         return SCHEMASQL_FOREIGN;
@@ -44,21 +38,22 @@ static void excerpt(struct bytes statement, char out[static 96])
     size_t at = 0;
     for (size_t i = 0; i < statement.len && at < 92; i++) {
         char letter = (char)statement.data[i];
-        bool space = letter == '\n' || letter == '\t' || letter == ' ';
-        if (space && (at == 0 || out[at - 1] == ' '))
+        if (letter == '\n' || letter == '\t')
+            letter = ' ';
+        if (letter == ' ' && (at == 0 || out[at - 1] == ' '))
             continue;
-        out[at++] = space ? ' ' : letter;
+        out[at++] = letter;
     }
     out[at] = '\0';
     if (at == 92)
-        (void)strcpy(out + at, "...");
+        memcpy(out + at, "...", sizeof "...");
 }
 
 /* A newer pg_dump opens its text with settings that an older target does not know. Our sessions have switched
  * all such limits off themselves (pgconn.c), so nothing is missing without them. */
 static bool unknown_setting(struct pgconn *c, struct bytes s)
 {
-    return pgconn_server_version(c) < 170000 && begins(s, "SET transaction_timeout = ");
+    return pgconn_server_version(c) < 170000 && bytes_begin(s, "SET transaction_timeout = ");
 }
 
 status schemasql_statement(struct pgconn *c, struct bytes statement, err *e)
@@ -93,16 +88,17 @@ static bool stands_alone(struct bytes s)
     static const char *const words[] = {"CREATE DATABASE ",   "DROP DATABASE ",   "ALTER SYSTEM ", "VACUUM",
                                         "CREATE TABLESPACE ", "DROP TABLESPACE ", "REINDEX "};
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
-        if (begins(s, words[i]))
+        if (bytes_begin(s, words[i]))
             return true;
-    if (begins(s, "CREATE INDEX CONCURRENTLY ") || begins(s, "CREATE UNIQUE INDEX CONCURRENTLY ") ||
-        begins(s, "DROP INDEX CONCURRENTLY "))
+    if (bytes_begin(s, "CREATE INDEX CONCURRENTLY ") || bytes_begin(s, "CREATE UNIQUE INDEX CONCURRENTLY ") ||
+        bytes_begin(s, "DROP INDEX CONCURRENTLY "))
         return true;
-    if (begins(s, "CREATE SUBSCRIPTION ") || begins(s, "DROP SUBSCRIPTION "))
+    if (bytes_begin(s, "CREATE SUBSCRIPTION ") || bytes_begin(s, "DROP SUBSCRIPTION "))
         return !contains(s, "connect = false");
-    if (begins(s, "ALTER TABLE ") && contains(s, " DETACH PARTITION "))
+    if (bytes_begin(s, "ALTER TABLE ") && contains(s, " DETACH PARTITION "))
         return contains(s, " CONCURRENTLY");
-    return begins(s, "ALTER TYPE ") && contains(s, " ADD VALUE "); /* rows with it may come in the same one */
+    return bytes_begin(s, "ALTER TYPE ") &&
+           contains(s, " ADD VALUE "); /* rows with it may come in the same one */
 }
 
 static status check_text(const char *text, err *e)
@@ -167,7 +163,7 @@ bool schemasql_owns_already(struct bytes s, const char *owner)
     const size_t len = strlen(owner), end = len + strlen(word) + 1;
     bool known = false;
     for (size_t i = 0; i < sizeof made / sizeof made[0]; i++)
-        known |= begins(s, made[i]);
+        known |= bytes_begin(s, made[i]);
     if (!known || s.len <= end)
         return false;
     const uint8_t *at = s.data + (s.len - end);

@@ -150,7 +150,9 @@ static void take_row(struct touches *t, struct touched *at, const struct source_
     if (moved)
         put(at, &t->old_key, 'M', &t->new_key, a);
     char kind = a->action.kind == ACTION_CREATE || moved ? 'C' : 'U';
-    put(at, &t->new_key, retelling_takes(&t->retelling, s, a) ? RETELLING_KIND : kind, NULL, a);
+    if (retelling_takes(&t->retelling, s, a))
+        kind = RETELLING_KIND;
+    put(at, &t->new_key, kind, NULL, a);
 }
 
 /* ---- the history ---- */
