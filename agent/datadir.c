@@ -6,6 +6,7 @@
 
 #include "agent/machine.h"
 #include "proto/base/pgtime.h"
+#include "proto/pbmem.h"
 #include "store/handover.h"
 #include "store/io.h"
 #include "store/vault.h"
@@ -124,20 +125,16 @@ static status copy_text(const char *text, const char *what, size_t room, char *o
     return DONE;
 }
 
-static struct bytes view(ProtobufCBinaryData field)
-{
-    return bytes_of(field.data, field.len);
-}
-
 static status identity_from(const Pgstrand__IdentityRecord *record, struct identity *out, err *e)
 {
     struct identity id = {0};
-    TRY(uuid_from_bytes(view(record->dataset), "dataset", &id.dataset, e));
-    TRY(uuid_from_bytes(view(record->device), "device", &id.device, e));
-    TRY(uuid_from_bytes(view(record->node), "node", &id.node, e));
-    TRY(uuid_from_bytes(view(record->incarnation), "incarnation", &id.incarnation, e));
+    TRY(uuid_from_bytes(pbmem_view(record->dataset), "dataset", &id.dataset, e));
+    TRY(uuid_from_bytes(pbmem_view(record->device), "device", &id.device, e));
+    TRY(uuid_from_bytes(pbmem_view(record->node), "node", &id.node, e));
+    TRY(uuid_from_bytes(pbmem_view(record->incarnation), "incarnation", &id.incarnation, e));
     if (record->has_previous_incarnation)
-        TRY(uuid_from_bytes(view(record->previous_incarnation), "previous incarnation", &id.previous, e));
+        TRY(uuid_from_bytes(pbmem_view(record->previous_incarnation), "previous incarnation", &id.previous,
+                            e));
     TRY(copy_text(record->device_name, "device name", sizeof id.device_name, id.device_name, e));
     TRY(copy_text(record->system_identifier, "system identifier", sizeof id.system_identifier,
                   id.system_identifier, e));
@@ -238,11 +235,6 @@ static status make_ids(const uuid *dataset, const uuid *node, struct new_ids *ou
     return uuid_random(&out->incarnation, e);
 }
 
-static ProtobufCBinaryData field(void *data, size_t len)
-{
-    return (ProtobufCBinaryData){.data = data, .len = len};
-}
-
 static status keep_recovery(const struct datadir *d, const struct signing_key *key, err *e)
 {
     OWNED(text) char *path = io_join(d->root, "recovery.key");
@@ -314,15 +306,15 @@ status datadir_new_identity(struct datadir *d, const uuid *dataset, const uuid *
     TRY(make_keys(d, &ids, &device, &recovery, certificate, e));
 
     datadir_object_name(&ids.node, object);
-    record.dataset = field(ids.dataset.b, sizeof ids.dataset.b);
-    record.device = field(ids.device.b, sizeof ids.device.b);
-    record.node = field(ids.node.b, sizeof ids.node.b);
-    record.incarnation = field(ids.incarnation.b, sizeof ids.incarnation.b);
+    record.dataset = pbmem_uuid(&ids.dataset);
+    record.device = pbmem_uuid(&ids.device);
+    record.node = pbmem_uuid(&ids.node);
+    record.incarnation = pbmem_uuid(&ids.incarnation);
     record.device_name = host;
-    record.device_public_key = field(device.public, SIGNING_KEY_LEN);
-    record.recovery_public_key = field(recovery.public, SIGNING_KEY_LEN);
+    record.device_public_key = pbmem_borrow(device.public, SIGNING_KEY_LEN);
+    record.recovery_public_key = pbmem_borrow(recovery.public, SIGNING_KEY_LEN);
     record.has_device_certificate = true;
-    record.device_certificate = field(certificate, sizeof certificate);
+    record.device_certificate = pbmem_borrow(certificate, sizeof certificate);
     record.slot = object;
     record.publication = object;
     machine_read(d->root, &here);
@@ -337,11 +329,6 @@ status datadir_new_identity(struct datadir *d, const uuid *dataset, const uuid *
     return stored;
 }
 
-static ProtobufCBinaryData borrowed(const void *data, size_t len)
-{
-    return field((void *)(uintptr_t)data, len);
-}
-
 status datadir_take_over(struct datadir *d, const struct datadir_handover *from, err *e)
 {
     const Pgstrand__Handover *h = from->handover;
@@ -352,21 +339,21 @@ status datadir_take_over(struct datadir *d, const struct datadir_handover *from,
     uuid node;
 
     TRY(name_device(from->device_name, host, e));
-    TRY(uuid_from_bytes(view(h->node), "node", &node, e));
+    TRY(uuid_from_bytes(pbmem_view(h->node), "node", &node, e));
     datadir_object_name(&node, object);
     machine_read(d->root, &here);
     record.dataset = h->dataset;
     record.device = h->device;
     record.node = h->node;
-    record.incarnation = borrowed(from->incarnation->b, sizeof from->incarnation->b);
+    record.incarnation = pbmem_uuid(from->incarnation);
     record.device_name = host;
     record.device_public_key = h->device_key;
-    record.recovery_public_key = borrowed(from->recovery_key, SIGNING_KEY_LEN);
+    record.recovery_public_key = pbmem_borrow(from->recovery_key, SIGNING_KEY_LEN);
     record.has_device_certificate = true;
     record.device_certificate = h->certificate;
     record.has_handover = record.has_handover_signature = true;
-    record.handover = borrowed(from->message.data, from->message.len);
-    record.handover_signature = borrowed(from->signature, SIGNATURE_LEN);
+    record.handover = pbmem_borrow(from->message.data, from->message.len);
+    record.handover_signature = pbmem_borrow(from->signature, SIGNATURE_LEN);
     record.slot = record.publication = object;
     record.machine = here.id;
     record.place = here.place;

@@ -1,11 +1,7 @@
 #include "agent/owner.h"
 
+#include "proto/pbmem.h"
 #include "store/handover.h"
-
-static struct bytes view(ProtobufCBinaryData field)
-{
-    return bytes_of(field.data, field.len);
-}
 
 static status load(struct datadir *d, Pgstrand__IdentityRecord **out, err *e)
 {
@@ -32,7 +28,7 @@ static status check_key(const struct datadir *d, const Pgstrand__IdentityRecord 
                         const struct signing_key *recovery, err *e)
 {
     char node[UUID_TEXT];
-    if (bytes_equal(view(id->recovery_public_key), bytes_of(recovery->public, SIGNING_KEY_LEN)))
+    if (bytes_equal(pbmem_view(id->recovery_public_key), bytes_of(recovery->public, SIGNING_KEY_LEN)))
         return DONE;
     return err_set(
         e, ERR_REFUSED,
@@ -48,7 +44,7 @@ static status keep(struct datadir *d, const struct signing_key *recovery, const 
     uint8_t certificate[SIGNATURE_LEN];
     TRY(load(d, &id, e));
     TRY(check_key(d, id, recovery, e));
-    TRY(handover_certify(recovery, view(id->node), view(id->device),
+    TRY(handover_certify(recovery, pbmem_view(id->node), pbmem_view(id->device),
                          bytes_of(device->public, SIGNING_KEY_LEN), certificate, e));
     Pgstrand__IdentityRecord certified = *id; /* borrows */
     certified.has_device_certificate = true;

@@ -1,6 +1,7 @@
 #include "agent/proofs.h"
 
 #include "agent/workflow/workflowrecord.h"
+#include "proto/pbmem.h"
 
 /* ---- the snapshot's mark ---- */
 
@@ -17,8 +18,7 @@ static status look(void *context, struct bytes key, const ProtobufCMessage *mess
     const Pgstrand__SnapshotHeader *h = ((const Pgstrand__SnapshotRecord *)(const void *)message)->header;
     (void)e;
     if (h->last_seq != s->seq || key.len > sizeof s->key.data ||
-        !bytes_equal(bytes_of(h->snapshot.data, h->snapshot.len),
-                     bytes_of(s->snapshot->b, sizeof s->snapshot->b)))
+        !bytes_equal(pbmem_view(h->snapshot), bytes_of(s->snapshot->b, sizeof s->snapshot->b)))
         return DONE;
     s->found = true;
     memcpy(s->key.data, key.data, key.len);
@@ -81,7 +81,7 @@ static status put(struct datadir *d, const struct restore_result *r, const uuid 
     record.good = why == NULL;
     record.seq = r->seq;
     record.has_snapshot = !uuid_is_nil(&r->snapshot);
-    record.snapshot = (ProtobufCBinaryData){sizeof r->snapshot.b, (uint8_t *)(uintptr_t)r->snapshot.b};
+    record.snapshot = pbmem_uuid(&r->snapshot);
     record.tables = r->table_count;
     record.rows = r->rows;
     record.has_entities = true;
@@ -90,7 +90,7 @@ static status put(struct datadir *d, const struct restore_result *r, const uuid 
     record.drill = drill;
     record.has_workflow = workflow != NULL;
     if (workflow != NULL)
-        record.workflow = (ProtobufCBinaryData){sizeof workflow->b, (uint8_t *)(uintptr_t)workflow->b};
+        record.workflow = pbmem_uuid(workflow);
     TRY(workflowrecord_set_error(&error, why, e));
     record.error = error;
     struct catalog_key key = catalog_key_u64((uint64_t)record.time);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "proto/base/array.h"
+#include "proto/pbmem.h"
 
 struct page {
     uint32_t oid; /* 0: its table is gone, the name was taken over */
@@ -48,11 +49,9 @@ static status load_page(void *context, struct bytes key, const ProtobufCMessage 
     uuid table;
     (void)key;
     struct tablebook *b = context;
-    TRY(uuid_from_bytes(bytes_of(r->table.data, r->table.len), "a table's UUID", &table, e));
+    TRY(uuid_from_bytes(pbmem_view(r->table), "a table's UUID", &table, e));
     TRY(add_page(b, r->oid, &table, r->schema, r->name, e));
-    return r->has_shape
-               ? relation_decode(bytes_of(r->shape.data, r->shape.len), &b->page[b->count - 1].based, e)
-               : DONE;
+    return r->has_shape ? relation_decode(pbmem_view(r->shape), &b->page[b->count - 1].based, e) : DONE;
 }
 
 status tablebook_load(struct catalog *c, const uuid *dataset, struct tablebook **out, err *e)
@@ -194,7 +193,7 @@ status tablebook_note_base(struct catalog *c, const struct relation *shape, err 
     relation_encode(shape, &packed);
     TRY(buf_done(&packed, e));
     TRY(catalog_get(c, CATALOG_TABLE, catalog_key_bytes(&key), (ProtobufCMessage **)(void *)&r, e));
-    if (r == NULL || bytes_equal(bytes_of(r->shape.data, r->shape.len), buf_view(&packed)))
+    if (r == NULL || bytes_equal(pbmem_view(r->shape), buf_view(&packed)))
         return DONE;
     Pgstrand__TableRecord noted = *r;
     noted.has_shape = true;
@@ -208,11 +207,11 @@ status tablebook_record(struct catalog *c, const struct relation *shape, enum ti
     /* protobuf-c's strings are not const; they are only read. */
     Pgstrand__TableRecord r = PGSTRAND__TABLE_RECORD__INIT;
     const struct catalog_key key = catalog_key_uuid(&shape->table);
-    r.table = (ProtobufCBinaryData){sizeof shape->table.b, (uint8_t *)(uintptr_t)shape->table.b};
+    r.table = pbmem_uuid(&shape->table);
     r.oid = shape->oid;
-    r.schema = (char *)(uintptr_t)shape->schema;
-    r.name = (char *)(uintptr_t)shape->name;
-    r.rule = (char *)(uintptr_t)rule;
+    r.schema = pbmem_text(shape->schema);
+    r.name = pbmem_text(shape->name);
+    r.rule = pbmem_text(rule);
     r.tier = (Pgstrand__Tier)tier;
     r.replica_identity = (uint8_t)shape->replica_identity;
     r.has_since_seq = true;

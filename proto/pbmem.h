@@ -8,6 +8,7 @@
 
 #include "proto/base/arena.h"
 #include "proto/base/buf.h"
+#include "proto/base/uuid.h"
 
 /* Appends the packed message. Fails only for want of memory. */
 MUST_CHECK status pbmem_pack(const ProtobufCMessage *message, struct buf *out, err *e);
@@ -39,5 +40,32 @@ static inline void pbmem_cleanup(void *at)
 #define PB_OWNED(type) __attribute__((cleanup(pbmem_cleanup))) type
 #define PB_UNPACK(variable, descriptor, raw, what, limit, e) \
     pbmem_unpack(&(descriptor), raw, what, limit, (ProtobufCMessage **)(void *)&(variable), e)
+
+/* ---- fields ---- */
+
+/* Borrowed from the message. */
+static inline struct bytes pbmem_view(ProtobufCBinaryData field)
+{
+    return bytes_of(field.data, field.len);
+}
+
+/*
+ * Fields that borrow: protobuf-c has no const, and only reads what it packs. A message with such a field is
+ * never given to pbmem_free.
+ */
+static inline ProtobufCBinaryData pbmem_borrow(const void *data, size_t len)
+{
+    return (ProtobufCBinaryData){len, (uint8_t *)(uintptr_t)data};
+}
+
+static inline ProtobufCBinaryData pbmem_uuid(const uuid *id)
+{
+    return pbmem_borrow(id->b, sizeof id->b);
+}
+
+static inline char *pbmem_text(const char *text)
+{
+    return (char *)(uintptr_t)text;
+}
 
 #endif

@@ -64,7 +64,7 @@ static status check_step(struct lmdbtxn *t, uint32_t version, const struct catal
                        version);
     TRY(PB_UNPACK(record, pgstrand__migration_record__descriptor, raw, "a migration record", 0, e));
     TRY(checksum(version, step, sum, e));
-    if (!bytes_equal(bytes_of(record->checksum.data, record->checksum.len), bytes_of(sum, sizeof sum)))
+    if (!bytes_equal(pbmem_view(record->checksum), bytes_of(sum, sizeof sum)))
         return err_set(
             e, ERR_STORAGE,
             "migration %u of the catalogue (%s) is not the one this pgstrand knows; use the version that "

@@ -219,7 +219,7 @@ static status holds(const char *dir, const ProtobufCBinaryData *id, bool *out, e
     for (size_t i = 0; i < names.count && !*out; i++) {
         struct snapname name;
         *out = snapname_parse(names.name[i], &name) &&
-               bytes_equal(bytes_of(name.id.b, sizeof name.id.b), bytes_of(id->data, id->len));
+               bytes_equal(bytes_of(name.id.b, sizeof name.id.b), pbmem_view(*id));
     }
     return DONE;
 }
@@ -284,7 +284,7 @@ static status load_older(struct chain *c, err *e)
         OWNED(text) char *before = NULL;
         uuid id;
         char text[UUID_TEXT];
-        TRY(uuid_from_bytes(bytes_of(parent.data, parent.len), "parent", &id, e));
+        TRY(uuid_from_bytes(pbmem_view(parent), "parent", &id, e));
         TRY(find_folder(dir, &parent, &before, e));
         if (before == NULL)
             return err_set(e, ERR_STORAGE,

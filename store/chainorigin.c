@@ -9,14 +9,9 @@ struct origin {
     const struct chain_link *certified; /* the newest one that has a recovery key; NULL: none has */
 };
 
-static struct bytes view(ProtobufCBinaryData field)
-{
-    return bytes_of(field.data, field.len);
-}
-
 static bool same(ProtobufCBinaryData a, ProtobufCBinaryData b)
 {
-    return bytes_equal(view(a), view(b));
+    return bytes_equal(pbmem_view(a), pbmem_view(b));
 }
 
 static status another(const struct chain_link *link, const char *what, err *e)
@@ -36,8 +31,8 @@ static status check_certificate(const struct origin *o, const struct chain_link 
     if (known != NULL && same(known->device_certificate, c->device_certificate) &&
         same(known->device_key, c->device_key) && same(known->header->device, c->header->device))
         return DONE;
-    if (!handover_certified(c->recovery_key.data, view(c->header->node), view(c->header->device),
-                            view(c->device_key), view(c->device_certificate), e)
+    if (!handover_certified(c->recovery_key.data, pbmem_view(c->header->node), pbmem_view(c->header->device),
+                            pbmem_view(c->device_key), pbmem_view(c->device_certificate), e)
              .ok)
         return err_wrap(e, "%s", link->name);
     return DONE;
@@ -48,7 +43,7 @@ static bool leads(const Pgstrand__Handover *h, const struct chain_link *from, co
     const Pgstrand__SnapshotCommit *a = from->commit, *b = to->commit;
     return same(h->node, b->header->node) && same(h->dataset, b->header->dataset) &&
            same(h->last, a->header->snapshot) &&
-           bytes_equal(view(h->last_hash), bytes_of(from->hash, sizeof from->hash)) &&
+           bytes_equal(pbmem_view(h->last_hash), bytes_of(from->hash, sizeof from->hash)) &&
            same(h->from_device, a->header->device) && same(h->from_key, a->device_key) &&
            same(h->device, b->header->device) && same(h->device_key, b->device_key);
 }
@@ -60,8 +55,8 @@ static status check_handover(const struct origin *o, const struct chain_link *li
     if (o->certified == NULL)
         return err_set(e, ERR_STORAGE, "%s: a hand-over, but the chain before it has no recovery key",
                        link->name);
-    if (!handover_open(o->certified->commit->recovery_key.data, view(c->handover),
-                       view(c->handover_signature), &h, e)
+    if (!handover_open(o->certified->commit->recovery_key.data, pbmem_view(c->handover),
+                       pbmem_view(c->handover_signature), &h, e)
              .ok)
         return err_wrap(e, "%s", link->name);
     if (leads(h, o->before, link))

@@ -56,11 +56,6 @@ status handover_sign(const Pgstrand__Handover *handover, const struct signing_ke
     return signing_sign(recovery, buf_view(&text), signature, e);
 }
 
-static struct bytes view(ProtobufCBinaryData field)
-{
-    return bytes_of(field.data, field.len);
-}
-
 static bool is_formed(const Pgstrand__Handover *h)
 {
     return h->node.len == sizeof(uuid) && h->dataset.len == sizeof(uuid) && h->last.len == sizeof(uuid) &&
@@ -81,8 +76,8 @@ status handover_open(const uint8_t recovery[static SIGNING_KEY_LEN], struct byte
     TRY(PB_UNPACK(h, pgstrand__handover__descriptor, message, "hand-over", 0, e));
     if (!is_formed(h))
         return err_set(e, ERR_STORAGE, "the hand-over is malformed");
-    TRY(handover_certified(recovery, view(h->node), view(h->device), view(h->device_key),
-                           view(h->certificate), e));
+    TRY(handover_certified(recovery, pbmem_view(h->node), pbmem_view(h->device), pbmem_view(h->device_key),
+                           pbmem_view(h->certificate), e));
     *out = h;
     h = NULL;
     return DONE;

@@ -247,7 +247,7 @@ static void fill_owner(struct snapwriter *w, Pgstrand__SnapshotCommit *out)
     out->recovery_key = (ProtobufCBinaryData){sizeof o->recovery_key, o->recovery_key};
     out->device_certificate = (ProtobufCBinaryData){sizeof o->certificate, o->certificate};
     out->has_handover = out->has_handover_signature = o->handover.len > 0;
-    out->handover = (ProtobufCBinaryData){o->handover.len, (uint8_t *)(uintptr_t)o->handover.data};
+    out->handover = pbmem_borrow(o->handover.data, o->handover.len);
     out->handover_signature = (ProtobufCBinaryData){sizeof o->handover_signature, o->handover_signature};
 }
 

@@ -1,3 +1,4 @@
+#include "proto/pbmem.h"
 #include "tools/chains.h"
 #include "tools/jsonout.h"
 #include "tools/options.h"
@@ -65,7 +66,7 @@ static void uuid_cell(struct output_table *t, const struct listing *l, const str
     char text[UUID_TEXT] = "?";
     uuid id;
     err ignored = ERR_INIT;
-    if (uuid_from_bytes(bytes_of(h->snapshot.data, h->snapshot.len), "snapshot", &id, &ignored).ok)
+    if (uuid_from_bytes(pbmem_view(h->snapshot), "snapshot", &id, &ignored).ok)
         (void)uuid_format(&id, text);
     output_cell(t, "%s%s", branch, text);
 }

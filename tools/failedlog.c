@@ -1,6 +1,7 @@
 #include "tools/failedlog.h"
 
 #include "agent/glob.h"
+#include "proto/pbmem.h"
 #include "tools/jsonout.h"
 #include "tools/output.h"
 
@@ -17,7 +18,7 @@ static status print_json(const Pgstrand__QuarantineRecord *r, const uuid *id, co
     jsonout_set(&o, "uuid", jsonout_uuid(id));
     jsonout_set(&o, "kind", jsonout_text("FAILED"));
     jsonout_set(&o, "table", jsonout_text(buf_cstring(&name)));
-    jsonout_set(&o, "row", jsonout_bytes(bytes_of(r->line.data, r->line.len)));
+    jsonout_set(&o, "row", jsonout_bytes(pbmem_view(r->line)));
     jsonout_set(&o, "target", jsonout_text(r->target));
     jsonout_set(&o, "node", jsonout_uuid(node));
     jsonout_set(&o, "seq", jsonout_count(r->seq));
@@ -50,7 +51,7 @@ static status print_record(void *context, struct bytes key, const ProtobufCMessa
     if (l->tables != NULL && !glob_list_match(l->tables, r->schema, r->table))
         return DONE;
     TRY(uuid_from_bytes(key, "quarantine", &id, e));
-    TRY(uuid_from_bytes(bytes_of(r->node.data, r->node.len), "node", &node, e));
+    TRY(uuid_from_bytes(pbmem_view(r->node), "node", &node, e));
     return l->cli->json ? print_json(r, &id, &node, e) : print_line(r, e);
 }
 

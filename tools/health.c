@@ -3,6 +3,7 @@
 #include "agent/owner.h"
 #include "agent/proofs.h"
 #include "agent/setup/uncaptured.h"
+#include "proto/pbmem.h"
 #include "store/snapreader.h"
 #include "store/vault.h"
 #include "tools/diskusage.h"
@@ -132,8 +133,7 @@ static status look_at_chain(struct datadir *d, struct health *h, err *e)
     TRY(vault_local_dir(own, &d->identity.node, incarnation, &dir, e));
     if (!snapcommit_load(dir, last, &commit, hash, &why).ok)
         return problem(h, e, "the last snapshot is damaged: %s", why.message);
-    TRY(uuid_from_bytes(bytes_of(commit->header->snapshot.data, commit->header->snapshot.len), "snapshot",
-                        &h->snapshot, e));
+    TRY(uuid_from_bytes(pbmem_view(commit->header->snapshot), "snapshot", &h->snapshot, e));
     h->has_snapshot = true;
     h->snapshot_number = commit->header->number;
     h->snapshot_seq = commit->header->last_seq;

@@ -1,5 +1,6 @@
 #include "tools/snapview.h"
 
+#include "proto/pbmem.h"
 #include "proto/tier.h"
 #include "tools/jsonout.h"
 
@@ -37,7 +38,7 @@ static json_t *id_json(protobuf_c_boolean has, ProtobufCBinaryData raw)
 {
     uuid id;
     err ignored = ERR_INIT;
-    if (!has || !uuid_from_bytes(bytes_of(raw.data, raw.len), "uuid", &id, &ignored).ok)
+    if (!has || !uuid_from_bytes(pbmem_view(raw), "uuid", &id, &ignored).ok)
         return json_null();
     return jsonout_uuid(&id);
 }
@@ -71,7 +72,7 @@ static json_t *sections_json(const Pgstrand__SnapshotCommit *commit)
         jsonout_set(&o, "actions", jsonout_count(s->actions));
         jsonout_set(&o, "stored", jsonout_count(s->stored));
         jsonout_set(&o, "raw", jsonout_count(s->raw));
-        jsonout_set(&o, "root", jsonout_hex(bytes_of(s->root.data, s->root.len)));
+        jsonout_set(&o, "root", jsonout_hex(pbmem_view(s->root)));
         jsonout_append(&list, o);
     }
     return list;
@@ -98,11 +99,9 @@ json_t *snapview_json(const Pgstrand__SnapshotCommit *commit, const pgtime *veri
     jsonout_set(&o, "actions", jsonout_count(snapview_actions(commit)));
     jsonout_set(&o, "verified", verified != NULL ? jsonout_time(*verified) : json_null());
     add_origin(&o, h);
-    jsonout_set(&o, "device_key", jsonout_hex(bytes_of(commit->device_key.data, commit->device_key.len)));
+    jsonout_set(&o, "device_key", jsonout_hex(pbmem_view(commit->device_key)));
     jsonout_set(&o, "recovery_key",
-                commit->has_recovery_key
-                    ? jsonout_hex(bytes_of(commit->recovery_key.data, commit->recovery_key.len))
-                    : json_null());
+                commit->has_recovery_key ? jsonout_hex(pbmem_view(commit->recovery_key)) : json_null());
     jsonout_set(&o, "taken_over", json_boolean(commit->has_handover));
     jsonout_set(&o, "sections", sections_json(commit));
     return o;
@@ -115,8 +114,7 @@ status snapview_verified(struct catalog *c, const Pgstrand__SnapshotCommit *comm
     uuid incarnation;
 
     *found = false;
-    TRY(uuid_from_bytes(bytes_of(commit->header->incarnation.data, commit->header->incarnation.len),
-                        "incarnation", &incarnation, e));
+    TRY(uuid_from_bytes(pbmem_view(commit->header->incarnation), "incarnation", &incarnation, e));
     struct catalog_key key = catalog_key_snapshot(&incarnation, commit->header->number);
     TRY(catalog_get(c, CATALOG_SNAPSHOT, catalog_key_bytes(&key), &message, e));
     if (message == NULL)

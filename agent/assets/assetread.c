@@ -126,8 +126,7 @@ static status take_contents(void *context, const struct chain_link *link, const 
         const Pgstrand__AssetContent *c = f->content[i];
         if (c->sha256.len != SHA256_LEN)
             return damaged(link, "has a content without its checksum", e);
-        const struct asset_piece piece = {c->sha256.data, c->offset, bytes_of(c->data.data, c->data.len),
-                                          c->last};
+        const struct asset_piece piece = {c->sha256.data, c->offset, pbmem_view(c->data), c->last};
         TRY(to->take(to->context, &piece, e));
     }
     return DONE;

@@ -218,17 +218,17 @@ static status complete_folder(struct writing *w, struct assetfolder *f, bool all
 static void lend_entry(const struct asset *a, Pgstrand__AssetEntry *to)
 {
     pgstrand__asset_entry__init(to);
-    to->path = (ProtobufCBinaryData){strlen(a->path), (uint8_t *)(uintptr_t)a->path};
+    to->path = pbmem_borrow(a->path, strlen(a->path));
     to->kind = (uint32_t)a->kind;
     to->mode = a->mode;
     to->mtime = a->mtime;
     to->has_size = a->kind == ASSET_FILE;
     to->size = a->size;
     to->has_sha256 = a->hashed;
-    to->sha256 = (ProtobufCBinaryData){SHA256_LEN, (uint8_t *)(uintptr_t)a->hash};
+    to->sha256 = pbmem_borrow(a->hash, SHA256_LEN);
     to->has_target = a->target != NULL;
     if (a->target != NULL)
-        to->target = (ProtobufCBinaryData){strlen(a->target), (uint8_t *)(uintptr_t)a->target};
+        to->target = pbmem_borrow(a->target, strlen(a->target));
 }
 
 static status write_entries(struct writing *w, const struct assetfolder *f, size_t from, size_t to, err *e)

@@ -2,6 +2,7 @@
 
 #include "agent/pg/gate.h"
 #include "agent/pg/schema.h"
+#include "proto/pbmem.h"
 #include "store/io.h"
 
 #define SCHEMA_LIMIT ((size_t)256 << 20) /* bytes of schema text that are believed */
@@ -46,8 +47,8 @@ void baseschema_message(struct schema_text *text, Pgstrand__Schema *out)
     out->ddl_sum = f->sum;
     out->has_server_version_num = true;
     out->server_version_num = (uint32_t)text->server_version;
-    out->pre_data = (char *)(uintptr_t)buf_cstring(&text->pre_data);
-    out->post_data = (char *)(uintptr_t)buf_cstring(&text->post_data);
+    out->pre_data = pbmem_text(buf_cstring(&text->pre_data));
+    out->post_data = pbmem_text(buf_cstring(&text->post_data));
     out->role = text->roles;
     out->n_role = text->role_count;
     out->encoding = text->encoding;
@@ -67,7 +68,7 @@ static status store(struct datadir *d, struct schema_text *text, err *e)
 
 static bool same_fingerprint(const Pgstrand__Schema *staged, const struct schema_text *text)
 {
-    return bytes_equal(bytes_of(staged->fingerprint.data, staged->fingerprint.len),
+    return bytes_equal(pbmem_view(staged->fingerprint),
                        bytes_of(text->fingerprint.hash, sizeof text->fingerprint.hash));
 }
 

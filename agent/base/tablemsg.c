@@ -1,16 +1,13 @@
 #include "agent/base/tablemsg.h"
 
+#include "proto/pbmem.h"
+
 bool tablemsg_has_rows(const struct table_info *table)
 {
     return table->kind == 'r' && table->persistence == 'p' && table->tier.tier != TIER_TRANSIENT;
 }
 
 /* protobuf-c's strings are not const; they are only read. */
-static char *text(const char *borrowed)
-{
-    return (char *)(uintptr_t)borrowed;
-}
-
 /* Attribute numbers of columns that have no values in the stream. */
 static status fill_generated(const struct table_info *table, struct arena *arena, Pgstrand__Table *out,
                              err *e)
@@ -36,13 +33,13 @@ static status fill_columns(const struct table_info *table, struct arena *arena, 
             continue;
         Pgstrand__Column *column = &columns[out->n_column];
         pgstrand__column__init(column);
-        column->name = text(from->name);
+        column->name = pbmem_text(from->name);
         column->type = from->type;
         column->typmod = from->typmod;
         column->key = from->key;
         column->has_attnum = true;
         column->attnum = from->attnum;
-        column->missing = text(from->missing);
+        column->missing = pbmem_text(from->missing);
         out->column[out->n_column++] = column;
     }
     return DONE;
@@ -58,16 +55,16 @@ status tablemsg_fill(const struct table_info *table, uint32_t number, const uuid
     if (out->table.data == NULL)
         return err_no_memory(e);
     out->oid = table->oid;
-    out->schema = text(table->schema);
-    out->name = text(table->name);
+    out->schema = pbmem_text(table->schema);
+    out->name = pbmem_text(table->name);
     out->tier = (Pgstrand__Tier)table->tier.tier;
     out->replica_identity = (uint32_t)(unsigned char)table->replica_identity;
     out->has_base_lsn = base_lsn != LSN_NONE;
     out->base_lsn = base_lsn;
-    out->rule = text(table->tier.rule);
+    out->rule = pbmem_text(table->tier.rule);
     if (table->tier.column != NULL) {
-        out->tier_column = text(table->tier.column);
-        out->tier_value = text(table->tier.value);
+        out->tier_column = pbmem_text(table->tier.column);
+        out->tier_value = pbmem_text(table->tier.value);
         out->has_other_tier = true;
         out->other_tier = (Pgstrand__Tier)table->tier.other;
     }

@@ -5,6 +5,7 @@
 
 #include "agent/tablebook.h"
 #include "proto/base/pgtime.h"
+#include "proto/pbmem.h"
 #include "store/catalog.h"
 
 status records_tables(struct datadir *d, const struct board_table *list, size_t count, err *e)
@@ -109,8 +110,7 @@ static status look_at_snapshot(void *context, struct bytes key, const ProtobufCM
     const ProtobufCBinaryData *node = &r->header->node;
     (void)key;
     (void)e;
-    if (!r->complete ||
-        !bytes_equal(bytes_of(node->data, node->len), bytes_of(end->node->b, sizeof end->node->b)))
+    if (!r->complete || !bytes_equal(pbmem_view(*node), bytes_of(end->node->b, sizeof end->node->b)))
         return DONE;
     if (r->header->last_seq > end->seq)
         end->seq = r->header->last_seq;

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include "proto/jsonwrite.h"
+#include "proto/pbmem.h"
 
 #define VERSION "2.0"
 
@@ -32,7 +33,7 @@ static status id_member(struct buf *out, const char *name, const ProtobufCBinary
 {
     uuid id;
     char text[UUID_TEXT];
-    TRY(uuid_from_bytes(bytes_of(raw->data, raw->len), name, &id, e));
+    TRY(uuid_from_bytes(pbmem_view(*raw), name, &id, e));
     text_member(out, name, uuid_format(&id, text));
     return DONE;
 }

@@ -3,6 +3,7 @@
 #include <limits.h>
 
 #include "agent/seal/sealschema.h"
+#include "proto/pbmem.h"
 #include "store/chain.h"
 #include "store/io.h"
 #include "store/snapreader.h"
@@ -17,11 +18,6 @@ struct heading {
     char server_version[32];
     char description[256];
 };
-
-static ProtobufCBinaryData id_bytes(const uuid *id)
-{
-    return (ProtobufCBinaryData){sizeof id->b, (uint8_t *)(uintptr_t)id->b};
-}
 
 /* A UUID as it is; any other name always gives the same one. */
 static status id_of(const struct datadir *d, const char *name, uuid *out, err *e)
@@ -60,20 +56,20 @@ static status fill_heading(const struct docsnapshot *s, struct heading *out, err
                    s->server_version % 10000);
     h->role = PGSTRAND__FILE_ROLE__SNAP;
     h->type = PGSTRAND__SNAPSHOT_TYPE__FULL;
-    h->snapshot = id_bytes(&out->snapshot);
-    h->node = id_bytes(&out->node);
-    h->device = id_bytes(&out->device);
-    h->incarnation = id_bytes(&out->incarnation);
-    h->dataset = id_bytes(&s->d->identity.dataset);
+    h->snapshot = pbmem_uuid(&out->snapshot);
+    h->node = pbmem_uuid(&out->node);
+    h->device = pbmem_uuid(&out->device);
+    h->incarnation = pbmem_uuid(&out->incarnation);
+    h->dataset = pbmem_uuid(&s->d->identity.dataset);
     h->first_seq = 1; /* the state at seq 0, and no actions */
     h->first_time = h->last_time = f->time;
     h->created = pgtime_now();
-    h->name = (char *)(uintptr_t)s->request->name;
+    h->name = pbmem_text(s->request->name);
     h->description = out->description;
     h->device_name = f->device_name;
     h->hostname = f->hostname;
     h->platform = f->platform;
-    h->agent_version = (char *)(uintptr_t)PGSTRAND_VERSION;
+    h->agent_version = pbmem_text(PGSTRAND_VERSION);
     h->server_version = out->server_version;
     return DONE;
 }

@@ -13,6 +13,7 @@
 #include "agent/setup/objects.h"
 #include "agent/setup/replident.h"
 #include "agent/setup/slotwait.h"
+#include "proto/pbmem.h"
 #include "store/io.h"
 
 #define TRIES 5            /* that DDL got into */
@@ -122,11 +123,11 @@ static void fill_record(const struct heal *h, uuid *next, lsn point, uint64_t se
 {
     pgstrand__heal_record__init(out);
     out->incarnation = (ProtobufCBinaryData){sizeof next->b, next->b};
-    out->system_identifier = (char *)(uintptr_t)h->server.system_identifier;
+    out->system_identifier = pbmem_text(h->server.system_identifier);
     out->timeline = h->server.timeline;
     out->slot_lsn = point;
     out->seq = seq;
-    out->why = (char *)(uintptr_t)h->why;
+    out->why = pbmem_text(h->why);
     out->broken = h->out->broken ? h->out->reason : NULL;
     out->has_publication_oid = true;
     out->publication_oid = h->publication_oid;

@@ -1,6 +1,7 @@
 #include "agent/heal/healrecord.h"
 
 #include "agent/machine.h"
+#include "proto/pbmem.h"
 #include "store/actionlog.h"
 
 static const struct bytes no_key = {NULL, 0};
@@ -83,7 +84,7 @@ static status is_switched(const struct datadir *d, const Pgstrand__HealRecord *r
     struct log_state state;
     TRY(logreader_open(d->log, &log, e));
     TRY(logreader_state(log, &state, e));
-    *out = bytes_equal(bytes_of(record->incarnation.data, record->incarnation.len),
+    *out = bytes_equal(pbmem_view(record->incarnation),
                        bytes_of(state.incarnation.b, sizeof state.incarnation.b));
     return DONE;
 }

@@ -7,6 +7,7 @@
 #include "agent/pg/schema.h"
 #include "agent/restore/plan/plantable.h"
 #include "agent/tablebook.h"
+#include "proto/pbmem.h"
 
 __attribute__((format(printf, 2, 3))) static void broken(struct heal_result *out, const char *format, ...)
 {
@@ -112,9 +113,8 @@ static status same_schema(struct healtables *h, const Pgstrand__Schema *known, b
     struct schema_fingerprint now;
     if (!h->renumbered) {
         TRY(schema_fingerprint(h->conn, &now, e));
-        *same =
-            known->has_fingerprint && bytes_equal(bytes_of(known->fingerprint.data, known->fingerprint.len),
-                                                  bytes_of(now.hash, sizeof now.hash));
+        *same = known->has_fingerprint &&
+                bytes_equal(pbmem_view(known->fingerprint), bytes_of(now.hash, sizeof now.hash));
         return DONE;
     }
     TRY(schema_dump(h->conn, h->conninfo, h->snapshot, NULL, &text, e));

@@ -136,9 +136,8 @@ static status fill_head(struct maker *m, err *e)
 {
     const Pgstrand__SnapshotHeader *h = m->full->commit->header;
     m->head = (struct hashrun_head){.first = h->number, .last = h->last_seq, .lsn = h->last_lsn};
-    TRY(uuid_from_bytes(bytes_of(h->node.data, h->node.len), "node", &m->head.node, e));
-    return uuid_from_bytes(bytes_of(h->incarnation.data, h->incarnation.len), "incarnation",
-                           &m->head.incarnation, e);
+    TRY(uuid_from_bytes(pbmem_view(h->node), "node", &m->head.node, e));
+    return uuid_from_bytes(pbmem_view(h->incarnation), "incarnation", &m->head.incarnation, e);
 }
 
 static status make(struct maker *m, err *e)
@@ -161,7 +160,7 @@ static status path_of(const struct datadir *d, const struct chain_link *full, ch
     uuid id;
     char text[UUID_TEXT];
     const ProtobufCBinaryData *raw = &full->commit->header->snapshot;
-    TRY(uuid_from_bytes(bytes_of(raw->data, raw->len), "snapshot", &id, e));
+    TRY(uuid_from_bytes(pbmem_view(*raw), "snapshot", &id, e));
     *dir = io_join(d->root, "index");
     if (*dir == NULL || asprintf(path, "%s/lines-%s.run", *dir, uuid_format(&id, text)) < 0)
         return err_no_memory(e);

@@ -2,6 +2,7 @@
 
 #include "agent/restore/plan/plantable.h"
 #include "proto/copytext.h"
+#include "proto/pbmem.h"
 #include "store/hashrun.h"
 
 uint64_t entitykey_hash(const uuid *entity)
@@ -49,7 +50,7 @@ uint16_t entitykey_columns(const Pgstrand__Table *t, uint16_t *column)
 
 status entitykey_table(const Pgstrand__Table *t, uuid *out, err *e)
 {
-    return uuid_from_bytes(bytes_of(t->table.data, t->table.len), t->name, out, e);
+    return uuid_from_bytes(pbmem_view(t->table), t->name, out, e);
 }
 
 /* As relation_key writes it. */

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "proto/pbmem.h"
 #include "store/actionlog.h"
 #include "store/io.h"
 
@@ -76,7 +77,7 @@ status indexruns_incarnation(const struct entityindex_place *place, uint64_t seq
         return DONE;
     }
     const ProtobufCBinaryData *raw = &link->commit->header->incarnation;
-    return uuid_from_bytes(bytes_of(raw->data, raw->len), "incarnation", out, e);
+    return uuid_from_bytes(pbmem_view(*raw), "incarnation", out, e);
 }
 
 static status belongs(const struct entityindex_place *place, struct logreader *log, uint64_t end,

@@ -8,16 +8,11 @@
 _Static_assert(sizeof(struct restore_request) == 216,
                "restorejob.c does not know every member of the request");
 
-static char *text(const char *borrowed) /* protobuf-c's strings are not const; they are only read */
-{
-    return (char *)(uintptr_t)borrowed;
-}
-
 static void put_uuid(const uuid *id, protobuf_c_boolean *has, ProtobufCBinaryData *out)
 {
     *has = id != NULL;
     if (id != NULL)
-        *out = (ProtobufCBinaryData){sizeof id->b, (uint8_t *)(uintptr_t)id->b};
+        *out = pbmem_uuid(id);
 }
 
 static void put_target(const struct restore_target *t, Pgstrand__RestoreJob *j)
@@ -29,7 +24,7 @@ static void put_target(const struct restore_target *t, Pgstrand__RestoreJob *j)
     j->target_time = t->time;
     j->has_target_lsn = t->kind == TARGET_LSN;
     j->target_lsn = t->lsn;
-    j->target_snapshot = text(t->snapshot);
+    j->target_snapshot = pbmem_text(t->snapshot);
 }
 
 static void put_choices(const struct restore_request *r, Pgstrand__RestoreJob *j)
@@ -43,9 +38,9 @@ static void put_choices(const struct restore_request *r, Pgstrand__RestoreJob *j
     j->skip = r->skip;
     j->again = r->again;
     j->tiers = r->tiers;
-    j->tables = text(r->tables);
-    j->business = text(r->business);
-    j->files = text(r->files);
+    j->tables = pbmem_text(r->tables);
+    j->business = pbmem_text(r->business);
+    j->files = pbmem_text(r->files);
     j->has_no_demo = r->no_demo;
     j->no_demo = r->no_demo;
     j->jobs = (uint32_t)r->jobs;
@@ -78,12 +73,12 @@ status restorejob_pack(const struct restore_request *r, Pgstrand__RestoreJob **o
     TRY(pgconn_without_password(r->conninfo, &conninfo, e));
     for (size_t i = 0; i < r->role_count; i++) {
         pgstrand__restore_job__role__init(&role[i]);
-        role[i].from = text(r->role[i].from);
-        role[i].to = text(r->role[i].to);
+        role[i].from = pbmem_text(r->role[i].from);
+        role[i].to = pbmem_text(r->role[i].to);
         roles[i] = &role[i];
     }
     j.conninfo = conninfo;
-    j.from = text(r->from);
+    j.from = pbmem_text(r->from);
     put_uuid(r->node, &j.has_node, &j.node);
     put_uuid(r->incarnation, &j.has_incarnation, &j.incarnation);
     put_target(&r->target, &j);
@@ -103,7 +98,7 @@ static status take_uuid(ProtobufCBinaryData from, uuid *held, const uuid **out, 
 {
     if (from.len == 0)
         return DONE;
-    TRY(uuid_from_bytes(bytes_of(from.data, from.len), "the request", held, e));
+    TRY(uuid_from_bytes(pbmem_view(from), "the request", held, e));
     *out = held;
     return DONE;
 }

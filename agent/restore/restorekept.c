@@ -1,15 +1,11 @@
 #include "agent/restore/restorekept.h"
 
 #include "agent/workflow/workflowrecord.h"
+#include "proto/pbmem.h"
 
 static struct bytes id_bytes(const uuid *id)
 {
     return bytes_of(id->b, sizeof id->b);
-}
-
-static struct bytes view(ProtobufCBinaryData field)
-{
-    return bytes_of(field.data, field.len);
 }
 
 static status set_bytes(struct bytes from, protobuf_c_boolean *has, ProtobufCBinaryData *out, err *e)
@@ -37,10 +33,10 @@ static status take_pin(struct restorekept *kept, const Pgstrand__RestoreJob *j,
         request->target = (struct restore_target){.kind = TARGET_SEQ, .seq = j->seq};
     if (!j->has_chain_node || !j->has_chain_incarnation)
         return DONE;
-    TRY(uuid_from_bytes(view(j->chain_node), "node", &kept->node, e));
+    TRY(uuid_from_bytes(pbmem_view(j->chain_node), "node", &kept->node, e));
     request->node = &kept->node;
     request->incarnation = &kept->incarnation;
-    return uuid_from_bytes(view(j->chain_incarnation), "incarnation", &kept->incarnation, e);
+    return uuid_from_bytes(pbmem_view(j->chain_incarnation), "incarnation", &kept->incarnation, e);
 }
 
 /* The secret is kept nowhere: who goes on after a kill goes by what was signed with it. */
@@ -48,14 +44,14 @@ static void take_handover(const Pgstrand__RestoreJob *j, struct restoring *r)
 {
     if (!j->has_handover || !j->has_handover_signature)
         return;
-    r->handover = view(j->handover);
-    r->handover_signature = view(j->handover_signature);
+    r->handover = pbmem_view(j->handover);
+    r->handover_signature = pbmem_view(j->handover_signature);
 }
 
 status restorekept_take(struct restorekept *kept, const Pgstrand__RestoreJob *j, struct restoring *r, err *e)
 {
     if (j->has_new_node)
-        TRY(uuid_from_bytes(view(j->new_node), "the new node", &r->new_node, e));
+        TRY(uuid_from_bytes(pbmem_view(j->new_node), "the new node", &r->new_node, e));
     TRY(take_pin(kept, j, r->request, e));
     take_handover(j, r);
     return DONE;
@@ -93,7 +89,7 @@ status restorekept_folded(const struct restoring *r, Pgstrand__RestoreJob *j, er
 {
     const Pgstrand__SnapshotHeader *h = r->plan->chain->link[0].commit->header;
     uuid incarnation;
-    TRY(uuid_from_bytes(view(h->incarnation), "incarnation", &incarnation, e));
+    TRY(uuid_from_bytes(pbmem_view(h->incarnation), "incarnation", &incarnation, e));
     if (j->from != NULL) {
         TRY(set_bytes(id_bytes(&r->place.node), &j->has_chain_node, &j->chain_node, e));
         TRY(set_bytes(id_bytes(&incarnation), &j->has_chain_incarnation, &j->chain_incarnation, e));

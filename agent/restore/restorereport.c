@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "agent/restore/plan/plantable.h"
+#include "proto/pbmem.h"
 
 void restore_result_fini(struct restore_result *r)
 {
@@ -88,7 +89,7 @@ status restorereport_links(struct job *job, err *e)
         out->link_count++;
         to->number = h->number;
         to->type = h->type;
-        TRY(uuid_from_bytes(bytes_of(h->snapshot.data, h->snapshot.len), "snapshot", &to->snapshot, e));
+        TRY(uuid_from_bytes(pbmem_view(h->snapshot), "snapshot", &to->snapshot, e));
     }
     return DONE;
 }
@@ -116,5 +117,5 @@ status restorereport_target(struct job *job, err *e)
     if (target->kind == TARGET_TIME && p->log == NULL && target->time > last->last_time)
         TRY(job_warn(job, e, "the chain ends at seq %" PRIu64 ", before the time that was asked for",
                      p->seq));
-    return uuid_from_bytes(bytes_of(h->snapshot.data, h->snapshot.len), "snapshot", &job->out->snapshot, e);
+    return uuid_from_bytes(pbmem_view(h->snapshot), "snapshot", &job->out->snapshot, e);
 }

@@ -65,16 +65,6 @@ status takeover_check(const struct datadir *d, const struct restore_request *req
 
 /* ---- signing ---- */
 
-static struct bytes view(ProtobufCBinaryData field)
-{
-    return bytes_of(field.data, field.len);
-}
-
-static ProtobufCBinaryData field(const void *data, size_t len)
-{
-    return (ProtobufCBinaryData){len, (uint8_t *)(uintptr_t)data};
-}
-
 static const struct chain_link *last_of(const struct chain *c)
 {
     return &c->link[c->count - 1];
@@ -125,17 +115,17 @@ static status sign(const struct place *place, const struct signing_key *recovery
     char host[256] = "";
     uuid id;
     TRY(uuid_random(&id, e));
-    TRY(handover_certify(recovery, view(last->commit->header->node), bytes_of(id.b, sizeof id.b),
+    TRY(handover_certify(recovery, pbmem_view(last->commit->header->node), bytes_of(id.b, sizeof id.b),
                          bytes_of(device->public, SIGNING_KEY_LEN), certificate, e));
     h.node = last->commit->header->node;
     h.dataset = last->commit->header->dataset;
     h.last = last->commit->header->snapshot;
-    h.last_hash = field(last->hash, sizeof last->hash);
+    h.last_hash = pbmem_borrow(last->hash, sizeof last->hash);
     h.from_device = last->commit->header->device;
     h.from_key = last->commit->device_key;
-    h.device = field(id.b, sizeof id.b);
-    h.device_key = field(device->public, SIGNING_KEY_LEN);
-    h.certificate = field(certificate, sizeof certificate);
+    h.device = pbmem_uuid(&id);
+    h.device_key = pbmem_borrow(device->public, SIGNING_KEY_LEN);
+    h.certificate = pbmem_borrow(certificate, sizeof certificate);
     h.time = pgtime_now();
     h.hostname = gethostname(host, sizeof host - 1) == 0 ? host : NULL;
     TRY(handover_sign(&h, recovery, &out->message, out->signature, e));
@@ -163,8 +153,8 @@ static const struct chain_link *find_last(const struct place *place, const Pgstr
 {
     for (size_t i = place->chain->count; i > 0; i--) {
         const struct chain_link *link = &place->chain->link[i - 1];
-        if (bytes_equal(view(h->last), view(link->commit->header->snapshot)) &&
-            bytes_equal(view(h->last_hash), bytes_of(link->hash, sizeof link->hash)))
+        if (bytes_equal(pbmem_view(h->last), pbmem_view(link->commit->header->snapshot)) &&
+            bytes_equal(pbmem_view(h->last_hash), bytes_of(link->hash, sizeof link->hash)))
             return link;
     }
     return NULL;
@@ -175,7 +165,7 @@ static bool is_to(const struct datadir *d, const Pgstrand__Handover *h)
     struct signing_key device;
     err missing = ERR_INIT;
     const bool same = datadir_device_key(d, &device, &missing).ok &&
-                      bytes_equal(view(h->device_key), bytes_of(device.public, SIGNING_KEY_LEN));
+                      bytes_equal(pbmem_view(h->device_key), bytes_of(device.public, SIGNING_KEY_LEN));
     explicit_bzero(&device, sizeof device);
     return same;
 }
@@ -188,7 +178,7 @@ status takeover_resume(struct datadir *d, const struct place *place, struct byte
     if (!handover_open(known, message, signature, &out->handover, e).ok)
         return err_wrap(e, "the hand-over that was signed before");
     if (find_last(place, out->handover) == NULL ||
-        !bytes_equal(view(out->handover->node), bytes_of(place->node.b, sizeof place->node.b)))
+        !bytes_equal(pbmem_view(out->handover->node), bytes_of(place->node.b, sizeof place->node.b)))
         return err_set(e, ERR_STORAGE, "%s is not the chain that the hand-over was signed for: begin anew",
                        place->chain->dir);
     if (!is_to(d, out->handover))
@@ -219,7 +209,7 @@ static status bring_chain(const struct job *job, const struct place *place, cons
         const struct chain_link *link = &place->chain->link[i];
         uuid incarnation;
         uint64_t sent = 0;
-        TRY(uuid_from_bytes(view(link->commit->header->incarnation), link->name, &incarnation, e));
+        TRY(uuid_from_bytes(pbmem_view(link->commit->header->incarnation), link->name, &incarnation, e));
         const status put =
             link->pruned ? vault_put_pruned(own, link->dir, &place->node, &incarnation, link->name, &sent, e)
                          : vault_put(own, link->dir, &place->node, &incarnation, link->name,
@@ -259,7 +249,7 @@ static status bring_tables(const struct job *job, err *e)
                                  .schema = t->schema,
                                  .name = t->name,
                                  .replica_identity = (char)t->replica_identity};
-        TRY(uuid_from_bytes(view(t->table), "table", &shape.table, e));
+        TRY(uuid_from_bytes(pbmem_view(t->table), "table", &shape.table, e));
         TRY(tablebook_record(job->d->catalog, &shape, (enum tier)t->tier, t->rule != NULL ? t->rule : "", 0,
                              e));
     }
@@ -270,7 +260,7 @@ static status become(const struct job *job, const struct place *place, const str
                      const struct chain_link *last, err *e)
 {
     uuid incarnation;
-    TRY(uuid_from_bytes(view(last->commit->header->incarnation), "incarnation", &incarnation, e));
+    TRY(uuid_from_bytes(pbmem_view(last->commit->header->incarnation), "incarnation", &incarnation, e));
     const struct datadir_handover from = {.handover = t->handover,
                                           .message = buf_view(&t->message),
                                           .signature = t->signature,

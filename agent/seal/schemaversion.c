@@ -7,6 +7,7 @@
 #include "agent/seal/versionbook.h"
 #include "agent/seal/versiondiff.h"
 #include "agent/tablebook.h"
+#include "proto/pbmem.h"
 #include "store/chain.h"
 #include "store/snapreader.h"
 
@@ -52,7 +53,7 @@ static const Pgstrand__SnapshotHeader *header_of(const struct chain *c, size_t l
 /* OIDs and attribute numbers of another incarnation may be another server's: there nothing can go on. */
 static bool is_own(const struct datadir *d, const Pgstrand__SnapshotHeader *h)
 {
-    return bytes_equal(bytes_of(h->incarnation.data, h->incarnation.len),
+    return bytes_equal(pbmem_view(h->incarnation),
                        bytes_of(d->identity.incarnation.b, sizeof d->identity.incarnation.b));
 }
 
@@ -170,7 +171,7 @@ static void add_missing(const struct versionlabel *label, Pgstrand__Table *t)
             for (size_t c = 0; o->oid == t->oid && c < o->count; c++)
                 for (size_t n = 0; n < t->n_column; n++)
                     if (t->column[n]->attnum == o->column[c].attnum && t->column[n]->missing == NULL)
-                        t->column[n]->missing = (char *)(uintptr_t)o->column[c].missing;
+                        t->column[n]->missing = pbmem_text(o->column[c].missing);
         }
     }
 }

@@ -4,6 +4,7 @@
 #include "agent/lineage.h"
 #include "agent/seal/sealrun.h"
 #include "agent/workflow/workflowrecord.h"
+#include "proto/pbmem.h"
 
 struct flow {
     struct datadir *d;
@@ -31,7 +32,7 @@ static void reset(void *context)
 static struct bytes id_of(const struct chain_link *link)
 {
     const ProtobufCBinaryData *id = &link->commit->header->snapshot;
-    return bytes_of(id->data, id->len);
+    return pbmem_view(*id);
 }
 
 static bool same_text(const char *a, const char *b)
@@ -50,7 +51,7 @@ static const struct chain_link *find_behind(const struct chain *chain, const Pgs
 {
     const struct chain_link *found = NULL;
     for (size_t i = chain->count; i-- > 0;) {
-        if (bytes_equal(id_of(&chain->link[i]), bytes_of(j->behind.data, j->behind.len)))
+        if (bytes_equal(id_of(&chain->link[i]), pbmem_view(j->behind)))
             return found;
         if (found == NULL && is_wanted(chain->link[i].commit->header, j))
             found = &chain->link[i];
@@ -284,8 +285,8 @@ static status run(struct datadir *d, const struct seal_request *request, const s
     Pgstrand__WorkflowJob job = PGSTRAND__WORKFLOW_JOB__INIT;
     Pgstrand__SealJob packed = PGSTRAND__SEAL_JOB__INIT;
     packed.type = (uint32_t)request->type;
-    packed.name = (char *)(uintptr_t)request->name;
-    packed.description = (char *)(uintptr_t)request->description;
+    packed.name = pbmem_text(request->name);
+    packed.description = pbmem_text(request->description);
     packed.has_scheduled = packed.scheduled = how->scheduled;
     packed.has_offline = packed.offline = request->offline;
     packed.table = (uint32_t *)(uintptr_t)request->tables;

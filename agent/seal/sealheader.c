@@ -3,6 +3,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "proto/pbmem.h"
 #include "store/snaplayout.h"
 
 const struct chain_link *sealheader_base(const struct chain *chain)
@@ -11,16 +12,6 @@ const struct chain_link *sealheader_base(const struct chain *chain)
         if (chain->link[i - 1].commit->header->type == PGSTRAND__SNAPSHOT_TYPE__FULL)
             return &chain->link[i - 1];
     return NULL;
-}
-
-static ProtobufCBinaryData id_bytes(const uuid *id)
-{
-    return (ProtobufCBinaryData){sizeof id->b, (uint8_t *)(uintptr_t)id->b};
-}
-
-static char *text(const char *borrowed)
-{
-    return (char *)(uintptr_t)borrowed;
 }
 
 static void fill_place(const struct chain *chain, struct sealheader *out)
@@ -54,7 +45,7 @@ static void fill_machine(int server_version, struct sealheader *out)
                        server_version % 10000);
     out->message.hostname = out->hostname;
     out->message.platform = out->platform;
-    out->message.agent_version = text(PGSTRAND_VERSION);
+    out->message.agent_version = pbmem_text(PGSTRAND_VERSION);
     out->message.server_version = out->server_version[0] == '\0' ? NULL : out->server_version;
 }
 
@@ -67,11 +58,11 @@ status sealheader_fill(const struct datadir *d, const struct seal_request *reque
     TRY(uuid_random(&out->snapshot, e));
     h->role = PGSTRAND__FILE_ROLE__SNAP;
     h->type = request->type;
-    h->snapshot = id_bytes(&out->snapshot);
-    h->node = id_bytes(&d->identity.node);
-    h->device = id_bytes(&d->identity.device);
-    h->incarnation = id_bytes(&d->identity.incarnation);
-    h->dataset = id_bytes(&d->identity.dataset);
+    h->snapshot = pbmem_uuid(&out->snapshot);
+    h->node = pbmem_uuid(&d->identity.node);
+    h->device = pbmem_uuid(&d->identity.device);
+    h->incarnation = pbmem_uuid(&d->identity.incarnation);
+    h->dataset = pbmem_uuid(&d->identity.dataset);
     h->first_seq = range->first_seq;
     h->last_seq = range->last_seq;
     h->first_lsn = range->first_lsn;
@@ -79,11 +70,11 @@ status sealheader_fill(const struct datadir *d, const struct seal_request *reque
     h->first_time = range->first_time;
     h->last_time = range->last_time;
     h->created = pgtime_now();
-    h->name = text(request->name);
-    h->description = text(request->description);
-    h->app_version = *d->config->app_version == '\0' ? NULL : text(d->config->app_version);
-    h->device_name = text(d->identity.device_name);
-    h->system_identifier = text(d->identity.system_identifier);
+    h->name = pbmem_text(request->name);
+    h->description = pbmem_text(request->description);
+    h->app_version = *d->config->app_version == '\0' ? NULL : pbmem_text(d->config->app_version);
+    h->device_name = pbmem_text(d->identity.device_name);
+    h->system_identifier = pbmem_text(d->identity.system_identifier);
     h->has_feature_incompatible = h->type != PGSTRAND__SNAPSHOT_TYPE__FULL;
     h->feature_incompatible = h->has_feature_incompatible ? SNAP_FEATURE_ACTIONS : 0;
     fill_place(chain, out);

@@ -1,10 +1,12 @@
 #include "agent/seal/sealrecord.h"
 
+#include "proto/pbmem.h"
+
 static status key_of(const struct chain_link *link, struct catalog_key *out, err *e)
 {
     const ProtobufCBinaryData *raw = &link->commit->header->incarnation;
     uuid incarnation;
-    TRY(uuid_from_bytes(bytes_of(raw->data, raw->len), link->name, &incarnation, e));
+    TRY(uuid_from_bytes(pbmem_view(*raw), link->name, &incarnation, e));
     *out = catalog_key_snapshot(&incarnation, link->commit->header->number);
     return DONE;
 }
@@ -43,7 +45,7 @@ status sealrecord_put(struct datadir *d, const struct chain_link *link, struct s
     record.header = commit->header;
     record.file = link->name;
     record.size = commit->size;
-    record.commit_hash = (ProtobufCBinaryData){SHA256_LEN, (uint8_t *)(uintptr_t)link->hash};
+    record.commit_hash = pbmem_borrow(link->hash, SHA256_LEN);
     record.complete = true;
     record.has_schema_seq = schema.known;
     record.schema_seq = schema.seq;

@@ -4,6 +4,7 @@
 
 #include "agent/lineage.h"
 #include "agent/seal/sealrecord.h"
+#include "proto/pbmem.h"
 
 #define CATCH_UP_SECONDS 120 /* how long a base waits for the log to reach its LSN */
 #define POLL_MS 20
@@ -83,7 +84,7 @@ static status reserve(struct sealrun *run, const Pgstrand__SnapshotHeader *heade
     Pgstrand__SnapshotRecord record = PGSTRAND__SNAPSHOT_RECORD__INIT;
     Pgstrand__SnapshotHeader copy = *header;
     record.header = &copy;
-    record.file = (char *)(uintptr_t)name;
+    record.file = pbmem_text(name);
     struct catalog_key key = catalog_key_snapshot(&run->d->identity.incarnation, header->number);
     return catalog_put(run->d->catalog, CATALOG_SNAPSHOT, catalog_key_bytes(&key), &record.base, e);
 }
@@ -128,11 +129,6 @@ static void fill_result(const struct chain_link *link, struct seal_result *out)
     }
 }
 
-static struct bytes view(ProtobufCBinaryData field)
-{
-    return bytes_of(field.data, field.len);
-}
-
 /* Whose the node is. An identity made by an older version has nothing that could be told. */
 static status tell_owner(const struct sealrun *run, struct snapwriter *writer, err *e)
 {
@@ -146,9 +142,10 @@ static status tell_owner(const struct sealrun *run, struct snapwriter *writer, e
     memcpy(owner.recovery_key, id->recovery_public_key.data, sizeof owner.recovery_key);
     memcpy(owner.certificate, id->device_certificate.data, sizeof owner.certificate);
     const struct chain_link *parent = run->chain->count > 0 ? &run->chain->link[run->chain->count - 1] : NULL;
-    const bool first = parent != NULL && !bytes_equal(view(parent->commit->header->device), view(id->device));
+    const bool first =
+        parent != NULL && !bytes_equal(pbmem_view(parent->commit->header->device), pbmem_view(id->device));
     if (first && id->has_handover && id->handover_signature.len == sizeof owner.handover_signature) {
-        owner.handover = view(id->handover);
+        owner.handover = pbmem_view(id->handover);
         memcpy(owner.handover_signature, id->handover_signature.data, sizeof owner.handover_signature);
     }
     return snapwriter_owner(writer, &owner, e);

@@ -1,6 +1,7 @@
 #include "agent/seal/sealschema.h"
 
 #include "agent/pg/schema.h"
+#include "proto/pbmem.h"
 
 status sealschema_section(struct snapwriter *writer, struct framecoder *coder, Pgstrand__SectionKind kind,
                           const ProtobufCMessage *message, err *e)
@@ -78,7 +79,7 @@ static status texts_of(const struct pgrows *rows, char ***out, size_t *count, er
         return err_no_memory(e);
     for (int i = 0; i < n; i++)
         if (pgrows_text(rows, i, 0) != NULL)
-            (*out)[(*count)++] = (char *)(uintptr_t)pgrows_text(rows, i, 0);
+            (*out)[(*count)++] = pbmem_text(pgrows_text(rows, i, 0));
     return DONE;
 }
 
@@ -102,7 +103,7 @@ status sealschema_config(struct snapwriter *writer, struct framecoder *coder, co
     TRY(texts_of(extensions, &extension, &message.n_extension, e));
     message.setting = setting;
     message.extension = extension;
-    message.agent_conf = (char *)(uintptr_t)buf_cstring(&text);
-    message.server_version = (char *)(uintptr_t)server_version;
+    message.agent_conf = pbmem_text(buf_cstring(&text));
+    message.server_version = pbmem_text(server_version);
     return sealschema_section(writer, coder, PGSTRAND__SECTION_KIND__CONFIG, &message.base, e);
 }

@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "proto/pbmem.h"
+
 #define VERSION_MEMORY ((size_t)512 << 20) /* bytes of one version's text and tables that are believed */
 
 uint64_t versionbook_seq(const Pgstrand__SchemaVersion *v)
@@ -29,7 +31,7 @@ static status load_one(void *context, struct bytes key, const ProtobufCMessage *
     const uuid *own = &l->d->identity.incarnation;
     OWNED(buf) struct buf packed = {0};
     (void)key;
-    if (!bytes_equal(bytes_of(r->incarnation.data, r->incarnation.len), bytes_of(own->b, sizeof own->b)))
+    if (!bytes_equal(pbmem_view(r->incarnation), bytes_of(own->b, sizeof own->b)))
         return DONE;
     Pgstrand__SchemaVersionRecord **grown =
         realloc(l->book->record, (l->book->count + 1) * sizeof(Pgstrand__SchemaVersionRecord *));

@@ -5,6 +5,7 @@
 #include "agent/setup/wallimit.h"
 #include "agent/workflow/workflow.h"
 #include "agent/workflow/workflowrecord.h"
+#include "proto/pbmem.h"
 #include "store/io.h"
 
 static status make_objects(struct init_run *run, err *e)
@@ -252,8 +253,7 @@ static status report_complete(struct datadir *d, struct init_result *out, err *e
     if (first == NULL)
         return DONE;
     out->rows = first->rows;
-    return uuid_from_bytes(bytes_of(first->header->snapshot.data, first->header->snapshot.len), "snapshot",
-                           &out->snapshot, e);
+    return uuid_from_bytes(pbmem_view(first->header->snapshot), "snapshot", &out->snapshot, e);
 }
 
 /* Its workflow, too, unless an agent is at work: it may have been killed before that was written. */

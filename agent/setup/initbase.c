@@ -10,6 +10,7 @@
 #include "agent/seal/seal.h"
 #include "agent/setup/initrun.h"
 #include "agent/setup/slotwait.h"
+#include "proto/pbmem.h"
 
 #define TRIES 5            /* bases that DDL got into */
 #define OPEN_TRIES 2       /* so many of them before the gate keeps DDL out */
@@ -141,8 +142,7 @@ status initbase_run(struct init_run *run, struct init_result *out, err *e)
     if (before != NULL) {
         out->rows = before->rows;
         TRY(base_clear(run->d, e));
-        TRY(uuid_from_bytes(bytes_of(before->header->snapshot.data, before->header->snapshot.len), "snapshot",
-                            &out->snapshot, e));
+        TRY(uuid_from_bytes(pbmem_view(before->header->snapshot), "snapshot", &out->snapshot, e));
         return record_sealed(run, e);
     }
     for (int try = 1;; try++) {

@@ -3,6 +3,7 @@
 #include "agent/lineage.h"
 #include "agent/seal/seal.h"
 #include "agent/setup/initrun.h"
+#include "proto/pbmem.h"
 
 bool initheir_is_due(const struct init_run *run)
 {
@@ -75,7 +76,7 @@ static status seal_link(struct init_run *run, struct init_result *out, err *e)
     run->record->has_base_sealed = 1;
     run->record->base_sealed = 1;
     TRY(setuprecord_save(run->d, run->record, e));
-    return uuid_from_bytes(bytes_of(last->snapshot.data, last->snapshot.len), "snapshot", &out->snapshot, e);
+    return uuid_from_bytes(pbmem_view(last->snapshot), "snapshot", &out->snapshot, e);
 }
 
 status initheir_run(struct init_run *run, struct init_result *out, err *e)

@@ -2,6 +2,7 @@
 
 #include "agent/lineage.h"
 #include "agent/ship/ship.h"
+#include "proto/pbmem.h"
 #include "store/io.h"
 #include "store/snapprune.h"
 #include "store/snapreader.h"
@@ -91,8 +92,8 @@ static status still_there(const struct chain_link *link, const Pgstrand__VaultRe
     uuid node, incarnation;
     err away = ERR_INIT;
     *there = true;
-    TRY(uuid_from_bytes(bytes_of(h->node.data, h->node.len), "node", &node, e));
-    TRY(uuid_from_bytes(bytes_of(h->incarnation.data, h->incarnation.len), "incarnation", &incarnation, e));
+    TRY(uuid_from_bytes(pbmem_view(h->node), "node", &node, e));
+    TRY(uuid_from_bytes(pbmem_view(h->incarnation), "incarnation", &incarnation, e));
     if (!vault_open(record->url, false, &v, &away).ok ||
         !vault_local_dir(v, &node, &incarnation, &dir, &away).ok)
         return DONE;

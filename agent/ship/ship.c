@@ -1,6 +1,7 @@
 #include "agent/ship/ship.h"
 
 #include "agent/lineage.h"
+#include "proto/pbmem.h"
 #include "store/io.h"
 #include "store/vault.h"
 
@@ -38,7 +39,7 @@ static bool same_incarnation(const struct chain_link *a, const struct chain_link
 {
     const ProtobufCBinaryData *x = &a->commit->header->incarnation;
     const ProtobufCBinaryData *y = &b->commit->header->incarnation;
-    return bytes_equal(bytes_of(x->data, x->len), bytes_of(y->data, y->len));
+    return bytes_equal(pbmem_view(*x), pbmem_view(*y));
 }
 
 /* One link; behind the last one of its folder all in there is durable. */
@@ -48,7 +49,7 @@ static status push(const struct datadir *d, struct vault *vault, const Pgstrand_
     const struct chain_link *link = &chain->link[i];
     const ProtobufCBinaryData *id = &link->commit->header->incarnation;
     uuid incarnation;
-    TRY(uuid_from_bytes(bytes_of(id->data, id->len), link->name, &incarnation, e));
+    TRY(uuid_from_bytes(pbmem_view(*id), link->name, &incarnation, e));
     TRY(link->pruned
             ? vault_put_pruned(vault, link->dir, &d->identity.node, &incarnation, link->name, sent, e)
             : vault_put(vault, link->dir, &d->identity.node, &incarnation, link->name, record->device_files,
@@ -86,7 +87,7 @@ static bool is_own(const struct chain *own, const uuid *incarnation)
 {
     for (size_t i = 0; i < own->count; i++) {
         const ProtobufCBinaryData *id = &own->link[i].commit->header->incarnation;
-        if (bytes_equal(bytes_of(id->data, id->len), bytes_of(incarnation->b, sizeof incarnation->b)))
+        if (bytes_equal(pbmem_view(*id), bytes_of(incarnation->b, sizeof incarnation->b)))
             return true;
     }
     return false;
@@ -111,8 +112,8 @@ static status check_not_taken(const struct datadir *d, struct vault *vault, cons
         bool over = false;
         for (size_t k = chain->own; k < chain->count; k++)
             over = over || chain->link[k].commit->has_handover;
-        if (over && !bytes_equal(bytes_of(device->data, device->len),
-                                 bytes_of(d->identity.device.b, sizeof d->identity.device.b)))
+        if (over &&
+            !bytes_equal(pbmem_view(*device), bytes_of(d->identity.device.b, sizeof d->identity.device.b)))
             return err_set(
                 e, ERR_REFUSED,
                 "this node was taken over by another machine (%s): stop the agent here, and begin anew "

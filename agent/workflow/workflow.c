@@ -8,6 +8,7 @@
 #include "agent/workflow/workflowrecord.h"
 #include "agent/workflow/workflowwatch.h"
 #include "proto/base/pgtime.h"
+#include "proto/pbmem.h"
 
 #define NAP_MS 50
 #define STEPS_MAX 32
@@ -105,7 +106,7 @@ static void fill_steps(const struct workflow_spec *spec, Pgstrand__WorkflowRecor
 {
     for (size_t i = 0; i < spec->count; i++) {
         pgstrand__workflow_record__step__init(&step[i]);
-        step[i].name = (char *)(uintptr_t)spec->step[i].name;
+        step[i].name = pbmem_text(spec->step[i].name);
         step[i].state = STATE(PENDING);
         step[i].after = after[i];
         for (uint32_t k = 0; k < i; k++)
@@ -126,7 +127,7 @@ static status make(struct workflow *w, err *e)
     record.workflow = (ProtobufCBinaryData){sizeof w->id.b, w->id.b};
     record.type = spec->type;
     record.state = STATE(PENDING);
-    record.name = (char *)(uintptr_t)spec->name;
+    record.name = pbmem_text(spec->name);
     record.job = spec->job;
     record.step = list;
     record.n_step = spec->count;

@@ -4,6 +4,7 @@
 #include "agent/restore/load/targetdb.h"
 #include "proto/base/pgtime.h"
 #include "proto/copytext.h"
+#include "proto/pbmem.h"
 
 struct row {
     struct catalog_key key;
@@ -32,8 +33,7 @@ static status collect(void *context, struct bytes key, const ProtobufCMessage *m
     struct rows *r = context;
     const Pgstrand__QuarantineRecord *record = (const Pgstrand__QuarantineRecord *)(const void *)message;
     OWNED(buf) struct buf raw = {0};
-    if (!bytes_equal(bytes_of(record->workflow.data, record->workflow.len),
-                     bytes_of(r->workflow->b, sizeof r->workflow->b)) ||
+    if (!bytes_equal(pbmem_view(record->workflow), bytes_of(r->workflow->b, sizeof r->workflow->b)) ||
         key.len > sizeof r->row->key.data)
         return DONE;
     struct row *grown = realloc(r->row, (r->count + 1) * sizeof(*grown));
@@ -86,7 +86,7 @@ static status put_values(const Pgstrand__QuarantineRecord *r, struct buf *sql, e
     OWNED(memory) struct bytes *value = calloc(r->n_column + 1, sizeof *value);
     if (value == NULL)
         return err_no_memory(e);
-    if (copytext_split(bytes_of(r->line.data, r->line.len), value, r->n_column) != r->n_column)
+    if (copytext_split(pbmem_view(r->line), value, r->n_column) != r->n_column)
         return err_set(e, ERR_STORAGE, "a row of %s.%s in the quarantine has another number of columns",
                        r->schema, r->table);
     for (size_t i = 0; i < r->n_column; i++) {

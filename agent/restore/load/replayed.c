@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "agent/setup/objects.h"
+#include "proto/pbmem.h"
 
 #define LOCK_NUMBER INT64_C(0x7067737472616e64) /* "pgstrand" */
 
@@ -28,8 +29,8 @@ const char *replayed_origin(const uuid *node, char out[static REPLAYED_ORIGIN_TE
 status replayed_source(const struct job *job, uuid *node, uuid *incarnation, err *e)
 {
     const Pgstrand__SnapshotHeader *h = job->plan->chain->link[0].commit->header;
-    TRY(uuid_from_bytes(bytes_of(h->node.data, h->node.len), "node", node, e));
-    return uuid_from_bytes(bytes_of(h->incarnation.data, h->incarnation.len), "incarnation", incarnation, e);
+    TRY(uuid_from_bytes(pbmem_view(h->node), "node", node, e));
+    return uuid_from_bytes(pbmem_view(h->incarnation), "incarnation", incarnation, e);
 }
 
 status replayed_check(struct pgconn *c, err *e)

@@ -4,6 +4,7 @@
 
 #include "agent/restore/load/loadtable.h"
 #include "agent/restore/load/replayed.h"
+#include "proto/pbmem.h"
 
 /* ---- one row that is left out ---- */
 
@@ -178,11 +179,6 @@ status skip_load_as(struct job *job, struct pgconn *c, size_t table, const char 
 /* ---- the quarantine ---- */
 
 /* protobuf-c's strings are not const; they are only read. */
-static char *text(const char *borrowed)
-{
-    return (char *)(uintptr_t)borrowed;
-}
-
 static status put_record(struct job *job, const struct skipped_row *row, const char *target, err *e)
 {
     Pgstrand__QuarantineRecord r = PGSTRAND__QUARANTINE_RECORD__INIT;
@@ -191,17 +187,17 @@ static status put_record(struct job *job, const struct skipped_row *row, const c
     TRY(replayed_source(job, &node, &incarnation, e));
     r.node = (ProtobufCBinaryData){sizeof node.b, node.b};
     r.seq = job->plan->seq;
-    r.target = text(target);
-    r.schema = text(row->table->schema);
-    r.table = text(row->table->name);
+    r.target = pbmem_text(target);
+    r.schema = pbmem_text(row->table->schema);
+    r.table = pbmem_text(row->table->name);
     r.line = (ProtobufCBinaryData){strlen(row->line), (uint8_t *)row->line};
-    r.sqlstate = text(row->why.sqlstate);
-    r.error = text(row->why.message);
+    r.sqlstate = pbmem_text(row->why.sqlstate);
+    r.error = pbmem_text(row->why.message);
     r.retries = 0;
     r.time = pgtime_now();
     r.has_workflow = job->workflow != NULL;
     if (job->workflow != NULL)
-        r.workflow = (ProtobufCBinaryData){sizeof job->workflow->b, (uint8_t *)(uintptr_t)job->workflow->b};
+        r.workflow = pbmem_uuid(job->workflow);
     OWNED(memory) char **column = calloc(row->table->n_column + 1, sizeof(*column));
     if (column == NULL)
         return err_no_memory(e);

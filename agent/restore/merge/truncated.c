@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "proto/copytext.h"
+#include "proto/pbmem.h"
 #include "proto/wire.h"
 #include "store/snapreader.h"
 
@@ -50,8 +51,7 @@ static status find_table(struct emptying *m, const Pgstrand__Schema *schema, boo
     const ProtobufCBinaryData *id = &m->stage->message->table;
     *found = false;
     for (size_t i = 0; i < schema->n_table && m->table == NULL; i++)
-        if (bytes_equal(bytes_of(schema->table[i]->table.data, schema->table[i]->table.len),
-                        bytes_of(id->data, id->len)))
+        if (bytes_equal(pbmem_view(schema->table[i]->table), pbmem_view(*id)))
             m->table = schema->table[i];
     if (m->table == NULL)
         return DONE;

@@ -1,5 +1,6 @@
 #include "agent/restore/plan/lsnspan.h"
 
+#include "proto/pbmem.h"
 #include "store/actionlog.h"
 
 void lsnspans_fini(struct lsnspans *s)
@@ -30,7 +31,7 @@ static status add_logged(struct lsnspans *s, const struct chain *chain, const ch
     const ProtobufCBinaryData *sealed = &chain->link[chain->count - 1].commit->header->incarnation;
     TRY(logreader_open(dir, &log, e));
     TRY(logreader_state(log, &state, e));
-    if (bytes_equal(bytes_of(sealed->data, sealed->len), bytes_of(state.incarnation.b, sizeof(uuid))) ||
+    if (bytes_equal(pbmem_view(*sealed), bytes_of(state.incarnation.b, sizeof(uuid))) ||
         state.since_seq > state.position.last_seq || state.since_seq <= lsnspans_last(s)->first_seq)
         return DONE;
     TRY(logreader_commit_at(log, state.since_seq, &first, &found, e));

@@ -1,6 +1,7 @@
 #include "agent/restore/plan/place.h"
 
 #include "agent/lineage.h"
+#include "proto/pbmem.h"
 #include "store/io.h"
 #include "store/snapreader.h"
 #include "store/vault.h"
@@ -179,8 +180,8 @@ status place_find(struct datadir *d, const struct restore_request *request, stru
     if (out->chain->count == 0)
         return err_set(e, ERR_VALIDATION, "%s has no complete snapshot", out->chain->dir);
     const Pgstrand__SnapshotHeader *h = out->chain->link[0].commit->header;
-    TRY(uuid_from_bytes(bytes_of(h->node.data, h->node.len), "node", &out->node, e));
-    TRY(uuid_from_bytes(bytes_of(h->dataset.data, h->dataset.len), "dataset", &out->dataset, e));
+    TRY(uuid_from_bytes(pbmem_view(h->node), "node", &out->node, e));
+    TRY(uuid_from_bytes(pbmem_view(h->dataset), "dataset", &out->dataset, e));
     out->same_device = request->as == RESTORE_AS_SAME || (request->as == RESTORE_AS_AUTO && d->has_identity &&
                                                           uuid_equal(&d->identity.node, &out->node));
     return DONE;
