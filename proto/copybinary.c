@@ -109,7 +109,7 @@ static status append(struct buf *out, enum copybinary_form form, struct bytes te
     return DONE;
 }
 
-/* The next column of a row that has `left` more. */
+/* The column of this number, taken off what is left of the line. */
 static status next_column(struct bytes *rest, size_t columns, size_t number, struct bytes *column, err *e)
 {
     const uint8_t *stop = rest->len > 0 ? memchr(rest->data, '\t', rest->len) : NULL;

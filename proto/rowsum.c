@@ -150,7 +150,8 @@ static uint64_t hash_of(enum rowsum_kind kind, uint64_t seed, struct bytes text,
     case ROWSUM_BOOL:
         return rowsum_hash_word((uint32_t)number_of(binary), seed);
     case ROWSUM_INT8:
-        return rowsum_hash_int8(number_of(binary), seed);
+        return rowsum_hash_int8(number_of(binary), seed) ^
+               rowsum_hash_word((uint32_t)((uint64_t)number_of(binary) >> 32), seed + ROWSUM_UPPER);
     case ROWSUM_UUID:
         return rowsum_hash_bytes(binary, seed);
     case ROWSUM_BPCHAR:

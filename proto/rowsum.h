@@ -2,12 +2,13 @@
  * rowsum: the sum of 64-bit row hashes that a PostgreSQL server can make of a table by itself, made here of
  * the rows that were sent to it.
  *
- * A column's hash is hash_bytes_extended of the bytes of its text (without spaces at its end for char(n)), or
- * for the types whose value is a word or two hash_bytes_uint32_extended, as hashint4extended and its like do
- * (src/common/hashfn.c and src/backend/access/hash/hashfunc.c: Bob Jenkins' lookup3; hash partitioned tables
- * depend on it, so it does not change between versions). Its seed is the column's number, from 1. A row's
- * hash mixes the exclusive or of its columns', so that values which change places between rows are noticed.
- * rowproof.h has the SQL. Pure.
+ * The server's hash of an int8 is that of its two halves folded into one, so that of the upper half goes with
+ * it. A column's hash is hash_bytes_extended of the bytes of its text (without spaces at its end for
+ * char(n)), or for the types whose value is a word or two hash_bytes_uint32_extended, as hashint4extended and
+ * its like do (src/common/hashfn.c and src/backend/access/hash/hashfunc.c: Bob Jenkins' lookup3; hash
+ * partitioned tables depend on it, so it does not change between versions). Its seed is the column's number,
+ * from 1. A row's hash mixes the exclusive or of its columns', so that values which change places between
+ * rows are noticed. rowproof.h has the SQL. Pure.
  */
 #ifndef PGSTRAND_ROWSUM_H
 #define PGSTRAND_ROWSUM_H
@@ -19,6 +20,8 @@ struct rowsum {
     uint64_t rows;
     uint64_t row; /* of the one that is being taken: its columns so far */
 };
+
+#define ROWSUM_UPPER 4096 /* added to the seed, past all columns' numbers: of an int8's upper half */
 
 /* How a column is hashed. */
 enum rowsum_kind {

@@ -392,6 +392,23 @@ spoil_row() {
     database_drop typed
 }
 
+@test "a table of an extension that the target has already is loaded, though its rows cannot be frozen" {
+    local mine=$HARNESS/member at db
+    for db in member beforehand; do
+        database_new "$db"
+        sql "$db" "CREATE EXTENSION citext; CREATE TABLE member (id int PRIMARY KEY); ALTER EXTENSION citext ADD TABLE member"
+    done
+    sql member "CREATE TABLE other (id int PRIMARY KEY); INSERT INTO member SELECT generate_series(1, 3000); INSERT INTO other TABLE member"
+    pgstrand init --data "$mine" --source "$(conninfo member)" --yes --no-wal-limit >/dev/null
+    at=$(pgstrand snapshots --data "$mine" --json | jq -r '.[-1].uuid')
+    pgstrand restore --data "$mine" --target "$(conninfo beforehand)" --to-snapshot "$at" --quiet
+    assert_same_tables "$(conninfo member)" "$(conninfo beforehand)" public.member public.other
+    [ "$(sql beforehand "SELECT string_agg(relname, ',') FROM pg_class WHERE relname IN ('member', 'other') AND relallvisible > 0")" = other ]
+    pgstrand uninstall --data "$mine" --yes >/dev/null
+    database_drop member
+    database_drop beforehand
+}
+
 @test "tables of other types are loaded as text, and the server adds up the text of their rows, too" {
     local mine=$HARNESS/worded at logged
     logged=$(cluster_folder)/log
@@ -404,13 +421,15 @@ spoil_row() {
         CREATE FUNCTION whole_in(cstring) RETURNS whole LANGUAGE internal STRICT IMMUTABLE AS 'int8in';
         CREATE FUNCTION whole_out(whole) RETURNS cstring LANGUAGE internal STRICT IMMUTABLE AS 'int8out';
         CREATE TYPE whole (INPUT = whole_in, OUTPUT = whole_out, LIKE = bigint);
+        CREATE DOMAIN feeling AS mood;
+        CREATE DOMAIN short AS char(7);
         CREATE TABLE worded (id bigint PRIMARY KEY, u uuid, yes bool, list text[], w words, p pair, ps pair[], i inet, m macaddr,
             took interval, r int4range, rs nummultirange, at point, search tsvector, v varbit, moods mood[], n name, k \"char\",
-            own whole, d date);
+            own whole, d date, felt feeling, big bigint, padded short);
         INSERT INTO worded SELECT i, gen_random_uuid(), i % 2 = 0, ARRAY[E'tab\\t', 'x, \"y\"', NULL, 'NULL', E'\\\\'],
             ARRAY[i::text], (i, E'(\\n)'::text)::pair, ARRAY[(i, NULL::text)::pair, NULL], '10.0.0.0/8'::inet + i, '08:00:2b:01:02:03', i * interval '1 day 0.01 s',
             int4range(i, 2 * i), ('{[1,' || i || '),[9999,)}')::nummultirange, point(i, 0.1), to_tsvector('it''s ' || i), i::bit(20)::varbit,
-            '{fine,NULL}', 'n' || i, 'c', (i - 900)::text::whole, date '2000-01-01' + i FROM generate_series(1, 1500) i;
+            '{fine,NULL}', 'n' || i, 'c', (i - 900)::text::whole, date '2000-01-01' + i, 'fine', (i - 700) * 3000000000, 'x' || i FROM generate_series(1, 1500) i;
         INSERT INTO worded (id) VALUES (0)"
     pgstrand init --data "$mine" --source "$(conninfo worded)" --yes --no-wal-limit >/dev/null
     at=$(pgstrand snapshots --data "$mine" --json | jq -r '.[-1].uuid')

@@ -2,8 +2,6 @@
 
 #include "agent/pg/tables.h"
 
-#define ROWS_LEAST 1000 /* below, the question costs more than it saves */
-
 void loadform_fini(struct loadform *f)
 {
     free(f->column);
@@ -11,21 +9,26 @@ void loadform_fini(struct loadform *f)
     *f = (struct loadform){0};
 }
 
-enum { NAME, TYPE, IS_ENUM, OUTPUT, MODIFIER, NOT_NULL };
+enum { NAME, TYPE, IS_ENUM, OUTPUT, MODIFIER, NOT_NULL, CAST };
 
 /* A domain's receive function reads what its base type's does, and then checks. Output functions take their
- * type, or any array, row, enum, range or multirange (2277, 2249, 3500, 3831, 4537); one that does not could
- * not be called. text and varchar (25, 1043) are what their output function would give. */
+ * type, or any array, row, enum, range or multirange (2277, 2249, 3500, 3831, 4537), a domain over an enum
+ * only as that enum; by their name they can be called by whoever may, while COPY asks nobody. text and
+ * varchar (25, 1043) are what their output function would give. */
 static const char columns_query[] =
     "WITH RECURSIVE base AS (SELECT a.attname, a.atttypid AS type, a.atttypmod AS modifier,"
-    "   a.attnotnull FROM pg_catalog.pg_attribute a"
+    "   a.attnotnull, false AS is_domain FROM pg_catalog.pg_attribute a"
     "  WHERE a.attrelid = $1::pg_catalog.regclass AND a.attnum > 0 AND NOT a.attisdropped"
-    " UNION ALL SELECT b.attname, t.typbasetype, t.typtypmod, b.attnotnull FROM base b JOIN "
+    " UNION ALL SELECT b.attname, t.typbasetype, t.typtypmod, b.attnotnull, true FROM base b JOIN "
     "pg_catalog.pg_type t ON t.oid = b.type"
     "  WHERE t.typtype = 'd')"
     " SELECT b.attname, b.type::bigint, t.typtype = 'e', CASE WHEN b.type IN (25, 1043) THEN ''"
     "   WHEN p.proargtypes[0] IN (b.type, 2277, 2249, 3500, 3831, 4537)"
-    "   THEN pg_catalog.format('%I.%I', n.nspname, p.proname) END, b.modifier, b.attnotnull"
+    "    AND pg_catalog.has_function_privilege(p.oid, 'EXECUTE')"
+    "    AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')"
+    "    AND (NOT b.is_domain OR pg_catalog.has_schema_privilege(t.typnamespace, 'USAGE'))"
+    "   THEN pg_catalog.format('%I.%I', n.nspname, p.proname) END, b.modifier, b.attnotnull,"
+    "   CASE WHEN b.is_domain THEN '::' || pg_catalog.format_type(b.type, -1) ELSE '' END"
     " FROM base b JOIN pg_catalog.pg_type t ON t.oid = b.type JOIN pg_catalog.pg_proc p ON p.oid = "
     "t.typoutput"
     "  JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace"
@@ -43,6 +46,12 @@ const char *loadform_output(const struct loadform *f, const char *column)
 {
     int row = row_of(f, column);
     return row < 0 ? NULL : pgrows_text(f->types, row, OUTPUT);
+}
+
+const char *loadform_cast(const struct loadform *f, const char *column)
+{
+    int row = row_of(f, column);
+    return row < 0 ? "" : pgrows_text(f->types, row, CAST);
 }
 
 bool loadform_not_null(const struct loadform *f, const char *column)
@@ -66,7 +75,7 @@ status loadform_choose(struct pgconn *c, const Pgstrand__Table *t, uint64_t rows
     OWNED(loadform) struct loadform f = {.columns = t->n_column};
     OWNED(buf) struct buf name = {0};
     *out = (struct loadform){0};
-    if (rows < ROWS_LEAST || t->n_column == 0)
+    if (rows < LOADFORM_ROWS_LEAST || t->n_column == 0)
         return DONE;
     table_quote(&name, t->schema, t->name);
     TRY(buf_done(&name, e));
@@ -82,5 +91,22 @@ status loadform_choose(struct pgconn *c, const Pgstrand__Table *t, uint64_t rows
     }
     *out = f;
     f = (struct loadform){0};
+    return DONE;
+}
+
+status loadform_freezes(struct pgconn *c, const Pgstrand__Table *t, bool *freezes, err *e)
+{
+    OWNED(pgrows) struct pgrows *rows = NULL;
+    OWNED(buf) struct buf name = {0};
+    table_quote(&name, t->schema, t->name);
+    TRY(buf_done(&name, e));
+    const char *params[] = {buf_cstring(&name)};
+    TRY(pgconn_query(c,
+                     "SELECT r.relkind = 'r' AND pg_catalog.has_table_privilege(r.oid, 'TRUNCATE')"
+                     " AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.deptype = 'e'"
+                     "  AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = r.oid)"
+                     " FROM pg_catalog.pg_class r WHERE r.oid = $1::pg_catalog.regclass",
+                     1, params, &rows, e));
+    *freezes = pgrows_count(rows) == 1 && pgrows_bool(rows, 0, 0);
     return DONE;
 }

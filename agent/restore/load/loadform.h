@@ -11,6 +11,8 @@
 #include "agent/pg/pgconn.h"
 #include "proto/copybinary.h"
 
+#define LOADFORM_ROWS_LEAST 1000 /* below, asking costs more than it saves */
+
 struct loadform {
     enum copybinary_form *column; /* in the message's order, COPYBINARY_NONE among them; NULL: not known */
     size_t columns;
@@ -28,6 +30,12 @@ MUST_CHECK status loadform_choose(struct pgconn *c, const Pgstrand__Table *t, ui
 /* The function that makes the text of a column of that name, quoted for SQL; "" where it is a text itself;
  * NULL where there is none that takes the type. Borrowed. */
 const char *loadform_output(const struct loadform *f, const char *column);
+/* What makes the base type's value of a domain's: "" or "::" and the type. Borrowed. */
+const char *loadform_cast(const struct loadform *f, const char *column);
 bool loadform_not_null(const struct loadform *f, const char *column);
+
+/* May the table be truncated, so that what is copied into it behind that can be frozen? Not one of an
+ * extension, which may have been there before, and may be referenced from within the extension. */
+MUST_CHECK status loadform_freezes(struct pgconn *c, const Pgstrand__Table *t, bool *freezes, err *e);
 
 #endif

@@ -118,28 +118,37 @@ static status choose_proof(struct job *job, struct sending *s, size_t i, err *e)
     return rowproof_expression(&s->form, job->plan->table[i].message, &proof->expression, e);
 }
 
-/* Into the table itself, or another one of its columns (always as text). */
-static status copy_in(struct job *job, struct pgconn *c, size_t i, const char *into, bool frozen, err *e)
+static status begin_copy(struct sending *s, const Pgstrand__Table *t, const char *into, bool frozen, err *e)
 {
-    const struct plan_table *from = &job->plan->table[i];
-    OWNED(sending) struct sending s = {.c = c};
     OWNED(buf) struct buf sql = {0};
-    uint64_t loaded = 0;
-    /* Behind a change of the schema a value may still be in the text of its former type, which the server may
-     * read and we may not. */
-    if (into == NULL && job->plan->schema == job->plan->base_schema)
-        TRY(loadform_choose(c, from->message, from->base_digest.rows + from->actions, &s.form, e));
-    TRY(choose_proof(job, &s, i, e));
     buf_text(&sql, "COPY ");
     if (into != NULL)
         buf_text(&sql, into);
     else
-        loadtable_name(&sql, from->message);
-    loadtable_columns(&sql, from->message);
-    buf_printf(&sql, " FROM STDIN (FORMAT %s%s)", s.form.binary ? "binary" : "text",
+        loadtable_name(&sql, t);
+    loadtable_columns(&sql, t);
+    buf_printf(&sql, " FROM STDIN (FORMAT %s%s)", s->form.binary ? "binary" : "text",
                frozen ? ", FREEZE" : "");
     TRY(buf_done(&sql, e));
-    TRY(pgconn_copy_in(c, buf_cstring(&sql), e));
+    return pgconn_copy_in(s->c, buf_cstring(&sql), e);
+}
+
+/* Into the table itself, or another one of its columns (always as text). */
+static status copy_in(struct job *job, struct pgconn *c, size_t i, const char *into, bool frozen, err *e)
+{
+    const struct plan_table *from = &job->plan->table[i];
+    const uint64_t rows = from->base_digest.rows + from->actions;
+    OWNED(sending) struct sending s = {.c = c};
+    bool freezes = false;
+    uint64_t loaded = 0;
+    /* Behind a change of the schema a value may still be in the text of its former type, which the server may
+     * read and we may not. */
+    if (into == NULL && job->plan->schema == job->plan->base_schema)
+        TRY(loadform_choose(c, from->message, rows, &s.form, e));
+    if (frozen && rows >= LOADFORM_ROWS_LEAST)
+        TRY(loadform_freezes(c, from->message, &freezes, e));
+    TRY(choose_proof(job, &s, i, e));
+    TRY(begin_copy(&s, from->message, into, freezes, e));
     if (!send_rows(job, &s, i, e).ok) {
         pgconn_copy_fail(c, "pgstrand: the restore failed");
         return FAILED;

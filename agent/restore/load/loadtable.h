@@ -13,8 +13,9 @@ void loadtable_name(struct buf *out, const Pgstrand__Table *t);
 void loadtable_columns(struct buf *out, const Pgstrand__Table *t);
 
 /* Emits table `i` of the plan into the target; the expected digest goes to the job's proof. `frozen`: the
- * table was made or truncated in this transaction, under no savepoint, so that its rows can be written frozen
- * (COPY FREEZE): scans have nothing to note on its pages, and no vacuum needs to write them again. */
+ * table was made or truncated in this transaction, under no savepoint, so that its rows, if there are many,
+ * can be written frozen (COPY FREEZE): scans have nothing to note on its pages, and no vacuum needs to write
+ * them again. */
 MUST_CHECK status loadtable_load(struct job *job, struct pgconn *c, size_t i, bool frozen, err *e);
 /* The same into another table, a quoted name, that has its columns. */
 MUST_CHECK status loadtable_load_as(struct job *job, struct pgconn *c, size_t i, const char *into, err *e);

@@ -139,9 +139,10 @@ static status load_after_truncate(struct pieces *p, struct pgconn *c, size_t i, 
 status pieces_load(struct pieces *p, struct pgconn *c, size_t rank, err *e)
 {
     size_t i = p->table[rank];
-    bool root = p->job->plan->table[i].message->partition_root; /* it has no rows; TRUNCATE ONLY refuses it */
-    bool pays = p->truncates || p->bytes[i] >= FREEZE_FROM;
-    return pays && !root ? load_after_truncate(p, c, i, e) : load_whole(p, c, i, false, e);
+    bool freezes = false;
+    if (p->truncates || p->bytes[i] >= FREEZE_FROM)
+        TRY(loadform_freezes(c, p->job->plan->table[i].message, &freezes, e));
+    return freezes ? load_after_truncate(p, c, i, e) : load_whole(p, c, i, false, e);
 }
 
 static status pages_of(struct pgconn *c, const Pgstrand__Table *t, uint64_t *out, err *e)

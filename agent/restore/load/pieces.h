@@ -1,9 +1,9 @@
 /*
  * pieces: what several connections load and prove. A table is loaded by one connection, so that its rows keep
- * their order; a large one is read back in pieces.
+ * their order, into an empty file of its own where its rows can then be frozen (loadtable.h).
  *
- * Proving:  a table that is not large is read back by the connection that loaded it; a large one by ranges of
- *           pages, when it is loaded. The ranges' digests are added up.
+ * Proving:  a table that is not large is proven by the connection that loaded it; a large one by ranges of
+ *           pages, when it is loaded. The ranges' sums, or digests where they are read back, are added up.
  * Threads:  pieces_load and pieces_prove from several, each with a connection of its own. A table must be
  *           loaded before the first of its pieces is proven.
  */
@@ -28,7 +28,7 @@ struct pieces_proof {
 
 struct pieces {
     struct job *job;
-    bool truncates;  /* COPY needs no WAL after TRUNCATE in its transaction: wal_level is minimal */
+    bool truncates;  /* small ones, too: COPY needs no WAL then, wal_level is minimal */
     uint64_t *bytes; /* by the plan's tables, estimated */
     size_t *table;   /* those that come, largest first */
     size_t tables;
