@@ -4,6 +4,7 @@
 
 #include "agent/daemon/report.h"
 #include "agent/daemon/unseen.h"
+#include "agent/seal/schemaversion.h"
 #include "agent/setup/tend.h"
 #include "agent/setup/uncaptured.h"
 
@@ -19,31 +20,46 @@ static int64_t now_ms(void)
 }
 
 /* Into the log; without triggers, into the catalogue. */
-static status record_unseen(struct caretaker *k, struct pgconn *c, const struct board_facts *facts, err *e)
+static status record(struct caretaker *k, struct pgconn *c, const char *tag, const char *what, err *e)
 {
-    report_line(REPORT_EVENT,
-                "the schema is another than it was, and nothing recorded why: it is taken again");
-    if (k->triggers)
-        return unseen_record(c, e);
     const struct capture_observer observer = board_observer(k->board);
-    observer.schema_changed(observer.context, facts->last_seq, facts->durable,
-                            "found by comparing the schema");
+    struct board_facts facts;
+    if (k->triggers)
+        return unseen_record(c, tag, e);
+    board_facts(k->board, &facts);
+    observer.schema_changed(observer.context, facts.last_seq, facts.durable, what);
     return DONE;
+}
+
+/* Rules are read at the start alone. A table that goes to another tier has its earlier rows in the wrong one.
+ */
+static status compare_tiers(struct caretaker *k, struct pgconn *c, err *e)
+{
+    bool changed = false;
+    TRY(schemaversion_tiers_changed(k->data, c, &changed, e));
+    if (!changed)
+        return DONE;
+    report_line(REPORT_EVENT,
+                "the configuration gives tables other tiers than they had: it holds from here on, "
+                "and they get a base of their own");
+    return record(k, c, UNSEEN_TIERS, "tiers changed in the configuration", e);
 }
 
 static status compare(struct caretaker *k, struct pgconn *c, int64_t now, err *e)
 {
     bool changed = false;
-    struct board_facts facts;
     k->compare_at = now + (int64_t)k->data->config->schema_check * 1000;
-    board_facts(k->board, &facts);
     if (!unseen_look(k->data, c, &changed, e).ok) {
         if (e->class != ERR_TIMEOUT) /* DDL all the time: then every dump is a new one anyway */
             return FAILED;
         *e = ERR_INIT;
         return DONE;
     }
-    return changed ? record_unseen(k, c, &facts, e) : DONE;
+    if (!changed)
+        return DONE;
+    report_line(REPORT_EVENT,
+                "the schema is another than it was, and nothing recorded why: it is taken again");
+    return record(k, c, UNSEEN_SCHEMA, "found by comparing the schema", e);
 }
 
 static status look(struct caretaker *k, int64_t now, char *lacks, size_t size, err *e)
@@ -52,8 +68,10 @@ static status look(struct caretaker *k, int64_t now, char *lacks, size_t size, e
     const struct config *config = k->data->config;
     size_t left = 0;
     TRY(pgconn_open(config->conninfo, PGCONN_QUERY, &c, e));
-    if (!k->ruled)
+    if (!k->ruled) {
         TRY(tend_rules(c, config->tiers, e));
+        TRY(compare_tiers(k, c, e));
+    }
     k->ruled = true;
     TRY(tend_identities(c, config->tiers, &report_progress, &left, e));
     TRY(uncaptured_tell(c, k->data, &report_events, e));

@@ -4,6 +4,8 @@
  * that no trigger sees (CLUSTER ... USING, roles, REASSIGN OWNED): the schema is dumped again from time to
  * time and compared.
  *
+ * At the start it also compares the configuration's tiers with those of the newest version of the schema.
+ *
  * It looks at the start, soon after each recorded change of the schema, and every few minutes. A change that
  * nobody recorded becomes a row of pgstrand.ddl, so that it takes the way of all others; without triggers it
  * is told to the board.

@@ -19,7 +19,9 @@ status unseen_look(struct datadir *d, struct pgconn *c, bool *changed, err *e)
     return DONE;
 }
 
-status unseen_record(struct pgconn *c, err *e)
+status unseen_record(struct pgconn *c, const char *tag, err *e)
 {
-    return pgconn_exec(c, "SELECT pgstrand.note('compare', 'UNRECORDED CHANGE', '[]')", e);
+    OWNED(pgrows) struct pgrows *none = NULL;
+    const char *const params[] = {tag};
+    return pgconn_query(c, "SELECT pgstrand.note('compare', $1, '[]')", 1, params, &none, e);
 }

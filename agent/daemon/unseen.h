@@ -12,7 +12,10 @@
 /* Dumps the schema and compares. ERR_TIMEOUT when DDL kept coming in between. */
 MUST_CHECK status unseen_look(struct datadir *d, struct pgconn *c, bool *changed, err *e);
 
-/* A row of pgstrand.ddl that stands for the change that nobody recorded. */
-MUST_CHECK status unseen_record(struct pgconn *c, err *e);
+/* A row of pgstrand.ddl that stands for the change that nobody recorded; `tag`: in the place of a command's.
+ */
+#define UNSEEN_SCHEMA "UNRECORDED CHANGE"
+#define UNSEEN_TIERS "CHANGED TIERS"
+MUST_CHECK status unseen_record(struct pgconn *c, const char *tag, err *e);
 
 #endif

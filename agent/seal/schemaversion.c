@@ -285,6 +285,56 @@ status schemaversion_take_behind(struct datadir *d, const struct chain *chain, c
     return same(&now, &n.at) ? versionbook_heal(d, n.seq, e) : take(d, c, conninfo, &n, patience_ms, out, e);
 }
 
+/* ---- rules that changed ---- */
+
+static bool same_text(const char *a, const char *b)
+{
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+static const Pgstrand__Table *named(const Pgstrand__Schema *schema, const struct table_info *t)
+{
+    for (size_t i = 0; i < schema->n_table; i++)
+        if (strcmp(schema->table[i]->schema, t->schema) == 0 && strcmp(schema->table[i]->name, t->name) == 0)
+            return schema->table[i];
+    return NULL;
+}
+
+/* Tables whose rows are not kept are in no version. */
+static bool has_other_tier(const Pgstrand__Table *was, const struct table_info *is)
+{
+    const struct table_tier *t = &is->tier;
+    if (is->kind != 'r' || is->persistence != 'p')
+        return false;
+    if (was == NULL)
+        return tablemsg_has_rows(is);
+    return (int)was->tier != (int)t->tier || !same_text(was->tier_column, t->column) ||
+           !same_text(was->tier_value, t->value) ||
+           (t->column != NULL && (int)was->other_tier != (int)t->other);
+}
+
+status schemaversion_tiers_changed(struct datadir *d, struct pgconn *c, bool *out, err *e)
+{
+    OWNED(newest) struct newest n = {0};
+    OWNED(chain) struct chain *chain = NULL;
+    OWNED(table_list) struct table_list *list = NULL;
+    struct schema_fingerprint now;
+    *out = false;
+    TRY(datadir_load_identity(d, e));
+    TRY(lineage_load(d, &chain, e));
+    TRY(find_newest(d, chain, true, &n, e));
+    TRY(table_list_read(c, d->config->tiers, &list, e));
+    TRY(schema_fingerprint(c, &now, e)); /* behind the list: what was made before is in a version */
+    if (n.of_version == NULL || (now.counted && !same(&now, &n.at)))
+        return DONE;
+    for (size_t i = 0; i < list->count && !*out; i++) {
+        const Pgstrand__Table *was = named(n.of_version, &list->table[i]);
+        if (was != NULL || now.counted) /* without triggers nobody tells of tables that were made */
+            *out = has_other_tier(was, &list->table[i]);
+    }
+    return DONE;
+}
+
 /* ---- what is kept ---- */
 
 static status hash_both(struct bytes pre_data, struct bytes post_data, uint8_t out[static SHA256_LEN], err *e)

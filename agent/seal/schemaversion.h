@@ -35,6 +35,10 @@ struct schemaversion_kept {
 };
 MUST_CHECK status schemaversion_newest(struct datadir *d, struct schemaversion_kept *out, err *e);
 
+/* Does the configuration give tables another tier than the newest version has? False while that is not what
+ * the database has: the next one is taken with the tiers as they are. */
+MUST_CHECK status schemaversion_tiers_changed(struct datadir *d, struct pgconn *c, bool *out, err *e);
+
 /* What stands in `text` of the above for a dump. */
 MUST_CHECK status schemaversion_hash(const struct schema_text *s, uint8_t out[static SHA256_LEN], err *e);
 

@@ -181,7 +181,7 @@ static status compare_tables(struct diff *d, const Pgstrand__Table *was, const P
     if (has_other_columns(was, is))
         TRY(add_users(d, 0, is->oid, touch_of(d, is->oid), is->name, e));
     if (was->tier != is->tier || !same_text(was->tier_column, is->tier_column) ||
-        !same_text(was->tier_value, is->tier_value))
+        !same_text(was->tier_value, is->tier_value) || was->other_tier != is->other_tier)
         return add(d, is->oid, change_of(d, is->oid), e, "%s.%s has another tier", is->schema, is->name);
     return compare_columns(d, was, is, e);
 }

@@ -167,3 +167,47 @@ setup_file() {
     [ "$(sql "$target" "SELECT v, w FROM shaped WHERE id = 1")" = '(one,)|{"(two,)"}' ]
     needs_nothing "ALTER TYPE state ADD VALUE 'more'; ALTER TABLE shape RENAME y TO why" "INSERT INTO ticket VALUES (4, ARRAY[('more', 'n')::states])"
 }
+
+# The agent with other rules: the configuration's line that begins with the name; and how many bases of tables it brings.
+ruled() {
+    local before versions
+    before=$(bases) versions=$(versions)
+    agent_stop "$DATA"
+    sed -i "s/^$1 *=.*/$1 = $2/; /^\[tiers\]/,/^\[/{/^$1 *=/!s/^# *$1 *=.*/$1 = $2/}" "$DATA/pgstrand.conf"
+    grep -q "^$1 = $2\$" "$DATA/pgstrand.conf"
+    agent_start "$DATA"
+    wait_for 30 more_versions "$versions" || complain "no version with $1 = $2" || return 1
+    [ "$3" -eq 0 ] || wait_for 30 more_bases "$before" || complain "no base with $1 = $2" || return 1
+    keep_state
+}
+
+tier_changes() {
+    pgstrand log --data "$DATA" --json | jq -c 'select(.kind == "DDL")' | grep -c 'CHANGED TIERS' || true
+}
+
+@test "tiers that only the configuration changes hold from a seq on, and the table gets a base: to this device alone, and back" {
+    sql shop "CREATE TABLE moves (id int PRIMARY KEY, v text); INSERT INTO moves VALUES (1, 'first')" >/dev/null
+    ruled device moves 1
+    sql shop "INSERT INTO moves VALUES (2, 'kept here')" >/dev/null
+    keep_state
+    [ "$(tier_changes)" -eq 1 ]
+    check "$(tail -n 1 "$HARNESS/seqs")" --as same
+    database_again "$target"
+    restore --as other --quiet >/dev/null
+    [ "$(sql "$target" 'SELECT count(*) FROM moves')" -eq 0 ]
+    ruled device '' 1
+    sql shop "UPDATE moves SET v = 'everywhere' WHERE id = 1" >/dev/null
+    keep_state
+    check "$(tail -n 1 "$HARNESS/seqs")" --as other
+    ruled transient moves 0
+    ruled transient '' 1
+    sql shop "INSERT INTO moves VALUES (3, 'again')" >/dev/null
+    keep_state
+    check "$(tail -n 1 "$HARNESS/seqs")"
+    [ "$(tier_changes)" -eq 4 ]
+    # Nothing changed: nothing is recorded.
+    agent_stop "$DATA"
+    agent_start "$DATA"
+    sleep 2
+    [ "$(tier_changes)" -eq 4 ]
+}
