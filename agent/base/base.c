@@ -164,7 +164,9 @@ static status work(struct copying *c, err *e)
         TRY(baseschema_stage(c->d, c->request, e));
     TRY(baseschema_connect(c->request, &conn, e));
     status copied = copy_tasks(c, conn, &batch, e);
-    err later = ERR_INIT; /* what is whole is kept even when one of the tables could not be copied */
+    /* What is whole is kept when it was we who stopped. After an error of the server its transaction cannot
+     * be asked whether the files are still the same: at most a batch of small tables is copied again. */
+    err later = ERR_INIT;
     status kept = keep(c, conn, &batch, copied.ok ? e : &later);
     return copied.ok ? kept : copied;
 }

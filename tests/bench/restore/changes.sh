@@ -99,7 +99,7 @@ measure() {
     done
     row "$name" "$(median "${mine[@]}")" "$(median "${both[@]}")" "$limit" s
     echo "<!-- $name: pgstrand ${mine[*]}; pg_restore -j2 ${base[*]}, native apply ${applied[*]} -->"
-    row "$name: 5 times pg_restore, native apply" "$(awk -v b="$(median "${base[@]}")" 'BEGIN { print 5 * b }')" "$(median "${applied[@]}")" 1.00 s
+    row "  5 times its pg_restore, native apply alone" "$(awk -v b="$(median "${base[@]}")" 'BEGIN { print 5 * b }')" "$(median "${applied[@]}")" 1.00 s
 }
 
 bench_begin max_wal_size=16GB
