@@ -387,7 +387,7 @@ spoil_row() {
     grep -q 'COPY "public"."typed" .* FROM STDIN (FORMAT binary' "$logged"
     grep -q 'SELECT pg_catalog.count.*hashint4extended.* FROM ONLY "public"."typed"' "$logged"
     refute grep -q 'COPY "public"."typed" .* TO STDOUT' "$logged" # the sums were equal
-    [ "$(sql "$target" "SELECT relallvisible = relpages AND relpages > 0 FROM pg_class WHERE relname = 'typed'")" = t ] # frozen
+    [ "$(sql "$target" "SELECT relallvisible * 2 > relpages FROM pg_class WHERE relname = 'typed'")" = t ] # frozen; 18 leaves some pages out
     pgstrand uninstall --data "$mine" --yes >/dev/null
     database_drop typed
 }
