@@ -75,7 +75,7 @@ static struct bytes trimmed(const char *from, const char *to)
 
 static char *copied(struct bytes piece)
 {
-    return strndup((const char *)piece.data, piece.len);
+    return bytes_strndup(piece);
 }
 
 /* Where the word "where" begins in an item, or NULL. Quoted text is not looked at. */

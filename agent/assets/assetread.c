@@ -38,7 +38,8 @@ static status take_entry(const struct chain_link *link, const Pgstrand__AssetEnt
     a->hashed = from->has_sha256;
     if (a->hashed)
         memcpy(a->hash, from->sha256.data, SHA256_LEN);
-    if (from->has_target && (a->target = strndup((const char *)from->target.data, from->target.len)) == NULL)
+    if (from->has_target &&
+        (a->target = bytes_strndup(bytes_of(from->target.data, from->target.len))) == NULL)
         return err_no_memory(e);
     if ((a->kind == ASSET_LINK) != (a->target != NULL) || (a->kind == ASSET_FILE && !a->hashed))
         return damaged(link, "has an incomplete entry", e);

@@ -202,7 +202,7 @@ static status take_top(struct scan *s, const char *name, err *e)
         struct bytes raw;
         TRY(jsonstream_value(s->stream, &raw, e));
         free(s->beside);
-        s->beside = strndup((const char *)raw.data, raw.len);
+        s->beside = bytes_strndup(raw);
         return s->beside != NULL ? DONE : err_no_memory(e);
     }
     TRY(jsonstream_at(s->stream, '[', &list, e));

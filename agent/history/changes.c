@@ -216,7 +216,7 @@ static status keep_line(struct taking *t, size_t place, struct bytes line, err *
                        "the rows that changed between seq %" PRIu64 " and %" PRIu64
                        " do not fit into restore.memory: take a smaller range, or some tables (--table)",
                        c->from, c->to);
-    char *copy = strndup((const char *)line.data, line.len);
+    char *copy = bytes_strndup(line);
     if (copy == NULL)
         return err_no_memory(e);
     char **slot = t->old ? &c->old[place] : &c->new[place];

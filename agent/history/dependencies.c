@@ -152,7 +152,7 @@ static status parent_of(struct dependencies *d, const struct fkey *k, const stru
     for (uint16_t i = 0; *found && i < count; i++) {
         struct bytes value;
         *found = value_for(k, r, row, k->parent->column[column[i]]->name, &value);
-        if (*found && (text[i] = strndup((const char *)value.data, value.len)) == NULL) {
+        if (*found && (text[i] = bytes_strndup(value)) == NULL) {
             *found = false;
             made = err_no_memory(e);
         }

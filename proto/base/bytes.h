@@ -25,6 +25,13 @@ static inline struct bytes bytes_text(const char *text)
     return (struct bytes){(const uint8_t *)text, strlen(text)};
 }
 
+/* A C string of them, malloc'ed; NULL when memory is out. Nothing at all may be nowhere, which strndup may
+ * not be given. */
+static inline char *bytes_strndup(struct bytes b)
+{
+    return b.len == 0 ? strdup("") : strndup((const char *)b.data, b.len);
+}
+
 static inline bool bytes_begin(struct bytes b, const char *with)
 {
     const size_t len = strlen(with);

@@ -145,7 +145,7 @@ static status delete_all(const struct history *h, const struct emptying *m, cons
     const struct stage *s = m->stage;
     OWNED(buf) struct buf sql = {0};
     char seq[32], time[PGTIME_TEXT];
-    OWNED(text) char *origin = strndup((const char *)a->commit.origin.data, a->commit.origin.len);
+    OWNED(text) char *origin = bytes_strndup(a->commit.origin);
     if (origin == NULL)
         return err_no_memory(e);
     (void)snprintf(seq, sizeof seq, "%" PRIu64, a->seq);
