@@ -8,22 +8,36 @@ setup() {
     DATA=$HARNESS/data$BATS_TEST_NUMBER
 }
 
+# Sets $load.
+shop_works() {
+    pos_work shop --seconds 8 --clients 3 --seed "$1" >"$HARNESS/work" 2>&1 3>&- &
+    load=$!
+}
+
 @test "forty kills of the agent and four crashes of the server under load: every restore equals the source" {
     pos_load shop
     pgstrand init --yes --no-progress --data "$DATA" --source "$(conninfo shop)" --config "$POS/pgstrand.conf" >/dev/null 2>&1
-    local round kill
+    local round kill load orders seq=0 before
     for round in 1 2 3 4; do
-        pos_work shop --duration 15 --clients 3 --seed "$round" >/dev/null 2>&1 3>&- &
-        local load=$!
+        orders=$(sql shop 'SELECT count(*) FROM "businessOrders"')
+        before=$seq
+        shop_works "$round"
         for kill in 1 2 3 4 5 6 7 8 9 10; do
             agent_start --no-wait "$DATA"
             sleep "$((RANDOM % 2)).$((RANDOM % 10))"
             agent_kill9 "$DATA"
-            [ "$kill" -ne 5 ] || { cluster_crash && cluster_start; }
+            [ "$kill" -eq 5 ] || continue
+            cluster_crash
+            wait "$load" || true # the crash ends its clients
+            cluster_start
+            shop_works "1$round"
         done
-        wait "$load" || true # the crash ends some of its clients
+        wait "$load"
         agent_start "$DATA"
-        pgstrand wait --data "$DATA" --timeout 120 >/dev/null
+        seq=$(pgstrand wait --data "$DATA" --timeout 120)
+        [ "$(sql shop 'SELECT count(*) FROM "businessOrders"')" -gt "$orders" ] && [ "$seq" -gt $((before + 1000)) ] ||
+            complain "nobody worked in the shop: $orders orders before, the log went from $before to $seq"
+        echo "# round $round: the log went from seq $before to $seq" >&3
         pgstrand seal --data "$DATA" >/dev/null
         agent_kill9 "$DATA"
         database_new "round$round"
