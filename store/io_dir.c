@@ -117,13 +117,20 @@ static status make_one(const char *path, err *e)
     return made ? io_sync_folder_of(path, e) : DONE;
 }
 
-/* A folder that was there before: whoever made it may have been killed before its name was durable. Where one
- * may not read what it lies in, it is not ours. */
+/* What the folder above says when it is not ours to sync: one may not read it, or its file system (read-only,
+ * mounted by somebody else) has no such thing. */
+static bool is_foreign(const err *e)
+{
+    return e->origin == FROM_ERRNO && (e->code == EACCES || e->code == EPERM || e->code == EROFS ||
+                                       e->code == EINVAL || e->code == ENOTSUP);
+}
+
+/* A folder that was there before: whoever made it may have been killed before its name was durable. */
 static status settle(const char *path, err *e)
 {
     if (io_sync_folder_of(path, e).ok)
         return DONE;
-    if (e->origin != FROM_ERRNO || e->code != EACCES)
+    if (!is_foreign(e))
         return FAILED;
     *e = ERR_INIT;
     return DONE;

@@ -28,7 +28,8 @@ static status remove_data(const char *root, err *e)
         OWNED(text) char *path = io_join(root, names.name[i]);
         if (path == NULL)
             return err_no_memory(e);
-        if (strncmp(names.name[i], "catalog.mdb", sizeof "catalog.mdb" - 1) != 0 &&
+        if ((strncmp(names.name[i], "catalog.mdb", sizeof "catalog.mdb" - 1) != 0 ||
+             strcmp(names.name[i], "catalog.mdb.making") == 0) &&
             strcmp(names.name[i], "pgstrand.conf") != 0)
             TRY(io_remove_tree(path, e));
     }
