@@ -35,13 +35,6 @@ static status remember(struct datadir *d, Pgstrand__VaultRecord *record, uint64_
     return catalog_put(d->catalog, CATALOG_VAULT, vault_key(record->name), &record->base, e);
 }
 
-static bool same_incarnation(const struct chain_link *a, const struct chain_link *b)
-{
-    const ProtobufCBinaryData *x = &a->commit->header->incarnation;
-    const ProtobufCBinaryData *y = &b->commit->header->incarnation;
-    return bytes_equal(pbmem_view(*x), pbmem_view(*y));
-}
-
 /* One link; behind the last one of its folder all in there is durable. */
 static status push(const struct datadir *d, struct vault *vault, const Pgstrand__VaultRecord *record,
                    const struct chain *chain, size_t i, uint64_t *sent, err *e)
@@ -54,7 +47,7 @@ static status push(const struct datadir *d, struct vault *vault, const Pgstrand_
             ? vault_put_pruned(vault, link->dir, &d->identity.node, &incarnation, link->name, sent, e)
             : vault_put(vault, link->dir, &d->identity.node, &incarnation, link->name, record->device_files,
                         sent, e));
-    if (i + 1 < chain->count && same_incarnation(link, link + 1))
+    if (i + 1 < chain->count && chain_same_incarnation(link, link + 1))
         return DONE;
     return vault_settle(vault, &d->identity.node, &incarnation, e);
 }

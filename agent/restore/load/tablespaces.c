@@ -70,16 +70,12 @@ static status note(struct spaces *s, struct bytes name, err *e)
     return DONE;
 }
 
-static bool begins(struct bytes s, const char *with)
-{
-    return s.len >= strlen(with) && memcmp(s.data, with, strlen(with)) == 0;
-}
-
 static bool makes_something(struct bytes s)
 {
-    return begins(s, "CREATE TABLE ") || begins(s, "CREATE UNLOGGED TABLE ") || begins(s, "CREATE INDEX ") ||
-           begins(s, "CREATE UNIQUE INDEX ") || begins(s, "CREATE MATERIALIZED VIEW ") ||
-           (begins(s, "ALTER TABLE ") && memmem(s.data, s.len, " ADD CONSTRAINT ", 16) != NULL &&
+    return bytes_begin(s, "CREATE TABLE ") || bytes_begin(s, "CREATE UNLOGGED TABLE ") ||
+           bytes_begin(s, "CREATE INDEX ") || bytes_begin(s, "CREATE UNIQUE INDEX ") ||
+           bytes_begin(s, "CREATE MATERIALIZED VIEW ") ||
+           (bytes_begin(s, "ALTER TABLE ") && memmem(s.data, s.len, " ADD CONSTRAINT ", 16) != NULL &&
             memmem(s.data, s.len, " FOREIGN KEY (", 14) == NULL);
 }
 
