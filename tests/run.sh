@@ -4,7 +4,7 @@
 #   tests/run.sh [OPTIONS]
 #     --full               also the long tests (tests/full/)
 #     --only PATTERN       only what has PATTERN (extended regexp) in its name: a check, unit test, bats file or test, fuzzer
-#     --fuzz-seconds N     seconds of processor for each fuzz target (default 5; 0 leaves them out and says so)
+#     --fuzz-seconds N     seconds of processor for each fuzz target (default 5, with --full 300; 0 leaves them out and says so)
 #     --jobs N             how much runs at a time (default: the number of processors); of the integration tests half as many more
 #     --no-install         do not call deploy/install-deps.sh
 #     --tidy               also clang-tidy over every source file
@@ -21,7 +21,7 @@ source tests/lib/report.bash
 
 full=no
 only=
-fuzz_seconds=5
+fuzz_seconds=
 jobs=$(nproc)
 install=yes
 tidy=no
@@ -45,6 +45,8 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
+
+[ -n "$fuzz_seconds" ] || fuzz_seconds=$([ "$full" = yes ] && echo 300 || echo 5)
 
 logs=$root/build/test-logs
 rm -rf "$logs"

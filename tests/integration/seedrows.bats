@@ -1,4 +1,4 @@
-# Rows of the seeds' feature list that have no file of their own: compression, progress-ui, configuration, snapshot-metadata.
+# Rows of the seeds' feature list that have no file of their own: compression, progress-ui, configuration, snapshot-metadata, background.
 
 bats_require_minimum_version 1.5.0
 
@@ -17,7 +17,7 @@ of_first() {
     pgstrand snapshots first --data "$1" --json | jq -r "$2"
 }
 
-@test "snapshot-metadata: name, description, times, versions, parent, hash, size, ratio, counts" {
+@test "snapshot-metadata: name, description, time, parent, base, number, size, count" {
     pgstrand snapshots first --data "$DATA" --json >"$HARNESS/first"
     jq -e '.name == "first" and .description == "before the move" and .type == "incremental" and .number == 1 and .actions == 3000
         and (.uuid | length) == 36 and (.parent | length) == 36 and (.base | length) == 36 and .size > 0 and (.time | startswith("20"))' "$HARNESS/first" ||
@@ -61,4 +61,18 @@ of_first() {
     pgstrand restore --data "$HARNESS/other" --from "file://$HARNESS/shelf" --target "$(conninfo "$target")" --mode replace >/dev/null 2>"$HARNESS/said"
     grep -q 'rows that nothing brings back are removed from the target: public.carts' "$HARNESS/said"
     target_has 'SELECT count(*) FROM carts' 0
+}
+
+@test "background: while the agent seals, slowly, what is committed becomes durable as ever" {
+    sealing() {
+        [ -n "$(find "$DATA/snapshots" -name '*.part')" ]
+    }
+    sed -i 's/^interval = 1h/interval = 1s/' "$DATA/pgstrand.conf"
+    PGSTRAND_IO_FAULT=slow:2000:.snap agent_start "$DATA"
+    sql shop "UPDATE items SET note = 'sealed slowly' WHERE id = 1"
+    wait_for 20 sealing
+    sql shop "INSERT INTO items VALUES (100000, 'meanwhile')"
+    pgstrand wait --data "$DATA" --timeout 2 >/dev/null
+    sealing
+    agent_kill9 "$DATA"
 }
