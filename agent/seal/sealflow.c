@@ -14,6 +14,8 @@ struct flow {
     bool anew; /* the record is of an earlier try that failed: where the chain was then does not matter */
 };
 
+enum { PARENT, CREATE, VALIDATE };
+
 static void flow_fini(struct flow *f)
 {
     sealrun_fini(&f->run);
@@ -40,21 +42,26 @@ static bool same_text(const char *a, const char *b)
     return strcmp(a != NULL ? a : "", b != NULL ? b : "") == 0;
 }
 
-/* Somebody else may have sealed meanwhile, under no name or another. */
 static bool is_wanted(const Pgstrand__SnapshotHeader *h, const Pgstrand__SealJob *j)
 {
-    return (uint32_t)h->type == j->type && (j->name == NULL || same_text(h->name, j->name));
+    return (uint32_t)h->type == j->type && same_text(h->name, j->name) &&
+           same_text(h->description, j->description);
 }
 
-/* The newest snapshot of this type and name behind the noted one; NULL: there is none. */
+/* An INCREMENTAL may come before a FULL or DIFFERENTIAL. */
+#define LINKS_OF_ONE 2
+
+/* What this one sealed behind the noted link; NULL: nothing. The lock is held from there on, so that others
+ * come behind it. */
 static const struct chain_link *find_behind(const struct chain *chain, const Pgstrand__SealJob *j)
 {
-    const struct chain_link *found = NULL;
     for (size_t i = chain->count; i-- > 0;) {
-        if (bytes_equal(id_of(&chain->link[i]), pbmem_view(j->behind)))
-            return found;
-        if (found == NULL && is_wanted(chain->link[i].commit->header, j))
-            found = &chain->link[i];
+        if (!bytes_equal(id_of(&chain->link[i]), bytes_of(j->behind.data, j->behind.len)))
+            continue;
+        for (size_t k = i + 1; k < chain->count && k <= i + LINKS_OF_ONE; k++)
+            if (is_wanted(chain->link[k].commit->header, j))
+                return &chain->link[k];
+        return NULL;
     }
     return NULL;
 }
@@ -67,8 +74,9 @@ static status validate_parent(void *context, struct workflow *w, err *e)
     Pgstrand__SealJob *j = workflow_record(w)->job->seal;
     TRY(seal_begin(f->d, &f->request, workflow_progress(w), &f->run, e));
     const struct chain *chain = f->run.chain;
-    if ((j->has_behind && !f->anew) || chain->count == 0)
-        return DONE;
+    const bool made = j->has_behind && !f->anew && find_behind(chain, j) != NULL;
+    if (made || chain->count == 0 || workflow_completed(w, CREATE))
+        return DONE; /* else others may have sealed since */
     f->anew = false;
     const struct bytes last = id_of(&chain->link[chain->count - 1]);
     free(j->behind.data);
@@ -113,7 +121,8 @@ static status create(void *context, struct workflow *w, err *e)
 static status validate(void *context, struct workflow *w, err *e)
 {
     struct flow *f = context;
-    if (f->out->nothing_new) {
+    const Pgstrand__WorkflowRecord__Step *create_step = workflow_record(w)->step[CREATE];
+    if (f->out->nothing_new || create_step->state == PGSTRAND__WORKFLOW_RECORD__STATE__SKIPPED) {
         workflow_skip(w);
         return DONE;
     }
@@ -124,9 +133,9 @@ static status validate(void *context, struct workflow *w, err *e)
 }
 
 static const struct workflow_step steps[] = {
-    {"VALIDATE_PARENT", validate_parent, WORKFLOW_ANEW, 0},
-    {"CREATE_SNAPSHOT", create, WORKFLOW_LASTING | WORKFLOW_FINAL, WORKFLOW_AFTER(0)},
-    {"VALIDATE_SNAPSHOT", validate, WORKFLOW_LASTING, WORKFLOW_AFTER(1)},
+    [PARENT] = {"VALIDATE_PARENT", validate_parent, WORKFLOW_ANEW, 0},
+    [CREATE] = {"CREATE_SNAPSHOT", create, WORKFLOW_LASTING | WORKFLOW_FINAL, WORKFLOW_AFTER(PARENT)},
+    [VALIDATE] = {"VALIDATE_SNAPSHOT", validate, WORKFLOW_LASTING, WORKFLOW_AFTER(CREATE)},
 };
 
 /* ---- running ---- */
@@ -215,8 +224,12 @@ static status go_on(struct datadir *d, const Pgstrand__WorkflowRecord *record, c
     return workflow_run(d, &spec, &id, progress, NULL, e);
 }
 
+/* Microseconds: whoever types a command again that was killed does it soon; later another state is wanted. */
+#define RECENT (INT64_C(3600) * 1000000)
+
 /* Killed, but behind the moment in which its snapshot was there? */
-static bool was_published(struct datadir *d, const Pgstrand__WorkflowRecord *record, struct seal_result *out)
+static bool was_published(struct datadir *d, const Pgstrand__WorkflowRecord *record, struct seal_result *out,
+                          bool *recent)
 {
     OWNED(chain) struct chain *chain = NULL;
     const Pgstrand__SealJob *j = record->job->seal;
@@ -226,6 +239,7 @@ static bool was_published(struct datadir *d, const Pgstrand__WorkflowRecord *rec
     if (!lineage_load(d, &chain, &damaged).ok)
         return false;
     const struct chain_link *made = find_behind(chain, j);
+    *recent = made != NULL && pgtime_now() - made->commit->header->created < RECENT;
     return made != NULL && tell(made, out, &damaged).ok;
 }
 
@@ -265,12 +279,13 @@ static status supersede(struct datadir *d, const struct seal_request *request, c
             continue;
         err ended = ERR_INIT; /* it stays open, and the new one can be sealed all the same */
         struct seal_result found = {0};
-        const bool published = was_published(d, all.record[i], &found);
+        bool recent = false;
+        const bool published = was_published(d, all.record[i], &found, &recent);
         if (published || !sealflow_cancel(d, all.record[i], &ended).ok) {
             ended = ERR_INIT;
             (void)complete(d, all.record[i], how, progress, &ended).ok;
         }
-        if (published && is_same(j, request))
+        if (published && recent && is_same(j, request))
             *made = found;
     }
     return DONE;

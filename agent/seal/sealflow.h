@@ -20,8 +20,9 @@ struct sealflow {
 };
 
 /* Takes the place of others that were killed: what they would seal it seals. One whose snapshot was there is
- * completed, and when it was asked for the same its snapshot is the result: only what came since is sealed,
- * behind it. One by schedule goes on with the record of the last that was to be tried again, or was killed.
+ * completed, and when it was asked for the same within the hour its snapshot is the result: only what came
+ * since is sealed, behind it. One by schedule goes on with the record of the last that was to be tried again,
+ * or was killed.
  */
 MUST_CHECK status sealflow_run(struct datadir *d, const struct seal_request *request,
                                const struct sealflow *how, const struct progress *progress,

@@ -317,8 +317,11 @@ status objects_had_restored(struct pgconn *c, const char *node, bool *out, err *
     if (!pgrows_bool(there, 0, 0))
         return DONE;
     TRY(objects_check_replay(c, e));
-    TRY(pgconn_query(c, "SELECT EXISTS (SELECT FROM pgstrand.replay WHERE node = $1::uuid)", 1, params, &rows,
-                     e));
+    TRY(pgconn_query(
+        c,
+        "SELECT EXISTS (SELECT FROM pgstrand.replay WHERE node = $1::uuid AND whole_seq IS NOT NULL"
+        " AND (scope LIKE 'fresh %' OR scope LIKE 'replace %'))",
+        1, params, &rows, e));
     *out = pgrows_bool(rows, 0, 0);
     return DONE;
 }

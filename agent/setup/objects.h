@@ -39,7 +39,8 @@ MUST_CHECK status objects_publish(struct pgconn *c, const char *publication, enu
 /* Is there a schema pgstrand, and does it carry this node's mark? */
 MUST_CHECK status objects_are_ours(struct pgconn *c, const char *node, bool *out, err *e);
 
-/* Do restores into it that it remembers say that it had this node's chain? */
+/* Does it remember that its last restore from this node brought all of the chain, in place of what was there?
+ */
 MUST_CHECK status objects_had_restored(struct pgconn *c, const char *node, bool *out, err *e);
 
 /* Event triggers and publication go; missing is fine, what is not this node's stays. */

@@ -91,6 +91,11 @@ between_takeover_and_init() {
     database_new elsewhere
     sql elsewhere 'CREATE TABLE goods (id int PRIMARY KEY)'
     expect_exit 15 'elsewhere is none that node .* was restored into.*sealed as deleted' pgstrand init --data "$copy" --source "$(conninfo elsewhere)" --quiet
+    # Also in one that a part of it was restored into.
+    database_drop elsewhere
+    database_new elsewhere
+    pgstrand restore --data "$NEW" --target "$(conninfo elsewhere)" --tables goods --quiet >/dev/null
+    expect_exit 15 'elsewhere is none that node .* was restored into' pgstrand init --data "$copy" --source "$(conninfo elsewhere)" --quiet
     database_drop elsewhere
     # There is nothing to uninstall; the slot of the node's name is the old machine's.
     slots=$(sql postgres 'SELECT count(*) FROM pg_replication_slots')
