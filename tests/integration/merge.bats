@@ -186,6 +186,16 @@ merge_other() {
     merge_other 2>/dev/null >"$HARNESS/merged"
     assert_changes people "$HARNESS/merged" '[0,1,0,1,0,0]'
     target_has "SELECT string_agg(note, ',' ORDER BY id) FROM people WHERE id < 3" 'source,target'
+    # Nor does one of the source that is the last thing that comes, with more behind it.
+    sql "$target" "UPDATE people SET note = 'target, later' WHERE id = 3"
+    pgstrand wait --data "$other" --timeout 60 >/dev/null
+    sql "$source" "ALTER TABLE people ALTER email TYPE text USING email || ''"
+    pgstrand wait --data "$src" --timeout 60 >/dev/null
+    pgstrand seal --data "$src" --name rewritten --quiet >/dev/null
+    sql "$source" "UPDATE people SET note = 'behind' WHERE id = 9"
+    merge_other --to-name rewritten 2>/dev/null >"$HARNESS/merged"
+    assert_changes people "$HARNESS/merged" '[0,0,0,2,0,0]'
+    target_has 'SELECT note FROM people WHERE id = 3' 'target, later'
     other_end
     source_end
 }

@@ -204,7 +204,7 @@ static status read_history(struct touches *t, err *e)
         struct source_action a = {0};
         bool end = false;
         TRY(source_next(source, &a, &end, e));
-        if (end || a.seq != t->retelling.next || a.action.kind == ACTION_TRUNCATE)
+        if (end || a.seq > h->to_seq || a.seq != t->retelling.next || a.action.kind == ACTION_TRUNCATE)
             TRY(end_retelling(t, e));
         if (end || a.seq > h->to_seq)
             return DONE;
