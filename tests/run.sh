@@ -281,7 +281,7 @@ tidy_sources() {
 # With what the integration tests leave of the processors. What came of it is in files.
 beside() {
     local targets=()
-    renice -n 10 -p "$BASHPID" >/dev/null 2>&1
+    renice -n 3 -p "$BASHPID" >/dev/null 2>&1
     [ ${#units[@]} -eq 0 ] && [ "$tidy" = no ] || targets+=(unit_tests)
     [ ${#fuzzers[@]} -eq 0 ] || targets+=(fuzzers)
     [ ${#targets[@]} -gt 0 ] || return 0

@@ -83,6 +83,7 @@ no_parts() {
 
 @test "the agent stopped while one of its threads waits for a server that does not answer: the last changes are sealed all the same" {
     local seq pid waker
+    agent_stop "$DATA"
     session_open holder source
     say holder 'BEGIN; LOCK TABLE pgstrand.rule'
     agent_start "$DATA"

@@ -240,8 +240,9 @@ scratch_databases() {
     pgstrand drill --if-due --data "$DATA" 2>&1 | grep -q 'no drill is due'
     cp -a "$DATA" "$HARNESS/hurt"
     local file
-    file=$(find "$HARNESS/hurt/snapshots" -name '*-incremental-*.snap' | head -n 1)
-    printf 'x' | dd of="$file" bs=1 seek=$(($(stat -c %s "$file") / 2)) conv=notrunc status=none
+    # What came behind the last FULL may be taken from the log, and its schema and configuration lie behind its rows.
+    file=$(find "$HARNESS/hurt/snapshots" -name "*$(pgstrand snapshots --data "$DATA" --json | jq -r '[.[] | select(.type == "full")][-1].uuid')*.snap")
+    printf 'x' | dd of="$file" bs=1 seek=$(($(stat -c %s "$file") / 8)) conv=notrunc status=none
     expect_exit 12 . pgstrand drill --data "$HARNESS/hurt" --quiet
     [ "$(scratch_databases)" = 0 ]
     pgstrand status --data "$HARNESS/hurt" --json >"$HARNESS/status" || true
@@ -281,7 +282,7 @@ EOF
 CREATE TABLE public.hooked AS SELECT current_setting('pgstrand.node') AS node, current_setting('pgstrand.hook') AS hook;
 EOF
     hook other.sql </dev/null
-    export HOOKS_SAID=$HARNESS/said
+    export HOOKS_SAID=$HARNESS/hooks.said
     cp "$DATA/pgstrand.conf" "$HARNESS/hooks/hooks.conf"
     sed -i "s#^before_command =.*#before_command = $HARNESS/hooks/before.sh \$(date)#; s#^after_command =.*#after_command = $HARNESS/hooks/after.sh#
         s#^same_sql =.*#same_sql = same.sql#" "$HARNESS/hooks/hooks.conf"
