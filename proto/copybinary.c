@@ -123,10 +123,12 @@ static status next_column(struct bytes *rest, size_t columns, size_t number, str
     return DONE;
 }
 
-/* Without its escapes, in `scratch` where it has any; *null: it has no value. */
-static status read_column(struct bytes *column, struct buf *scratch, bool *null, err *e)
+/* The same without its escapes, in `scratch` where it has any; *null: it has no value. */
+static status read_column(struct bytes *rest, size_t columns, size_t number, struct buf *scratch,
+                          struct bytes *column, bool *null, err *e)
 {
     *null = false;
+    TRY(next_column(rest, columns, number, column, e));
     if (column->len == 0 || memchr(column->data, '\\', column->len) == NULL)
         return DONE;
     buf_reset(scratch);
@@ -150,8 +152,7 @@ status copybinary_line(struct buf *out, const enum copybinary_form *form, size_t
     for (size_t i = 0; i < columns; i++) {
         struct bytes column;
         bool null;
-        TRY(next_column(&line, columns, i, &column, e));
-        TRY(read_column(&column, scratch, &null, e));
+        TRY(read_column(&line, columns, i, scratch, &column, &null, e));
         if (null)
             append_null(out, i, sum);
         else
@@ -188,8 +189,7 @@ status copybinary_sum(const enum copybinary_form *form, size_t columns, struct b
     for (size_t i = 0; i < columns; i++) {
         struct bytes column;
         bool null;
-        TRY(next_column(&line, columns, i, &column, e));
-        TRY(read_column(&column, scratch, &null, e));
+        TRY(read_column(&line, columns, i, scratch, &column, &null, e));
         if (null)
             rowsum_null(sum, i);
         else
