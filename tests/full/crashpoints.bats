@@ -140,11 +140,17 @@ crash_wide() {
     init_sweep fail
 }
 
-@test "each file operation of a seal, DIFFERENTIAL, FULL fails once: the chain is whole, and the next seal goes on" {
+@test "each file operation of a seal and a DIFFERENTIAL fails once: the chain is whole, and the next seal goes on" {
     crash_fresh failing_seals
     agent_start "$ORACLE_DATA"
     crash_places fail '' crash_seal
     crash_places fail '' crash_differential
+    agent_stop "$ORACLE_DATA"
+}
+
+@test "each file operation of a FULL fails once: the chain is whole, and the next seal goes on" {
+    crash_fresh failing_full
+    agent_start "$ORACLE_DATA"
     crash_places fail '' crash_full
     agent_stop "$ORACLE_DATA"
 }
