@@ -36,27 +36,30 @@ static status load(struct datadir *d, const struct progress *progress, struct kn
     const struct plan_options options = {out->place.chain, out->place.log, &request.target,
                                          ALL_TIERS,        NULL,           &out->place.unsealed};
     TRY(plan_make(&options, &out->plan, e));
-    TRY(spillfile_dir(d->spool, e));
     const struct fold_options memory = {
         .memory = (size_t)(d->config->restore_memory / 3 * 2), .dir = d->spool, .emitters = 1};
     TRY(fold_new(&memory, &out->fold, e));
     return gather_run(out->plan, out->fold, progress, e);
 }
 
-static bool may_pass(const err *e)
+/* A file of our own that cannot be written says nothing of what is known. */
+static bool may_pass(const struct known *k, const err *e)
 {
-    return io_is_full(e) || e->code == ENOMEM || e->class == ERR_INTERRUPTED || err_is_transient(e);
+    return (k->fold != NULL && fold_spill_failed(k->fold)) || io_is_full(e) || e->code == ENOMEM ||
+           e->class == ERR_INTERRUPTED || err_is_transient(e);
 }
 
 status known_load(struct datadir *d, const struct progress *progress, struct known *out, err *e)
 {
     err why = ERR_INIT;
     *out = (struct known){0};
+    TRY(spillfile_dir(d->spool, e));
     if (load(d, progress, out, &why).ok)
         return DONE;
+    const bool passes = may_pass(out, &why);
     known_fini(out);
     out->why = why;
-    if (!may_pass(&why))
+    if (!passes)
         return DONE;
     *e = why;
     return FAILED;

@@ -17,7 +17,8 @@ struct known {
     err why;
 };
 
-/* Fails only where trying again may help (a full disk, memory). What cannot be folded is in out->why. */
+/* Fails only where trying again may help (memory, a spool that cannot be written). What cannot be folded is
+ * in out->why. */
 MUST_CHECK status known_load(struct datadir *d, const struct progress *progress, struct known *out, err *e);
 void known_fini(struct known *k);
 OWN_VALUE(known, known_fini);

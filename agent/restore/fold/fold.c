@@ -18,6 +18,7 @@ struct fold {
     struct foldtable **table; /* each where it stays: maps point at shapes */
     size_t count;
     size_t used;
+    bool spill_failed;
     struct foldop_maker maker;
 };
 
@@ -89,6 +90,23 @@ static void recount(struct fold *f, struct foldtable *t)
     t->counted = now;
 }
 
+static status spill(struct fold *f, struct foldtable *t, const struct foldop *op, err *e)
+{
+    if (foldspill_put(t->spill, op, e).ok)
+        return DONE;
+    f->spill_failed = foldspill_is_unwritable(t->spill);
+    return FAILED;
+}
+
+static status spill_map(struct fold *f, struct foldtable *t, err *e)
+{
+    f->spill_failed = true;
+    TRY(foldspill_new(f->dir, &t->shape, &t->spill, e));
+    const status taken = foldspill_take(t->spill, &t->map, e);
+    f->spill_failed = foldspill_is_unwritable(t->spill);
+    return taken;
+}
+
 /* The largest table makes room: by squeezing out what is stale when that is much, else by going to disk. */
 static status make_room(struct fold *f, err *e)
 {
@@ -99,8 +117,7 @@ static status make_room(struct fold *f, err *e)
     if (largest->map.stale > largest->map.used / 4) {
         foldmap_compact(&largest->map);
     } else {
-        TRY(foldspill_new(f->dir, &largest->shape, &largest->spill, e));
-        TRY(foldspill_take(largest->spill, &largest->map, e));
+        TRY(spill_map(f, largest, e));
     }
     recount(f, largest);
     return DONE;
@@ -114,7 +131,7 @@ status fold_action(struct fold *f, size_t table, const struct action *a, err *e)
     TRY(foldop_of_action(&f->maker, &t->shape, a, op, &count, e));
     for (unsigned i = 0; i < count; i++) {
         if (t->spill != NULL) {
-            TRY(foldspill_put(t->spill, &op[i], e));
+            TRY(spill(f, t, &op[i], e));
             continue;
         }
         TRY(foldop_apply(&op[i], &t->map, e));
@@ -143,6 +160,11 @@ bool fold_needs_base(const struct fold *f, size_t table)
 bool fold_is_spilled(const struct fold *f, size_t table)
 {
     return f->table[table]->spill != NULL;
+}
+
+bool fold_spill_failed(const struct fold *f)
+{
+    return f->spill_failed;
 }
 
 bool fold_is_unchanged(const struct fold *f, size_t table)

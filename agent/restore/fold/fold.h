@@ -44,6 +44,9 @@ void fold_truncate(struct fold *f, size_t table);
 bool fold_needs_base(const struct fold *f, size_t table);
 /* Did it not fit in memory? */
 bool fold_is_spilled(const struct fold *f, size_t table);
+/* Did fold_action fail because a table could not be written to `dir`? Then nothing is wrong with the actions.
+ */
+bool fold_spill_failed(const struct fold *f);
 
 /* Are its final rows those of its base? */
 bool fold_is_unchanged(const struct fold *f, size_t table);

@@ -9,6 +9,7 @@ struct foldspill {
     const struct fold_shape *shape;
     char *dir;
     struct spillfile *steps;
+    bool unwritable;
     struct foldlink links;
     struct buf raw, key, other;
 };
@@ -48,7 +49,14 @@ status foldspill_put(struct foldspill *s, const struct foldop *op, err *e)
     buf_reset(&s->raw);
     foldop_write(op, &s->raw);
     TRY(buf_done(&s->raw, e));
-    return spillfile_put(s->steps, buf_view(&s->raw), e);
+    const status put = spillfile_put(s->steps, buf_view(&s->raw), e);
+    s->unwritable = s->unwritable || !put.ok;
+    return put;
+}
+
+bool foldspill_is_unwritable(const struct foldspill *s)
+{
+    return s->unwritable;
 }
 
 status foldspill_take(struct foldspill *s, struct foldmap *m, err *e)

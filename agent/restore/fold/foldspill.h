@@ -28,6 +28,8 @@ OWN_POINTER(foldspill, foldspill_free);
 /* All that a map has; the map is empty afterwards. Only as the first thing. */
 MUST_CHECK status foldspill_take(struct foldspill *s, struct foldmap *m, err *e);
 MUST_CHECK status foldspill_put(struct foldspill *s, const struct foldop *op, err *e);
+/* Was it the file that failed, and not what was to be put in it? */
+bool foldspill_is_unwritable(const struct foldspill *s);
 
 /* Folds and hands out. `base` NULL: there are no base rows (a TRUNCATE came first). `memory`: what the maps
  * of parts may take. */

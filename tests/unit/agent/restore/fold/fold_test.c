@@ -280,6 +280,28 @@ static void nowhere_to_spill(void **state)
     OWNED(scratch) struct scratch place = scratch_make();
     OWNED(fold) struct fold *f = foldbench_fold(scratch_path(&place, "missing"), 1, &foldbench_keyed);
     assert_fails(act(f, ACTION_CREATE, 0, NULL, "1|a|b|c", &e), &e, ERR_STORAGE);
+    assert_true(fold_spill_failed(f));
+}
+
+/* Whoever asks what is known has to tell actions that are damaged from a disk that fails. */
+static void what_failed(void **state)
+{
+    (void)state;
+    err e = ERR_INIT;
+    OWNED(bench) struct bench b = bench_of(&foldbench_keyed, 1);
+    assert_fails(act(b.fold, ACTION_CREATE, 0, NULL, "1|a|b|?", &e), &e, ERR_STORAGE);
+    assert_false(fold_spill_failed(b.fold));
+    ACT(&b, ACTION_CREATE, 0, NULL, "1|a|b|c");
+    io_fault_arm(IO_FAULT_FAIL, 1, NULL);
+    status put = DONE;
+    for (unsigned id = 2; put.ok && id < 20000; id++) {
+        char row[32];
+        (void)snprintf(row, sizeof row, "%u|a|b|c", id);
+        put = act(b.fold, ACTION_CREATE, 0, NULL, row, &e);
+    }
+    io_fault_arm(IO_FAULT_NONE, 0, NULL);
+    assert_fails(put, &e, ERR_STORAGE);
+    assert_true(fold_spill_failed(b.fold));
 }
 
 static void a_full_disk(void **state)
@@ -308,6 +330,7 @@ int main(void)
         cmocka_unit_test(actions_that_lack_something),
         cmocka_unit_test(a_base_that_is_cut),
         cmocka_unit_test(nowhere_to_spill),
+        cmocka_unit_test(what_failed),
         cmocka_unit_test(a_full_disk),
     };
     return cmocka_run_group_tests_name("fold", tests, NULL, NULL);
