@@ -22,39 +22,50 @@ on_major() {
     [ "$failed" -eq 0 ]
 }
 
-@test "types and prepared transactions on PostgreSQL 14" { on_major 14 types twophase; }
-@test "types and prepared transactions on PostgreSQL 16" { on_major 16 types twophase; }
-@test "types and prepared transactions on PostgreSQL 17" { on_major 17 types twophase; }
-@test "types and prepared transactions on PostgreSQL 18" { on_major 18 types twophase; }
-@test "capture on PostgreSQL 14" { on_major 14 capture; }
-@test "capture on PostgreSQL 16" { on_major 16 capture; }
-@test "capture on PostgreSQL 17" { on_major 17 capture; }
-@test "capture on PostgreSQL 18" { on_major 18 capture; }
-@test "order, duplicates and bases on PostgreSQL 14" { on_major 14 order truncbase; }
-@test "order, duplicates and bases on PostgreSQL 16" { on_major 16 order truncbase; }
-@test "order, duplicates and bases on PostgreSQL 17" { on_major 17 order truncbase; }
-@test "order, duplicates and bases on PostgreSQL 18" { on_major 18 order truncbase; }
-@test "healing on PostgreSQL 14" { on_major 14 heal; }
-@test "healing on PostgreSQL 16" { on_major 16 heal; }
-@test "healing on PostgreSQL 17" { on_major 17 heal; }
-@test "healing on PostgreSQL 18" { on_major 18 heal; }
-@test "restore on PostgreSQL 14" { on_major 14 restore; }
-@test "restore on PostgreSQL 16" { on_major 16 restore; }
-@test "restore on PostgreSQL 17" { on_major 17 restore; }
-@test "restore on PostgreSQL 18" { on_major 18 restore; }
-@test "modes of restore, merge on PostgreSQL 14" { on_major 14 restoremodes merge; }
-@test "modes of restore, merge on PostgreSQL 16" { on_major 16 restoremodes merge; }
-@test "modes of restore, merge on PostgreSQL 17" { on_major 17 restoremodes merge; }
-@test "modes of restore, merge on PostgreSQL 18" { on_major 18 restoremodes merge; }
-@test "init and DDL on PostgreSQL 14" { on_major 14 init ddl; }
-@test "init and DDL on PostgreSQL 16" { on_major 16 init ddl; }
-@test "init and DDL on PostgreSQL 17" { on_major 17 init ddl; }
-@test "init and DDL on PostgreSQL 18" { on_major 18 init ddl; }
-@test "changes of the schema on PostgreSQL 14" { on_major 14 schemaver rewrites ddlrandom; }
-@test "changes of the schema on PostgreSQL 16" { on_major 16 schemaver rewrites ddlrandom; }
-@test "changes of the schema on PostgreSQL 17" { on_major 17 schemaver rewrites ddlrandom; }
-@test "changes of the schema on PostgreSQL 18" { on_major 18 schemaver rewrites ddlrandom; }
-@test "chains, targets and take-over on PostgreSQL 14" { on_major 14 differential newertarget takeover; }
-@test "chains, targets and take-over on PostgreSQL 16" { on_major 16 differential newertarget takeover; }
-@test "chains, targets and take-over on PostgreSQL 17" { on_major 17 differential newertarget takeover; }
-@test "chains, targets and take-over on PostgreSQL 18" { on_major 18 differential newertarget takeover; }
+# The files of each test, whatever the major.
+types() { on_major "$1" types twophase; }
+captures() { on_major "$1" capture; }
+orders() { on_major "$1" order truncbase; }
+heals() { on_major "$1" heal; }
+restores() { on_major "$1" restore loading; }
+modes() { on_major "$1" restoremodes merge; }
+inits() { on_major "$1" init badinput ddl; }
+schemas() { on_major "$1" schemaver rewrites ddlrandom; }
+chains() { on_major "$1" differential newertarget takeover; }
+
+@test "types and prepared transactions on PostgreSQL 14" { types 14; }
+@test "types and prepared transactions on PostgreSQL 16" { types 16; }
+@test "types and prepared transactions on PostgreSQL 17" { types 17; }
+@test "types and prepared transactions on PostgreSQL 18" { types 18; }
+@test "capture on PostgreSQL 14" { captures 14; }
+@test "capture on PostgreSQL 16" { captures 16; }
+@test "capture on PostgreSQL 17" { captures 17; }
+@test "capture on PostgreSQL 18" { captures 18; }
+@test "order, duplicates and bases on PostgreSQL 14" { orders 14; }
+@test "order, duplicates and bases on PostgreSQL 16" { orders 16; }
+@test "order, duplicates and bases on PostgreSQL 17" { orders 17; }
+@test "order, duplicates and bases on PostgreSQL 18" { orders 18; }
+@test "healing on PostgreSQL 14" { heals 14; }
+@test "healing on PostgreSQL 16" { heals 16; }
+@test "healing on PostgreSQL 17" { heals 17; }
+@test "healing on PostgreSQL 18" { heals 18; }
+@test "restore on PostgreSQL 14" { restores 14; }
+@test "restore on PostgreSQL 16" { restores 16; }
+@test "restore on PostgreSQL 17" { restores 17; }
+@test "restore on PostgreSQL 18" { restores 18; }
+@test "modes of restore, merge on PostgreSQL 14" { modes 14; }
+@test "modes of restore, merge on PostgreSQL 16" { modes 16; }
+@test "modes of restore, merge on PostgreSQL 17" { modes 17; }
+@test "modes of restore, merge on PostgreSQL 18" { modes 18; }
+@test "init and DDL on PostgreSQL 14" { inits 14; }
+@test "init and DDL on PostgreSQL 16" { inits 16; }
+@test "init and DDL on PostgreSQL 17" { inits 17; }
+@test "init and DDL on PostgreSQL 18" { inits 18; }
+@test "changes of the schema on PostgreSQL 14" { schemas 14; }
+@test "changes of the schema on PostgreSQL 16" { schemas 16; }
+@test "changes of the schema on PostgreSQL 17" { schemas 17; }
+@test "changes of the schema on PostgreSQL 18" { schemas 18; }
+@test "chains, targets and take-over on PostgreSQL 14" { chains 14; }
+@test "chains, targets and take-over on PostgreSQL 16" { chains 16; }
+@test "chains, targets and take-over on PostgreSQL 17" { chains 17; }
+@test "chains, targets and take-over on PostgreSQL 18" { chains 18; }

@@ -74,6 +74,7 @@ has_keys() {
     sql shop "INSERT INTO notes SELECT 'n' || i FROM generate_series(1, 50) i"
     [ "$(p wait)" -eq $((before + 50)) ]
     p wait --json | jq -e '.seq == '$((before + 50))' and (.lsn | test("^[0-9A-F]+/[0-9A-F]+$"))'
+    p wait --verbose 2>&1 >/dev/null | grep -Eq '^pgstrand: everything up to [0-9A-F]+/[0-9A-F]+ is durable$'
 }
 
 @test "wait does not hang on an idle server that is ahead of what it has flushed" {
@@ -250,6 +251,16 @@ has_keys() {
     database_drop back
 }
 
+@test "entity, drill and workflow list: the keys that scripts rely on" {
+    p entity orders 5 --json >"$HARNESS/entity.json"
+    has_keys . uuid table key version created updated tier value history <"$HARNESS/entity.json"
+    has_keys '.history[-1]' seq kind time user session old new <"$HARNESS/entity.json"
+    p drill --json >"$HARNESS/drill.json" 2>/dev/null
+    has_keys . snapshot seq same_device rows actions skipped warnings tables <"$HARNESS/drill.json"
+    has_keys '.tables[0]' table tier rows digest proven <"$HARNESS/drill.json"
+    p workflow list --json | has_keys '.[-1]' uuid name type status step progress retries error
+}
+
 @test "restore on a machine without a data directory: a plan leaves none behind, a restore makes one" {
     p vault add plan "$HARNESS/plan"
     p seal >/dev/null
@@ -322,6 +333,10 @@ has_keys() {
     printf '[tiers]\ndefault = bussines\n' >"$conf"
     expect_exit 10 'did you mean "business"' \
         pgstrand init --data "$HARNESS/wrong" --config "$conf" --source "$(conninfo shop)"
+    printf '[tiers]\ndefault = business\ndevise = sync_*\n' >"$conf"
+    expect_exit 10 "$conf: line 3: there is no devise in \[tiers\]: did you mean device" \
+        pgstrand init --data "$HARNESS/wrong" --config "$conf" --source "$(conninfo shop)"
+    expect_exit 10 'did you mean device' "$PGSTRAND_BUILD/pgstrand-agent" --data "$DATA" --config "$conf"
     printf '[tiers]\ndevice = orders where status\n' >"$conf"
     expect_exit 10 'cannot read the tier rule' p status --config "$conf"
     expect_exit 10 'there is no configuration file' p status --config "$HARNESS/none.conf"
@@ -336,6 +351,10 @@ has_keys() {
     [ "$(sql closed "SELECT count(*) FROM pg_replication_slots WHERE database = 'closed'")" = 0 ]
     [ "$(sql closed "SELECT count(*) FROM pg_publication")" = 0 ]
     database_drop closed
+    # and a vault
+    p vault add closed file:///proc/pgstrand
+    expect_exit 12 '/proc/pgstrand' p ship closed --quiet
+    p vault remove closed
 }
 
 @test "a store of a newer version is refused" {
@@ -344,7 +363,14 @@ has_keys() {
     cp "$DATA/catalog.mdb" "$DATA/pgstrand.conf" "$HARNESS/newer/"
     # LMDB keeps a value right behind its key: "version" and four bytes, big-endian
     LC_ALL=C sed -i 's/version\x00\x00\x00\x01/version\x00\x00\x00\x63/g' "$HARNESS/newer/catalog.mdb"
-    expect_exit 15 'version 99' pgstrand status --data "$HARNESS/newer"
+    cp "$HARNESS/newer/catalog.mdb" "$HARNESS/newer.mdb"
+    expect_exit 15 'version 99 and this pgstrand knows up to' pgstrand status --data "$HARNESS/newer"
+    expect_exit 15 'version 99' pgstrand seal --data "$HARNESS/newer" --no-wait
+    expect_exit 15 'version 99' pgstrand restore --data "$HARNESS/newer" --target "$(conninfo postgres)"
+    expect_exit 15 'version 99' pgstrand init --data "$HARNESS/newer" --source "$(conninfo shop)" --quiet
+    expect_exit 15 'version 99' pgstrand uninstall --data "$HARNESS/newer" --yes
+    expect_exit 15 'version 99' "$PGSTRAND_BUILD/pgstrand-agent" --data "$HARNESS/newer"
+    cmp "$HARNESS/newer/catalog.mdb" "$HARNESS/newer.mdb"
 }
 
 @test "status when the server is away: a problem, not a failure" {

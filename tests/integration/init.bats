@@ -1,41 +1,6 @@
 # init on real clusters: what it finds, what it makes, what it leaves when it is killed, and what uninstall takes away.
 
-load ../lib/onecluster
-
-setup_file() {
-    harness_begin
-    cluster_new source
-}
-
-setup() {
-    DATA=$BATS_TEST_TMPDIR/data
-    DB=db$BATS_TEST_NUMBER
-}
-
-# Slots and limits are the cluster's: each test gives back what it took.
-teardown() {
-    pgstrand uninstall --data "$DATA" --yes >/dev/null 2>&1 || true
-    CLUSTER=source sql postgres "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE NOT active" >/dev/null || true
-}
-
-init() {
-    pgstrand init --data "$DATA" --source "$(conninfo "$DB")" --no-progress "$@"
-}
-
-shop() {
-    database_new "$DB"
-    sql "$DB" "
-        CREATE TABLE item (id int PRIMARY KEY, name text);
-        CREATE TABLE sale (id serial PRIMARY KEY, item int REFERENCES item, at timestamptz DEFAULT now());
-        CREATE TABLE journal (line text, n int);
-        INSERT INTO item SELECT g, 'item ' || g FROM generate_series(1, 200) g;
-        INSERT INTO sale (item) SELECT g % 200 + 1 FROM generate_series(1, 1000) g;
-        INSERT INTO journal SELECT 'line', g % 7 FROM generate_series(1, 100) g"
-}
-
-slots() {
-    sql postgres "SELECT count(*) FROM pg_replication_slots"
-}
+load ../lib/initing
 
 limit_is() {
     [ "$(sql postgres 'SHOW max_slot_wal_keep_size')" = "$1" ]
@@ -69,78 +34,6 @@ catalogue() {
     shop
     pgstrand init --data "$DATA" --source "$(conninfo "$DB") password=Geheim17" --no-progress
     refute grep -rq Geheim17 "$DATA"
-}
-
-@test "wal_level that is not logical: exit 10, and what to do" {
-    CLUSTER_TWIN=yes cluster_new replica wal_level=replica
-    database_new "$DB"
-    expect_exit 10 'wal_level is replica.*ALTER SYSTEM SET wal_level' init
-    [ "$(sql "$DB" "SELECT count(*) FROM pg_namespace WHERE nspname = 'pgstrand'")" -eq 0 ]
-    cluster_remove replica
-}
-
-@test "no slot free: exit 10, nothing changed" {
-    CLUSTER_TWIN=yes cluster_new full max_replication_slots=1
-    database_new "$DB"
-    sql postgres "SELECT pg_create_physical_replication_slot('taken')" >/dev/null
-    expect_exit 10 'no replication slot is free \(1 of 1' init
-    [ "$(sql "$DB" "SELECT count(*) FROM pg_publication")" -eq 0 ]
-    cluster_remove full
-}
-
-@test "no sender free: exit 10" {
-    CLUSTER_TWIN=yes cluster_new senders max_wal_senders=0 max_replication_slots=4
-    database_new "$DB"
-    expect_exit 10 'no WAL sender is free' init
-    cluster_remove senders
-}
-
-@test "a role that may not replicate, a role that may not read: exit 10 and 11" {
-    shop
-    sql "$DB" "DROP ROLE IF EXISTS plain; CREATE ROLE plain LOGIN; DROP ROLE IF EXISTS reader; CREATE ROLE reader LOGIN REPLICATION;
-        GRANT CREATE ON DATABASE $DB TO reader"
-    expect_exit 10 'role plain may not replicate' pgstrand init --data "$DATA" --source "$(conninfo_tcp "$DB" plain)"
-    expect_exit 11 'role reader may not read table public.item' pgstrand init --data "$DATA" --source "$(conninfo_tcp "$DB" reader)"
-    sql "$DB" "CREATE SCHEMA closed CREATE TABLE large (id int PRIMARY KEY, v text);
-        GRANT SELECT ON ALL TABLES IN SCHEMA public, closed TO reader; ALTER TABLE closed.large ALTER v SET STORAGE EXTERNAL;
-        INSERT INTO closed.large SELECT 1, repeat('x', 5000000)"
-    expect_exit 11 'role reader may not use the schema of table closed.large' pgstrand init --data "$DATA" --source "$(conninfo_tcp "$DB" reader)"
-}
-
-@test "wrong password: exit 10; server away: exit 13; no such database: exit 10" {
-    CLUSTER_TWIN=yes cluster_new scram
-    database_new "$DB"
-    sql "$DB" "SET password_encryption = 'scram-sha-256'; CREATE ROLE guarded SUPERUSER LOGIN PASSWORD 'right'"
-    echo 'host all guarded 127.0.0.1/32 scram-sha-256' >"$BATS_TEST_TMPDIR/hba"
-    cat "$(cluster_folder)/data/pg_hba.conf" >>"$BATS_TEST_TMPDIR/hba"
-    as_postgres tee "$(cluster_folder)/data/pg_hba.conf" <"$BATS_TEST_TMPDIR/hba" >/dev/null
-    sql postgres 'SELECT pg_reload_conf()' >/dev/null
-    PGPASSWORD=wrong expect_exit 10 'password authentication failed' pgstrand init --data "$DATA" --source "$(conninfo_tcp "$DB" guarded)"
-    expect_exit 10 'no password supplied' pgstrand init --data "$DATA" --source "$(conninfo_tcp "$DB" guarded)"
-    expect_exit 10 'database "nowhere" does not exist' pgstrand init --data "$DATA" --source "$(conninfo nowhere)"
-    cluster_stop
-    expect_exit 13 'cannot connect' init
-    cluster_remove scram
-}
-
-@test "a database without tables: a warning, and it works" {
-    database_new "$DB"
-    run init
-    [ "$status" -eq 0 ]
-    [[ "$output" == *"has no tables yet"* ]]
-    sql "$DB" "CREATE TABLE first (id int PRIMARY KEY); INSERT INTO first VALUES (1); DELETE FROM first"
-}
-
-@test "findings: a keyless table, an unlogged one, a foreign key across tiers" {
-    shop
-    sql "$DB" "CREATE UNLOGGED TABLE scratch (a int)"
-    printf '[tiers]\ndevice = item\n' >"$BATS_TEST_TMPDIR/conf"
-    run init --config "$BATS_TEST_TMPDIR/conf" --dry-run
-    [[ "$output" == *"public.journal has no usable key"* ]]
-    [[ "$output" == *"public.scratch is unlogged"* ]]
-    [[ "$output" == *"sale_item_fkey leads from business table public.sale to device table public.item"* ]]
-    [ "$(slots)" -eq 0 ]
-    [ "$(sql "$DB" "SELECT count(*) FROM pg_namespace WHERE nspname = 'pgstrand'")" -eq 0 ]
 }
 
 @test "tables without key, old and new, can still be updated and deleted from" {
@@ -290,18 +183,6 @@ finishes() {
     DATA=$BATS_TEST_TMPDIR/data
 }
 
-@test "a full disk while init copies: exit 12, and the next run goes on" {
-    shop
-    local code=0
-    PGSTRAND_IO_FAULT=full:1:.rows pgstrand init --data "$DATA" --source "$(conninfo "$DB")" --quiet --retries 0 2>"$BATS_TEST_TMPDIR/err" || code=$?
-    [ "$code" -eq 12 ]
-    sed -i '/PGSTRAND_IO_FAULT is set/d' "$BATS_TEST_TMPDIR/err"
-    [ "$(wc -l <"$BATS_TEST_TMPDIR/err")" -eq 1 ]
-    grep -q 'run init again to go on.*No space left' "$BATS_TEST_TMPDIR/err"
-    init
-    [ "$(slots)" -eq 1 ]
-}
-
 @test "init while DDL goes on: the base is taken again until its schema is whole, and no new table is left without identity" {
     shop
     (for i in 1 2 3 4 5 6 7 8 9 10; do sql "$DB" "CREATE TABLE made_$i (a int)" && sleep 0.3; done) >/dev/null 2>&1 3>&- &
@@ -323,25 +204,6 @@ finishes() {
     [ "$(sql "$DB" "SELECT relreplident FROM pg_class WHERE oid = 'item'::regclass")" = f ]
     pgstrand uninstall --data "$DATA" --yes
     [ "$(sql "$DB" "SELECT relreplident FROM pg_class WHERE oid = 'item'::regclass")" = d ]
-}
-
-@test "a second data directory on the same database is refused: exit 15" {
-    shop
-    init
-    expect_exit 15 'is captured by node' pgstrand init --data "$BATS_TEST_TMPDIR/other" --source "$(conninfo "$DB")" --quiet
-    [ "$(slots)" -eq 1 ]
-}
-
-@test "a data directory that captures another database, or another dataset, is refused" {
-    shop
-    init
-    database_new elsewhere
-    expect_exit 15 "belongs to database $DB of .*not to database elsewhere" \
-        pgstrand init --data "$DATA" --source "$(conninfo elsewhere)" --quiet
-    database_drop elsewhere
-    expect_exit 10 'has dataset .*, not 11111111-' \
-        pgstrand init --data "$DATA" --source "$(conninfo "$DB")" --dataset 11111111-1111-4111-8111-111111111111 --quiet
-    [ "$(slots)" -eq 1 ]
 }
 
 @test "the WAL limit is set where there is none, left where others have slots, and declined on request" {

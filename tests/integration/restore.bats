@@ -85,6 +85,7 @@ setup_file() {
 assert_state() {
     local seq=$1 kind
     shift
+    [ -d "$HARNESS/at/$seq" ] || complain "nothing was kept at seq $seq" || return 1
     pos_dump "$(conninfo "$target")" "$HARNESS/got/pos" "$@"
     dump_tables "$(conninfo "$target")" "$HARNESS/got/odd" "${odd_tables[@]}"
     for kind in pos odd; do
@@ -240,209 +241,9 @@ target_at() {
     database_again "$target"
     expect_exit 15 "database $old already.*rename it" restore --jobs 2 --to-seq "$(nth_seq 2)"
     [ "$(oid_of "$old")" = "$before" ]
-    [ "$(sql "$target" "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")" = 0 ]
+    [ "$(tables_of "$target")" = 0 ]
     [ -z "$(oid_of "${target}_pgstrand_new")" ]
     database_drop "$old"
-}
-
-oid_of() {
-    sql postgres "SELECT oid FROM pg_database WHERE datname = '$1'"
-}
-
-# The lock is granted when COPY has ended, before what comes next.
-spoil_row() {
-    sql spoilt_pgstrand_new "BEGIN; LOCK TABLE still; UPDATE still SET word = 'spoilt' WHERE id = 7 RETURNING 'spoilt'; COMMIT" \
-        2>/dev/null | grep -q spoilt
-}
-
-@test "a large base takes two connections by itself, where the target can be exchanged" {
-    local how pid mine=$HARNESS/large at before
-    database_new large
-    sql large "
-        CREATE TABLE still (id int PRIMARY KEY, word text COLLATE \"C\", twice int GENERATED ALWAYS AS (id * 2) STORED, gone int);
-        ALTER TABLE still DROP COLUMN gone;
-        INSERT INTO still SELECT i, repeat(md5(i::text), 16) FROM generate_series(1, 70000) i;
-        INSERT INTO still VALUES (0, NULL), (-1, ''), (-2, E'\\t\\n\\\\');
-        CREATE TABLE moved (LIKE still INCLUDING ALL);
-        INSERT INTO moved SELECT id, word FROM still;
-        CREATE INDEX ON still (word); CREATE INDEX ON moved (word);
-        CREATE STATISTICS both_columns ON id, word FROM moved;
-        ALTER TABLE moved ADD FOREIGN KEY (id) REFERENCES still"
-    pgstrand init --data "$mine" --source "$(conninfo large)" --yes --no-wal-limit >/dev/null
-    agent_start "$mine"
-    sql large "UPDATE moved SET word = 'moved' WHERE id % 5 = 0; DELETE FROM moved WHERE id % 7 = 0"
-    at=$(pgstrand wait --data "$mine" --timeout 60)
-    agent_stop "$mine"
-    before=$(oid_of "$target")
-    pgstrand restore --data "$mine" --target "$(conninfo "$target")" --to-seq "$at" --json >"$HARNESS/large.json"
-    [ "$(oid_of "$target")" != "$before" ]
-    jq -e '.tables | length == 2 and all(.proven)' "$HARNESS/large.json"
-    assert_same_tables "$(conninfo large)" "$(conninfo "$target")" public.still public.moved
-    [ "$(sql "$target" "SELECT count(*) FROM pg_stats WHERE tablename IN ('still', 'moved') AND attname = 'id'")" = 2 ]
-    [ "$(sql "$target" "SELECT count(*) FROM pg_stats_ext WHERE statistics_name = 'both_columns' AND n_distinct IS NOT NULL")" = 1 ]
-
-    # what a new database would not have: one transaction, or, when several jobs are asked for, the old one stays
-    database_new prepared
-    sql prepared "CREATE FUNCTION ours() RETURNS int LANGUAGE sql AS 'SELECT 7'"
-    before=$(oid_of prepared)
-    pgstrand restore --data "$mine" --target "$(conninfo prepared)" --to-seq "$at" --tables still --no-analyze >/dev/null
-    [ "$(oid_of prepared)" = "$before" ]
-    [ "$(sql prepared 'SELECT ours()')" = 7 ]
-    sql prepared 'DROP TABLE still, moved'
-    pgstrand restore --data "$mine" --target "$(conninfo prepared)" --to-seq "$at" --tables still --no-analyze --jobs 2 >/dev/null 2>"$HARNESS/kept"
-    grep -q 'it is kept as prepared_pgstrand_old' "$HARNESS/kept"
-    [ "$(sql prepared_pgstrand_old 'SELECT ours()')" = 7 ]
-    database_drop prepared
-    database_drop prepared_pgstrand_old
-
-    # what somebody makes in the target meanwhile is kept with it
-    database_new spoilt
-    pgstrand restore --data "$mine" --target "$(conninfo spoilt)" --to-seq "$at" --quiet --no-analyze 2>"$HARNESS/spoilt" 3>&- &
-    pid=$!
-    wait_for 30 sql spoilt_pgstrand_new 'SELECT 1'
-    sql spoilt "CREATE FUNCTION ours() RETURNS int LANGUAGE sql AS 'SELECT 7'"
-    wait "$pid"
-    [ "$(sql spoilt_pgstrand_old 'SELECT ours()')" = 7 ]
-    database_drop spoilt
-    database_drop spoilt_pgstrand_old
-
-    # a row that is another one when the table is proven: by the server's sums, and by reading back
-    for how in '' --read-back; do
-        database_new spoilt
-        # shellcheck disable=SC2086
-        pgstrand restore --data "$mine" --target "$(conninfo spoilt)" --to-seq "$at" --quiet $how 2>"$HARNESS/spoilt" 3>&- &
-        pid=$!
-        wait_for 30 spoil_row
-        wait "$pid" && return 1
-        grep -q 'proving public.still: the target.s rows are not those that were expected; nothing was changed' "$HARNESS/spoilt"
-        [ -z "$(sql spoilt "SELECT to_regclass('public.still')")" ]
-        [ -z "$(oid_of spoilt_pgstrand_new)" ]
-        database_drop spoilt
-    done
-    pgstrand uninstall --data "$mine" --yes >/dev/null
-    database_drop large
-}
-
-@test "a foreign key of a partitioned table sees the rows of all partitions, however many connections load them" {
-    local mine=$HARNESS/parted jobs at
-    database_new parted
-    sql parted "
-        CREATE TABLE makers (id int PRIMARY KEY);
-        CREATE TABLE readings (at int, maker int REFERENCES makers) PARTITION BY RANGE (at);
-        CREATE TABLE readings1 PARTITION OF readings FOR VALUES FROM (0) TO (100000);
-        CREATE TABLE readings2 PARTITION OF readings FOR VALUES FROM (100000) TO (200000);
-        INSERT INTO makers VALUES (1), (2);
-        INSERT INTO readings SELECT i, i % 2 + 1 FROM generate_series(0, 199999) i"
-    pgstrand init --data "$mine" --source "$(conninfo parted)" --yes --no-wal-limit >/dev/null
-    at=$(pgstrand snapshots --data "$mine" --json | jq -r '.[-1].uuid')
-    for jobs in 1 3; do
-        database_new "parted$jobs"
-        expect_exit 11 'foreign key readings_maker_fkey of .*: 100000 rows without their parent' \
-            pgstrand restore --data "$mine" --target "$(conninfo "parted$jobs")" --to-snapshot "$at" --tables 'readings*' --jobs "$jobs" --quiet
-        pgstrand restore --data "$mine" --target "$(conninfo "parted$jobs")" --to-snapshot "$at" --jobs "$jobs" --quiet 2>/dev/null
-        [ "$(sql "parted$jobs" "SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND convalidated")" = \
-            "$(sql parted "SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND convalidated")" ]
-        database_drop "parted$jobs"
-    done
-    pgstrand uninstall --data "$mine" --yes >/dev/null
-    database_drop parted
-    database_drop parted3_pgstrand_old
-}
-
-@test "common types are loaded in binary form, whatever their values" {
-    local mine=$HARNESS/typed at logged
-    logged=$(cluster_folder)/log
-    database_new typed
-    sql typed "
-        CREATE TYPE mood AS ENUM ('fine', 'a, \"b\"');
-        CREATE DOMAIN percent AS numeric(5,2) CHECK (VALUE <= 100);
-        CREATE TABLE typed (id int PRIMARY KEY, yes bool, small smallint, big bigint, f4 real, f8 double precision, n numeric,
-            part percent, t text, v varchar(40), c char(9), j json, jb jsonb, bytes bytea, u uuid, d date, ts timestamp,
-            tz timestamptz(3), feeling mood, one \"char\"[] GENERATED ALWAYS AS ('{x}') STORED);
-        INSERT INTO typed SELECT i, i % 3 = 0, i - 1500, (random() - 0.5) * 1.8e19, (random() - 0.5) * 10 ^ (i % 60 - 30),
-            (random() - 0.5) * 10 ^ (i % 600 - 300), round(((random() - 0.5) * 10 ^ (i % 40 - 20))::numeric, i % 30),
-            random() * 100, CASE i % 4 WHEN 0 THEN E'tab\\tline\\nback\\\\slash\\r\\b' WHEN 1 THEN '\\N' ELSE 'näher 🙂' END,
-            repeat('ü', i % 40), 'pad', '{\"a\": [1, 2]}', jsonb_build_object('k', i, 'b', E'\\\\'),
-            decode(md5(i::text), 'hex'), gen_random_uuid(), date '4714-11-24 BC' + i * 1900, timestamp '4714-11-24 BC' +
-            i * interval '90 days 5 hours 0.000001 second', timestamptz '0001-01-01 BC' + i * interval '1 year 1 millisecond',
-            CASE i % 2 WHEN 0 THEN 'fine' ELSE 'a, \"b\"' END::mood FROM generate_series(1, 3000) i;
-        INSERT INTO typed (id) VALUES (0);
-        INSERT INTO typed (id, f4, f8, n, d, ts, tz, bytes, t) VALUES
-            (-1, 'NaN', 'NaN', 'NaN', 'infinity', 'infinity', 'infinity', '', ''),
-            (-2, '-Infinity', 'Infinity', '-0.0000', '-infinity', '-infinity', '-infinity', '\\x00', 'x'),
-            (-3, '-0', '-0', '1e-500', '5874897-12-31', '294276-12-31 23:59:59.999999', '294276-12-31', NULL, NULL),
-            (-4, '1e-45', '5e-324', '1e1000', '2000-02-29', '1999-12-31 23:59:59.999999', '1999-12-31 23:59:59.999', NULL, NULL),
-            (-5, '3.4028235e38', '1.7976931348623157e308', '-99999999.99990000', '0001-01-01', '0001-12-31 BC', '0044-03-15 BC',
-             NULL, NULL)"
-    pgstrand init --data "$mine" --source "$(conninfo typed)" --yes --no-wal-limit >/dev/null
-    agent_start "$mine"
-    sql typed "UPDATE typed SET n = n * 3 + 0.001, ts = ts + interval '1 second' WHERE id % 5 = 1; DELETE FROM typed WHERE id % 7 = 1"
-    at=$(pgstrand wait --data "$mine" --timeout 60)
-    agent_stop "$mine"
-    cluster_set log_statement all
-    pgstrand restore --data "$mine" --target "$(conninfo "$target")" --to-seq "$at" --json >"$HARNESS/typed.json"
-    sql postgres 'ALTER SYSTEM RESET log_statement' && sql postgres 'SELECT pg_reload_conf()' >/dev/null
-    assert_same_tables "$(conninfo typed)" "$(conninfo "$target")" public.typed
-    jq -e '[.tables[].proven] | all' "$HARNESS/typed.json"
-    grep -q 'COPY "public"."typed" .* FROM STDIN (FORMAT binary' "$logged"
-    grep -q 'SELECT pg_catalog.count.*hashint4extended.* FROM ONLY "public"."typed"' "$logged"
-    refute grep -q 'COPY "public"."typed" .* TO STDOUT' "$logged" # the sums were equal
-    [ "$(sql "$target" "SELECT relallvisible * 2 > relpages FROM pg_class WHERE relname = 'typed'")" = t ] # frozen; 18 leaves some pages out
-    pgstrand uninstall --data "$mine" --yes >/dev/null
-    database_drop typed
-}
-
-@test "a table of an extension that the target has already is loaded, though its rows cannot be frozen" {
-    local mine=$HARNESS/member at db
-    for db in member beforehand; do
-        database_new "$db"
-        sql "$db" "CREATE EXTENSION citext; CREATE TABLE member (id int PRIMARY KEY); ALTER EXTENSION citext ADD TABLE member"
-    done
-    sql member "CREATE TABLE other (id int PRIMARY KEY); INSERT INTO member SELECT generate_series(1, 3000); INSERT INTO other TABLE member"
-    pgstrand init --data "$mine" --source "$(conninfo member)" --yes --no-wal-limit >/dev/null
-    at=$(pgstrand snapshots --data "$mine" --json | jq -r '.[-1].uuid')
-    pgstrand restore --data "$mine" --target "$(conninfo beforehand)" --to-snapshot "$at" --quiet
-    assert_same_tables "$(conninfo member)" "$(conninfo beforehand)" public.member public.other
-    [ "$(sql beforehand "SELECT string_agg(relname, ',') FROM pg_class WHERE relname IN ('member', 'other') AND relallvisible > 0")" = other ]
-    pgstrand uninstall --data "$mine" --yes >/dev/null
-    database_drop member
-    database_drop beforehand
-}
-
-@test "tables of other types are loaded as text, and the server adds up the text of their rows, too" {
-    local mine=$HARNESS/worded at logged
-    logged=$(cluster_folder)/log
-    database_new worded
-    sql worded "
-        CREATE TYPE pair AS (a int, b text);
-        CREATE DOMAIN words AS text[] CHECK (cardinality(VALUE) < 9);
-        CREATE TYPE mood AS ENUM ('fine', 'a, \"b\"');
-        CREATE TYPE whole;
-        CREATE FUNCTION whole_in(cstring) RETURNS whole LANGUAGE internal STRICT IMMUTABLE AS 'int8in';
-        CREATE FUNCTION whole_out(whole) RETURNS cstring LANGUAGE internal STRICT IMMUTABLE AS 'int8out';
-        CREATE TYPE whole (INPUT = whole_in, OUTPUT = whole_out, LIKE = bigint);
-        CREATE DOMAIN feeling AS mood;
-        CREATE DOMAIN short AS char(7);
-        CREATE TABLE worded (id bigint PRIMARY KEY, u uuid, yes bool, list text[], w words, p pair, ps pair[], i inet, m macaddr,
-            took interval, r int4range, rs nummultirange, at point, search tsvector, v varbit, moods mood[], n name, k \"char\",
-            own whole, d date, felt feeling, big bigint, padded short);
-        INSERT INTO worded SELECT i, gen_random_uuid(), i % 2 = 0, ARRAY[E'tab\\t', 'x, \"y\"', NULL, 'NULL', E'\\\\'],
-            ARRAY[i::text], (i, E'(\\n)'::text)::pair, ARRAY[(i, NULL::text)::pair, NULL], '10.0.0.0/8'::inet + i, '08:00:2b:01:02:03', i * interval '1 day 0.01 s',
-            int4range(i, 2 * i), ('{[1,' || i || '),[9999,)}')::nummultirange, point(i, 0.1), to_tsvector('it''s ' || i), i::bit(20)::varbit,
-            '{fine,NULL}', 'n' || i, 'c', (i - 900)::text::whole, date '2000-01-01' + i, 'fine', (i - 700) * 3000000000, 'x' || i FROM generate_series(1, 1500) i;
-        INSERT INTO worded (id) VALUES (0)"
-    pgstrand init --data "$mine" --source "$(conninfo worded)" --yes --no-wal-limit >/dev/null
-    at=$(pgstrand snapshots --data "$mine" --json | jq -r '.[-1].uuid')
-    cluster_set log_statement all
-    pgstrand restore --data "$mine" --target "$(conninfo "$target")" --to-snapshot "$at" --json >"$HARNESS/worded.json"
-    sql postgres 'ALTER SYSTEM RESET log_statement' && sql postgres 'SELECT pg_reload_conf()' >/dev/null
-    assert_same_tables "$(conninfo worded)" "$(conninfo "$target")" public.worded
-    jq -e '[.tables[].proven] | all' "$HARNESS/worded.json"
-    grep -q 'COPY "public"."worded" .* FROM STDIN (FORMAT text' "$logged"
-    grep -q 'SELECT pg_catalog.count.*array_out("list").* FROM ONLY "public"."worded"' "$logged"
-    refute grep -q 'COPY "public"."worded" .* TO STDOUT' "$logged" # the sums were equal
-    pgstrand uninstall --data "$mine" --yes >/dev/null
-    database_drop worded
 }
 
 @test "business vault on another device: no device rows, a new identity of the same dataset" {
@@ -451,7 +252,7 @@ spoil_row() {
     jq -e '.same_device == false and (.skipped | length > 0) and (.tables | all(.tier != "device"))' "$HARNESS/other.json"
     [ "$(pos_rows "$(conninfo "$target")" device)" = 0 ]
     [ "$(pos_rows "$(conninfo "$target")" transient)" = 0 ]
-    pos_dump "$(conninfo "$target")" "$HARNESS/got" business audit
+    assert_state "$(jq .seq "$HARNESS/other.json")" business audit
     local mine theirs
     mine=$(pgstrand identity --data "$DATA" --json)
     theirs=$(pgstrand identity --data "$other" --json)
@@ -470,7 +271,7 @@ spoil_row() {
 
 @test "business vault on the same device: the missing device rows are not passed over" {
     expect_exit 10 'business backup' restore --from "file://$HARNESS/shelf"
-    [ "$(sql "$target" "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")" = 0 ]
+    [ "$(tables_of "$target")" = 0 ]
     restore --from "file://$HARNESS/shelf" --tiers business,audit --to-seq "$(nth_seq 9)"
     assert_state "$(nth_seq 9)" business audit
 }
@@ -480,14 +281,14 @@ spoil_row() {
     expect_exit 15 'not empty \(public.mine\)' restore
     expect_exit 15 'not empty' restore --jobs 2
     [ "$(sql "$target" 'SELECT n FROM mine')" = 1 ]
-    [ "$(sql "$target" "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")" = 1 ]
+    [ "$(tables_of "$target")" = 1 ]
 }
 
 @test "a seq in the future, an unknown snapshot, a table that is not there" {
     expect_exit 10 'the last one is' restore --to-seq 999999999
     expect_exit 10 'no snapshot' restore --to-name nobody
     expect_exit 10 'no table' restore --tables 'nothing*'
-    [ "$(sql "$target" "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")" = 0 ]
+    [ "$(tables_of "$target")" = 0 ]
 }
 
 @test "a flipped byte is found, whichever file has it, and nothing is changed" {
@@ -500,7 +301,7 @@ spoil_row() {
         size=$(stat -c %s "$file")
         printf '\xff\x00\xaa' | dd of="$file" bs=1 seek=$((size / 2)) conv=notrunc status=none
         expect_exit 12 "$(basename "$file" | cut -c 1-16)|verify" restore --from "file://$HARNESS/damaged" --to-seq "$(nth_seq 3)"
-        [ "$(sql "$target" "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")" = 0 ]
+        [ "$(tables_of "$target")" = 0 ]
     done
 }
 
@@ -509,6 +310,7 @@ spoil_row() {
     cp -r "$HARNESS/safe" "$HARNESS/damaged"
     rm "$HARNESS"/damaged/*/*/0000000000000001-*
     expect_exit 12 'missing' restore --from "file://$HARNESS/damaged"
+    [ "$(tables_of "$target")" = 0 ]
 }
 
 @test "rows rewritten after the base are refused, saying what can be restored, and healed by a FULL" {
@@ -535,7 +337,7 @@ spoil_row() {
         kill -KILL "$pid" 2>/dev/null || true
         wait "$pid" || true
         wait_for 20 no_backend
-        if [ "$(sql "$target" "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")" = 0 ]; then
+        if [ "$(tables_of "$target")" = 0 ]; then
             cut=$((cut + 1))
         else # it was quicker, and then it is whole
             pos_assert_same "$(conninfo shop)" "$(conninfo "$target")" business audit device
@@ -550,7 +352,7 @@ spoil_row() {
     kill -KILL "$pid" 2>/dev/null || true
     wait "$pid" || true
     wait_for 20 no_backend
-    if [ "$(sql "$target" "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")" = 0 ]; then
+    if [ "$(tables_of "$target")" = 0 ]; then
         restore --jobs 2 --drop-old
     fi
     [ "$(sql postgres "SELECT count(*) FROM pg_database WHERE datname LIKE '%pgstrand\\_%'")" = 0 ]
@@ -594,19 +396,6 @@ no_backend() {
     expect_exit 15 'spoil' restore --mode replace --to-seq "$(nth_seq 4)"
 }
 
-# A small source of its own: DATA of the test, database small.
-small_source() {
-    small=$BATS_TEST_TMPDIR/small
-    database_again small
-    sql small "CREATE EXTENSION citext; CREATE TABLE parent (name citext PRIMARY KEY); CREATE TABLE child (id int PRIMARY KEY, name citext REFERENCES parent);
-        INSERT INTO parent VALUES ('Tea'); INSERT INTO child VALUES (1, 'TEA')"
-}
-
-small_end() {
-    pgstrand uninstall --data "$small" --yes
-    database_drop small
-}
-
 @test "several jobs: the database keeps its privileges, settings, comment and limit" {
     sql "$target" "DROP ROLE IF EXISTS app; CREATE ROLE app; REVOKE CONNECT ON DATABASE $target FROM PUBLIC; GRANT CONNECT ON DATABASE $target TO app WITH GRANT OPTION;
         ALTER DATABASE $target SET search_path = 'the shop', public, '\"odd', ''; ALTER DATABASE $target SET datestyle = 'ISO, DMY';
@@ -622,41 +411,4 @@ small_end() {
     database_drop "$target"
     sql postgres "DROP ROLE app"
     database_new "$target"
-}
-
-@test "replace by an owner who is no superuser: triggers that were off stay off, foreign keys compare as they do" {
-    small_source
-    pgstrand init --data "$small" --source "$(conninfo small)" >/dev/null
-    pgstrand restore --data "$small" --target "$(conninfo "$target")" >/dev/null
-    sql "$target" "CREATE FUNCTION public.spoil() RETURNS trigger LANGUAGE plpgsql AS \$\$ BEGIN RAISE 'fired'; END \$\$;
-        CREATE TRIGGER live BEFORE INSERT OR DELETE ON child FOR EACH ROW EXECUTE FUNCTION public.spoil();
-        CREATE TRIGGER off BEFORE INSERT ON child FOR EACH ROW EXECUTE FUNCTION public.spoil(); ALTER TABLE child DISABLE TRIGGER off"
-    # With the right to switch triggers off: the orphans are looked for.
-    pgstrand restore --data "$small" --target "$(conninfo "$target")" --mode replace --yes >/dev/null
-    sql "$target" "DROP ROLE IF EXISTS keeper; CREATE ROLE keeper LOGIN; ALTER TABLE parent OWNER TO keeper; ALTER TABLE child OWNER TO keeper"
-    pgstrand restore --data "$small" --target "$(conninfo_tcp "$target" keeper)" --mode replace --yes >/dev/null
-    [ "$(sql "$target" "SELECT string_agg(tgname || ' ' || tgenabled::text, ', ' ORDER BY tgname) FROM pg_trigger WHERE NOT tgisinternal")" = "live O, off D" ]
-    [ "$(sql "$target" "SELECT count(*) FROM child JOIN parent USING (name)")" = 1 ]
-    sql "$target" "REASSIGN OWNED BY keeper TO postgres; DROP ROLE keeper"
-    small_end
-}
-
-@test "a base that init took again after an interruption: seqs that it lies behind are refused, later ones are exact" {
-    small_source
-    sql small "CREATE TABLE gone (id int PRIMARY KEY)"
-    PGSTRAND_IO_FAULT=full:1:.rows refute pgstrand init --retries 0 --data "$small" --source "$(conninfo small)"
-    sql small "INSERT INTO parent VALUES ('Rice')"
-    sql small "INSERT INTO parent VALUES ('Salt')"
-    sql small "TRUNCATE gone"
-    sql small "DROP TABLE gone"
-    pgstrand init --data "$small" --source "$(conninfo small)" >/dev/null
-    agent_start "$small"
-    sql small "INSERT INTO parent VALUES ('Milk')"
-    local last
-    last=$(pgstrand wait --data "$small" --timeout 60)
-    expect_exit 10 "earliest restorable seq is $((last - 1)) " pgstrand restore --data "$small" --target "$(conninfo "$target")" --to-seq 1
-    pgstrand restore --data "$small" --target "$(conninfo "$target")" --to-seq "$last" >/dev/null
-    assert_same_tables "$(conninfo small)" "$(conninfo "$target")"
-    agent_stop "$small"
-    small_end
 }

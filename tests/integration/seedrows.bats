@@ -63,6 +63,32 @@ of_first() {
     target_has 'SELECT count(*) FROM carts' 0
 }
 
+chain_ends_at() {
+    [ "$(pgstrand snapshots --data "$DATA" --json | jq '.[-1].last_seq')" = "$1" ]
+}
+
+@test "configuration: the agent seals after so many actions, and after so many bytes of log, and not before" {
+    local setting before seq
+    cp "$DATA/pgstrand.conf" "$HARNESS/usual.conf"
+    for setting in 'actions = 40' 'bytes = 64KiB'; do
+        sed "/^\[seal\]/,/^\[/ { s/^\(interval\|actions\|bytes\) = .*/\1 = 0/; s/^on_stop = .*/on_stop = no/; s/^${setting%% *} = .*/$setting/ }" \
+            "$HARNESS/usual.conf" >"$DATA/pgstrand.conf"
+        [ "$(grep -c "^$setting\$" "$DATA/pgstrand.conf")" = 1 ]
+        before=$(pgstrand snapshots --data "$DATA" --json | jq '.[-1].last_seq')
+        agent_start "$DATA"
+        sql shop "UPDATE items SET note = 'short of $setting' WHERE id <= 39"
+        seq=$(pgstrand wait --data "$DATA" --timeout 60)
+        [ "$seq" = $((before + 39)) ]
+        nap 0.7 # it looks every 0.2 s
+        chain_ends_at "$before"
+        sql shop "UPDATE items SET note = repeat('$setting', 10000) WHERE id = 1"
+        wait_for 20 chain_ends_at $((seq + 1))
+        agent_stop "$DATA"
+    done
+    mv "$HARNESS/usual.conf" "$DATA/pgstrand.conf"
+    pgstrand verify --data "$DATA" >/dev/null
+}
+
 @test "background: while the agent seals, slowly, what is committed becomes durable as ever" {
     sealing() {
         [ -n "$(find "$DATA/snapshots" -name '*.part')" ]

@@ -7,6 +7,7 @@
 #   restore ARGS...                    restores from $DATA into $target
 #   target_has QUERY WANTED
 #   tables_of DB                       how many tables it has in public
+#   oid_of DB                          nothing when there is no such database
 #   source_begin | source_end          a captured database of the test's own: $source, with data directory $src; some people, pets
 #                                      and words in it
 #   merge ARGS...                      from $src into $target, after everything committed was captured
@@ -55,6 +56,10 @@ target_has() {
 
 tables_of() {
     sql "$1" "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"
+}
+
+oid_of() {
+    sql postgres "SELECT oid FROM pg_database WHERE datname = '$1'"
 }
 
 source_begin() {
