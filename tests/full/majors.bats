@@ -27,7 +27,7 @@ types() { on_major "$1" types twophase; }
 captures() { on_major "$1" capture; }
 orders() { on_major "$1" order truncbase; }
 heals() { on_major "$1" heal; }
-restores() { on_major "$1" restore loading; }
+restores() { on_major "$1" restore loading golden; }
 modes() { on_major "$1" restoremodes merge; }
 inits() { on_major "$1" init badinput ddl; }
 schemas() { on_major "$1" schemaver rewrites ddlrandom; }

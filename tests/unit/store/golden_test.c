@@ -3,6 +3,7 @@
 
 #include "proto/actionunpack.h"
 #include "store/chain.h"
+#include "store/io.h"
 #include "store/snapframe.h"
 #include "store/snaplayout.h"
 #include "tests/lib/scratch.h"
@@ -155,6 +156,67 @@ static void actions_by_column_say_what_they_said(void **state)
     assert_int_equal(golden_actions(c->link[2].name, TIER_DEVICE, GOLDEN_ACTIONS + 1), GOLDEN_ACTIONS + 2);
 }
 
+/* ---- a node's, with everything a chain has ---- */
+
+#define WHOLE TEST_DATA "/../golden/whole/chain"
+
+/* Of its two incarnations the one that goes back to the other. */
+static void load_whole(struct chain **out)
+{
+    OWNED(io_names) struct io_names nodes = {0};
+    OWNED(io_names) struct io_names incarnations = {0};
+    err e = ERR_INIT;
+    assert_done(io_list(WHOLE, &nodes, &e), &e);
+    assert_int_equal(nodes.count, 1);
+    OWNED(text) char *node = io_join(WHOLE, nodes.name[0]);
+    assert_done(io_list(node, &incarnations, &e), &e);
+    assert_int_equal(incarnations.count, 2);
+    for (size_t i = 0; i < 2; i++) {
+        OWNED(text) char *dir = io_join(node, incarnations.name[i]);
+        OWNED(chain) struct chain *c = NULL;
+        assert_done(chain_load(dir, &c, &e), &e);
+        if (c->older_count == 0)
+            continue;
+        *out = c;
+        c = NULL;
+    }
+    assert_non_null(*out);
+}
+
+static void a_nodes_chain_is_whole(void **state)
+{
+    (void)state;
+    OWNED(chain) struct chain *c = NULL;
+    unsigned of_type[PGSTRAND__SNAPSHOT_TYPE__DIFFERENTIAL + 1] = {0};
+    bool has[TIER_TRANSIENT][PGSTRAND__SECTION_KIND__CONFIG + 1] = {0};
+    err e = ERR_INIT;
+    load_whole(&c);
+    assert_non_null(chain_recovery_key(c));
+    for (size_t i = 0; i < c->count; i++) {
+        OWNED(snapreader) struct snapreader *r = NULL;
+        const Pgstrand__SnapshotCommit *commit = c->link[i].commit;
+        uint64_t frames = 0;
+        assert_done(snapreader_open(c->link[i].dir, c->link[i].name, &r, &e), &e);
+        assert_done(snapreader_verify(r, &frames, &e), &e);
+        assert_true(frames > 0);
+        assert_true(commit->has_device_certificate);
+        assert_int_equal(commit->has_handover, i == c->own);
+        of_type[commit->header->type]++;
+        for (int tier = TIER_BUSINESS; tier < TIER_TRANSIENT; tier++)
+            for (int kind = PGSTRAND__SECTION_KIND__SCHEMA; kind <= PGSTRAND__SECTION_KIND__CONFIG; kind++)
+                has[tier][kind] |= snapreader_has(r, (enum tier)tier, (Pgstrand__SectionKind)kind);
+    }
+    assert_int_equal(of_type[PGSTRAND__SNAPSHOT_TYPE__FULL], 1);
+    assert_int_equal(of_type[PGSTRAND__SNAPSHOT_TYPE__DIFFERENTIAL], 2);
+    for (int kind = PGSTRAND__SECTION_KIND__SCHEMA; kind <= PGSTRAND__SECTION_KIND__CONFIG; kind++)
+        assert_int_equal(has[TIER_BUSINESS][kind], kind != PGSTRAND__SECTION_KIND__ENTITIES);
+    assert_true(has[TIER_AUDIT][PGSTRAND__SECTION_KIND__ROWS]);
+    assert_true(has[TIER_AUDIT][PGSTRAND__SECTION_KIND__ACTIONS]);
+    assert_true(has[TIER_DEVICE][PGSTRAND__SECTION_KIND__ROWS]);
+    assert_true(has[TIER_DEVICE][PGSTRAND__SECTION_KIND__ACTIONS]);
+    assert_true(has[TIER_DEVICE][PGSTRAND__SECTION_KIND__ASSETS]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -163,6 +225,7 @@ int main(void)
         cmocka_unit_test(the_actions_say_what_they_said),
         cmocka_unit_test(the_chain_by_column_is_whole),
         cmocka_unit_test(actions_by_column_say_what_they_said),
+        cmocka_unit_test(a_nodes_chain_is_whole),
     };
     return cmocka_run_group_tests_name("golden", tests, NULL, NULL);
 }
