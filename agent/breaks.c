@@ -72,12 +72,9 @@ static status add_table(struct table_set *set, uint32_t oid, err *e)
         at++;
     if (at < set->count && set->oid[at] == oid)
         return DONE;
-    uint32_t *grown = realloc(set->oid, (set->count + 1) * sizeof *grown);
-    if (grown == NULL)
-        return err_no_memory(e);
-    set->oid = grown;
-    memmove(grown + at + 1, grown + at, (set->count - at) * sizeof *grown);
-    grown[at] = oid;
+    TRY(array_one_more(&set->oid, set->count, sizeof *set->oid, e));
+    memmove(set->oid + at + 1, set->oid + at, (set->count - at) * sizeof *set->oid);
+    set->oid[at] = oid;
     set->count++;
     return DONE;
 }

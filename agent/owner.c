@@ -48,7 +48,7 @@ static status keep(struct datadir *d, const struct signing_key *recovery, const 
                          bytes_of(device->public, SIGNING_KEY_LEN), certificate, e));
     Pgstrand__IdentityRecord certified = *id; /* borrows */
     certified.has_device_certificate = true;
-    certified.device_certificate = (ProtobufCBinaryData){sizeof certificate, certificate};
+    certified.device_certificate = pbmem_borrow(certificate, sizeof certificate);
     return datadir_set_identity(d, &certified, e);
 }
 

@@ -197,7 +197,7 @@ status tablebook_note_base(struct catalog *c, const struct relation *shape, err 
         return DONE;
     Pgstrand__TableRecord noted = *r;
     noted.has_shape = true;
-    noted.shape = (ProtobufCBinaryData){packed.len, packed.data};
+    noted.shape = pbmem_borrow(packed.data, packed.len);
     return catalog_put(c, CATALOG_TABLE, catalog_key_bytes(&key), &noted.base, e);
 }
 

@@ -5,6 +5,7 @@
 
 #include "agent/glob.h"
 #include "agent/nearest.h"
+#include "proto/base/array.h"
 #include "proto/base/buf.h"
 #include "proto/tuple.h"
 
@@ -168,10 +169,7 @@ static status add_rule(struct rule_list *list, struct bytes item, err *e)
 {
     OWNED(rule) struct rule r = {0};
     TRY(parse_item(item, &r, e));
-    struct rule *grown = realloc(list->rule, (list->count + 1) * sizeof *grown);
-    if (grown == NULL)
-        return err_no_memory(e);
-    list->rule = grown;
+    TRY(array_one_more(&list->rule, list->count, sizeof *list->rule, e));
     buf_text(&list->text, list->text.len > 0 ? ", " : "");
     buf_text(&list->text, r.text);
     (void)buf_cstring(&list->text);

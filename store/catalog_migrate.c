@@ -103,7 +103,7 @@ static status apply(struct lmdbtxn *t, uint32_t version, const struct catalog_mi
     TRY(checksum(version, step, sum, e));
     record.version = version;
     record.name = name;
-    record.checksum = (ProtobufCBinaryData){sizeof sum, sum};
+    record.checksum = pbmem_borrow(sum, sizeof sum);
     record.applied = pgtime_now();
     TRY(pbmem_pack(&record.base, &raw, e));
     TRY(lmdbenv_put(t, CATALOG_MIGRATIONS, bytes_of(key.b, sizeof key.b), buf_view(&raw), e));

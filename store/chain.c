@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 
+#include "proto/base/array.h"
 #include "proto/pbmem.h"
 #include "store/chainorigin.h"
 #include "store/io.h"
@@ -157,10 +158,7 @@ static status check(const struct chain *c, err *e)
 
 static status load_link(struct chain *c, const char *dir, const char *name, bool pruned, err *e)
 {
-    struct chain_link *more = realloc(c->link, (c->count + 1) * sizeof *more);
-    if (more == NULL)
-        return err_no_memory(e);
-    c->link = more;
+    TRY(array_one_more(&c->link, c->count, sizeof *c->link, e));
     struct chain_link *link = &c->link[c->count];
     *link = (struct chain_link){.dir = dir, .pruned = pruned};
     TRY(snapcommit_load_unsigned(dir, name, &c->commits, &link->commit, link->hash, e));
@@ -257,10 +255,7 @@ static status find_folder(const char *dir, const ProtobufCBinaryData *id, char *
 
 static status add_older(struct chain *c, char **dir, err *e)
 {
-    char **more = realloc(c->older, (c->older_count + 1) * sizeof *more);
-    if (more == NULL)
-        return err_no_memory(e);
-    c->older = more;
+    TRY(array_one_more(&c->older, c->older_count, sizeof *c->older, e));
     c->older[c->older_count++] = *dir;
     *dir = NULL;
     return DONE;

@@ -1,7 +1,6 @@
 #include "store/snapreadback.h"
 
-#include <unistd.h>
-
+#include "store/shares.h"
 #include "store/snapfile.h"
 
 #define READERS_MAX 2 /* each takes the buffers of a frame, up to 12 MiB for rows */
@@ -9,14 +8,10 @@
  */
 #define READER_BYTES ((uint64_t)512 << 10)
 
-struct reader_thread {
+struct readback {
     const struct snapwriter *w;
     const struct snapparts *file;
-    struct snapfile_share share;
-    pthread_t thread;
-    bool started;
-    status result;
-    err why;
+    uint32_t readers;
 };
 
 static status read_share(const struct snapwriter *w, const struct snapparts *file,
@@ -32,44 +27,14 @@ static status read_share(const struct snapwriter *w, const struct snapparts *fil
     return snapfile_covered(f, e);
 }
 
-static void *run(void *argument)
+static status run(void *context, uint32_t share, err *e)
 {
-    struct reader_thread *r = argument;
-    r->result = read_share(r->w, r->file, r->share, &r->why);
-    return NULL;
+    const struct readback *r = context;
+    return read_share(r->w, r->file, (struct snapfile_share){share, r->readers}, e);
 }
 
-static uint32_t readers_for(uint64_t bytes)
-{
-    const long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    const uint64_t useful = bytes / READER_BYTES;
-    uint64_t readers = processors > 1 ? (uint64_t)processors : 1;
-    readers = readers < READERS_MAX ? readers : READERS_MAX;
-    readers = readers < useful ? readers : useful;
-    return readers > 1 ? (uint32_t)readers : 1;
-}
-
-/* The first share is the caller's own; a thread that cannot be started is one whose share the caller reads,
- * too. */
 status snapreadback_file(const struct snapwriter *w, const struct snapparts *file, err *e)
 {
-    struct reader_thread other[READERS_MAX] = {0};
-    const uint32_t readers = readers_for(file->total);
-    for (uint32_t i = 1; i < readers; i++) {
-        other[i] = (struct reader_thread){
-            .w = w, .file = file, .share = {i, readers}, .result = FAILED, .why = ERR_INIT};
-        other[i].started = pthread_create(&other[i].thread, NULL, run, &other[i]) == 0;
-    }
-    status result = read_share(w, file, (struct snapfile_share){0, readers}, e);
-    for (uint32_t i = 1; i < readers; i++) {
-        if (other[i].started)
-            (void)pthread_join(other[i].thread, NULL);
-        else
-            (void)run(&other[i]);
-        if (result.ok && !other[i].result.ok) {
-            result = FAILED;
-            *e = other[i].why;
-        }
-    }
-    return result;
+    struct readback r = {w, file, shares_count(file->total / READER_BYTES, READERS_MAX)};
+    return shares_run(r.readers, run, &r, e);
 }

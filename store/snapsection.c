@@ -1,5 +1,6 @@
 #include "store/snapdraft.h"
 
+#include "proto/base/array.h"
 #include "proto/wire.h"
 #include "store/framecoder.h"
 #include "store/rowstage.h"
@@ -226,10 +227,7 @@ status snapsection_digest(struct snapsection *s, uint32_t table, const struct ta
             return DONE;
         }
     }
-    struct draft_digest *more = realloc(s->digest, (s->digests + 1) * sizeof *more);
-    if (more == NULL)
-        return err_no_memory(e);
-    s->digest = more;
+    TRY(array_one_more(&s->digest, s->digests, sizeof *s->digest, e));
     s->digest[s->digests++] = (struct draft_digest){table, *digest};
     return DONE;
 }

@@ -170,7 +170,7 @@ static void fill_entry(Pgstrand__SectionEntry *entry, struct snapsection *s)
     entry->section = s->number;
     entry->tier = s->tier;
     entry->kind = s->kind;
-    entry->salt = (ProtobufCBinaryData){sizeof s->salt, s->salt};
+    entry->salt = pbmem_borrow(s->salt, sizeof s->salt);
     entry->frames = s->count;
     entry->index_part = s->index_part;
     entry->index_offset = s->index_offset;
@@ -231,7 +231,7 @@ static void fill_root(Pgstrand__SectionRoot *root, struct snapsection *s)
     pgstrand__section_root__init(root);
     root->tier = s->tier;
     root->kind = s->kind;
-    root->root = (ProtobufCBinaryData){sizeof s->root, s->root};
+    root->root = pbmem_borrow(s->root, sizeof s->root);
     root->file = snaplayout_role(s->tier);
     for (size_t i = 0; i < s->digests; i++)
         root->rows += s->digest[i].digest.rows;
@@ -244,11 +244,11 @@ static void fill_owner(struct snapwriter *w, Pgstrand__SnapshotCommit *out)
 {
     struct snap_owner *o = &w->owner;
     out->has_recovery_key = out->has_device_certificate = w->owned;
-    out->recovery_key = (ProtobufCBinaryData){sizeof o->recovery_key, o->recovery_key};
-    out->device_certificate = (ProtobufCBinaryData){sizeof o->certificate, o->certificate};
+    out->recovery_key = pbmem_borrow(o->recovery_key, sizeof o->recovery_key);
+    out->device_certificate = pbmem_borrow(o->certificate, sizeof o->certificate);
     out->has_handover = out->has_handover_signature = o->handover.len > 0;
     out->handover = pbmem_borrow(o->handover.data, o->handover.len);
-    out->handover_signature = (ProtobufCBinaryData){sizeof o->handover_signature, o->handover_signature};
+    out->handover_signature = pbmem_borrow(o->handover_signature, sizeof o->handover_signature);
 }
 
 status snapwriter_owner(struct snapwriter *w, const struct snap_owner *owner, err *e)
@@ -276,10 +276,10 @@ static status encode_commit(struct snapwriter *w, const struct signing_key *key,
     uint8_t public[SIGNING_KEY_LEN];
     memcpy(public, key->public, sizeof public);
     commit.header = w->header;
-    commit.snap_header_hash = (ProtobufCBinaryData){SHA256_LEN, snap->header_hash};
+    commit.snap_header_hash = pbmem_borrow(snap->header_hash, SHA256_LEN);
     commit.has_device_header_hash = device->base != NULL;
-    commit.device_header_hash = (ProtobufCBinaryData){SHA256_LEN, device->header_hash};
-    commit.device_key = (ProtobufCBinaryData){sizeof public, public};
+    commit.device_header_hash = pbmem_borrow(device->header_hash, SHA256_LEN);
+    commit.device_key = pbmem_borrow(public, sizeof public);
     commit.size = snap->total + device->total;
     commit.snap_parts = snap->count;
     commit.device_parts = device->count;

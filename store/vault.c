@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <inttypes.h>
 
+#include "proto/base/array.h"
 #include "proto/pbmem.h"
 #include "store/io.h"
 #include "store/snaplayout.h"
@@ -141,10 +142,7 @@ static status add_chains(const char *root, const char *node_name, struct vault_c
     for (size_t i = 0; i < inner.count; i++) {
         if (!folder_uuid(inner.name[i], &chain.incarnation))
             continue;
-        struct vault_chain *more = realloc(out->chain, (out->count + 1) * sizeof *more);
-        if (more == NULL)
-            return err_no_memory(e);
-        out->chain = more;
+        TRY(array_one_more(&out->chain, out->count, sizeof *out->chain, e));
         out->chain[out->count++] = chain;
     }
     return DONE;

@@ -4,6 +4,7 @@
 #include "agent/base/base.h"
 #include "agent/lineage.h"
 #include "agent/owner.h"
+#include "proto/pbmem.h"
 #include "store/io.h"
 #include "tools/jsonout.h"
 #include "tools/options.h"
@@ -141,8 +142,8 @@ static status take_over(struct datadir *d, const uuid *node, err *e)
     datadir_object_name(node, object);
     Pgstrand__IdentityRecord record = *(const Pgstrand__IdentityRecord *)(const void *)message;
     uuid adopted = *node;
-    record.node = (ProtobufCBinaryData){.data = adopted.b, .len = sizeof adopted.b};
-    record.incarnation = (ProtobufCBinaryData){.data = incarnation.b, .len = sizeof incarnation.b};
+    record.node = pbmem_uuid(&adopted);
+    record.incarnation = pbmem_uuid(&incarnation);
     record.slot = object;
     record.publication = object;
     record.has_previous_incarnation = 0;

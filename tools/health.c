@@ -3,6 +3,7 @@
 #include "agent/owner.h"
 #include "agent/proofs.h"
 #include "agent/setup/uncaptured.h"
+#include "proto/base/array.h"
 #include "proto/pbmem.h"
 #include "store/snapreader.h"
 #include "store/vault.h"
@@ -24,10 +25,7 @@ __attribute__((format(printf, 3, 4))) static status problem(struct health *h, er
 {
     va_list values;
     char *text = NULL;
-    char **grown = realloc(h->problem, (h->problem_count + 1) * sizeof *grown);
-    if (grown == NULL)
-        return err_no_memory(e);
-    h->problem = grown;
+    TRY(array_one_more(&h->problem, h->problem_count, sizeof *h->problem, e));
     va_start(values, format);
     int len = vasprintf(&text, format, values);
     va_end(values);

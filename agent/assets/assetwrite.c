@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <sys/stat.h>
 
+#include "proto/base/array.h"
 #include "proto/pbmem.h"
 #include "store/io.h"
 
@@ -71,16 +72,12 @@ static status flush(struct writing *w, err *e)
 static status put_piece(struct writing *w, const uint8_t *hash, uint64_t offset, struct bytes data, bool last,
                         err *e)
 {
+    TRY(array_one_more(&w->frame.content, w->frame.n_content, sizeof(Pgstrand__AssetContent *), e));
     Pgstrand__AssetContent *c = calloc(1, sizeof *c);
-    Pgstrand__AssetContent **grown = realloc(w->frame.content, (w->frame.n_content + 1) * sizeof *grown);
-    if (grown != NULL)
-        w->frame.content = grown;
-    if (c == NULL || grown == NULL) {
-        free(c);
+    if (c == NULL)
         return err_no_memory(e);
-    }
     pgstrand__asset_content__init(c);
-    grown[w->frame.n_content++] = c;
+    w->frame.content[w->frame.n_content++] = c;
     c->sha256.data = malloc(SHA256_LEN);
     c->data.data = malloc(data.len + 1);
     if (c->sha256.data == NULL || c->data.data == NULL)

@@ -2,6 +2,7 @@
 
 #include "agent/base/tablemsg.h"
 #include "proto/base/arena.h"
+#include "proto/pbmem.h"
 
 #define OPEN_FILES 256                               /* in all batches: a process may have 1024 */
 #define WEIGHT_MOST ((int64_t)BASETASK_PAGES * 8192) /* bytes: a part of a large table goes alone */
@@ -92,7 +93,7 @@ static status put_record(const struct recording *r, const struct basepiece *piec
     entry.oid = task->table->oid;
     entry.lsn = r->at;
     entry.rows = piece->digest.rows;
-    entry.digest = (ProtobufCBinaryData){sizeof sum, sum};
+    entry.digest = pbmem_borrow(sum, sizeof sum);
     entry.file = file;
     entry.stored = piece->stored;
     entry.table = &table;

@@ -41,7 +41,7 @@ void baseschema_message(struct schema_text *text, Pgstrand__Schema *out)
     struct schema_fingerprint *f = &text->fingerprint;
     pgstrand__schema__init(out);
     out->has_fingerprint = true;
-    out->fingerprint = (ProtobufCBinaryData){sizeof f->hash, f->hash};
+    out->fingerprint = pbmem_borrow(f->hash, sizeof f->hash);
     out->has_ddl_rows = out->has_ddl_sum = f->counted;
     out->ddl_rows = f->rows;
     out->ddl_sum = f->sum;

@@ -122,7 +122,7 @@ static status check_sealed(const struct heal *h, const struct healwriter *writer
 static void fill_record(const struct heal *h, uuid *next, lsn point, uint64_t seq, Pgstrand__HealRecord *out)
 {
     pgstrand__heal_record__init(out);
-    out->incarnation = (ProtobufCBinaryData){sizeof next->b, next->b};
+    out->incarnation = pbmem_uuid(next);
     out->system_identifier = pbmem_text(h->server.system_identifier);
     out->timeline = h->server.timeline;
     out->slot_lsn = point;

@@ -23,7 +23,7 @@ static status put_identity(struct datadir *d, const Pgstrand__HealRecord *record
     machine_read(d->root, &here);
     new.incarnation = record->incarnation;
     new.has_previous_incarnation = true;
-    new.previous_incarnation = (ProtobufCBinaryData){sizeof before.b, before.b};
+    new.previous_incarnation = pbmem_uuid(&before);
     new.system_identifier = record->system_identifier;
     new.has_timeline = true;
     new.timeline = record->timeline;

@@ -5,6 +5,7 @@
 #include "agent/history/entitykey.h"
 #include "agent/history/pairsort.h"
 #include "agent/restore/plan/plantable.h"
+#include "proto/base/array.h"
 #include "proto/pbmem.h"
 #include "proto/wire.h"
 #include "store/io.h"
@@ -69,14 +70,8 @@ static const Pgstrand__Table *table_of(const struct maker *m, uint32_t number)
 
 static status write_part(struct maker *m, err *e)
 {
-    struct hashrun **runs = realloc(m->part, (m->parts + 1) * sizeof(struct hashrun *));
-    if (runs == NULL)
-        return err_no_memory(e);
-    m->part = runs;
-    char **paths = realloc(m->part_path, (m->parts + 1) * sizeof *paths);
-    if (paths == NULL)
-        return err_no_memory(e);
-    m->part_path = paths;
+    TRY(array_one_more(&m->part, m->parts, sizeof(struct hashrun *), e));
+    TRY(array_one_more(&m->part_path, m->parts, sizeof *m->part_path, e));
     OWNED(text) char *path = NULL;
     if (asprintf(&path, "%s.%zu.part", m->path, m->parts) < 0)
         return err_no_memory(e);

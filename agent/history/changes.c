@@ -7,6 +7,7 @@
 #include "agent/history/entitykey.h"
 #include "agent/restore/fold/rowmap.h"
 #include "agent/restore/plan/plantable.h"
+#include "proto/base/array.h"
 
 void changes_fini(struct changes *c)
 {
@@ -44,12 +45,10 @@ __attribute__((format(printf, 3, 4))) static status note(struct changes *c, err 
             free(line);
             return DONE;
         }
-    char **grown = realloc(c->note, (c->notes + 1) * sizeof *grown);
-    if (grown == NULL) {
+    if (!array_one_more(&c->note, c->notes, sizeof *c->note, e).ok) {
         free(line);
-        return err_no_memory(e);
+        return FAILED;
     }
-    c->note = grown;
     c->note[c->notes++] = line;
     return DONE;
 }

@@ -2,6 +2,7 @@
 
 #include "agent/history/entitykey.h"
 #include "agent/restore/load/ddltext.h"
+#include "proto/base/array.h"
 #include "proto/sqlsplit.h"
 #include "proto/tuple.h"
 
@@ -46,10 +47,7 @@ static status add_key(struct dependencies *d, const struct ddltext_key *text, er
     const struct fkey key = {find_table(d->plan, text->table), find_table(d->plan, text->parent), *text};
     if (key.child == NULL || key.parent == NULL)
         return DONE;
-    struct fkey *grown = realloc(d->key, (d->count + 1) * sizeof *grown);
-    if (grown == NULL)
-        return err_no_memory(e);
-    d->key = grown;
+    TRY(array_one_more(&d->key, d->count, sizeof *d->key, e));
     d->key[d->count++] = key;
     return DONE;
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "proto/base/array.h"
 #include "proto/pbmem.h"
 #include "store/actionlog.h"
 #include "store/io.h"
@@ -46,10 +47,7 @@ status indexruns_append(struct indexruns *r, char *path, err *e)
     OWNED(text) char *mine = path;
     OWNED(hashrun) struct hashrun *run = NULL;
     TRY(hashrun_open(path, &run, e));
-    struct indexrun *grown = realloc(r->run, (r->count + 1) * sizeof *grown);
-    if (grown == NULL)
-        return err_no_memory(e);
-    r->run = grown;
+    TRY(array_one_more(&r->run, r->count, sizeof *r->run, e));
     r->run[r->count++] = (struct indexrun){mine, run};
     r->reach = hashrun_head(run)->last;
     mine = NULL;

@@ -1,16 +1,15 @@
 #include "agent/history/rowevents.h"
 
-#include <pthread.h>
-#include <unistd.h>
-
 #include "agent/history/baseindex.h"
 #include "agent/history/entitykey.h"
 #include "agent/history/indexruns.h"
 #include "agent/restore/fold/source.h"
 #include "agent/restore/plan/plantable.h"
+#include "proto/base/array.h"
 #include "proto/copytext.h"
 #include "proto/pbmem.h"
 #include "proto/wire.h"
+#include "store/shares.h"
 #include "store/snapreader.h"
 
 #define WIRE_BYTES 2
@@ -26,10 +25,7 @@ static status keep_relation(struct rowhistory *r, const struct relation *from, c
             *out = r->relation[i];
             return DONE;
         }
-    struct relation **grown = realloc(r->relation, (r->relations + 1) * sizeof(struct relation *));
-    if (grown == NULL)
-        return err_no_memory(e);
-    r->relation = grown;
+    TRY(array_one_more(&r->relation, r->relations, sizeof(struct relation *), e));
     TRY(relation_copy(from, &r->relation[r->relations], e));
     *out = r->relation[r->relations++];
     return DONE;
@@ -47,10 +43,7 @@ static struct bytes move_to(uint8_t **at, struct bytes piece)
 static status append(struct rowhistory *r, const struct rowevent *event, err *e)
 {
     struct rowevent copy = *event;
-    struct rowevent *grown = realloc(r->event, (r->count + 1) * sizeof *grown);
-    if (grown == NULL)
-        return err_no_memory(e);
-    r->event = grown;
+    TRY(array_one_more(&r->event, r->count, sizeof *r->event, e));
     const struct commit *c = &event->commit;
     uint8_t *at = malloc(event->action.old.len + event->action.new.len + c->user.len + c->session.len +
                          c->origin.len + 1);
@@ -125,10 +118,6 @@ struct part {
     const uuid *entity;
     struct seqlist only; /* a part of somebody else's list */
     struct rowhistory found;
-    pthread_t thread;
-    bool started;
-    status done;
-    err why;
 };
 
 static status read_part(struct part *p, err *e)
@@ -146,25 +135,17 @@ static status read_part(struct part *p, err *e)
     }
 }
 
-static void *run_part(void *context)
+static status run_part(void *context, uint32_t number, err *e)
 {
-    struct part *p = context;
-    p->done = read_part(p, &p->why);
-    return NULL;
+    struct part *part = context;
+    return read_part(&part[number], e);
 }
 
 /* What a part found goes over. */
 static status take_part(struct rowhistory *r, struct part *p, err *e)
 {
-    struct rowevent *events = realloc(r->event, (r->count + p->found.count + 1) * sizeof *events);
-    if (events == NULL)
-        return err_no_memory(e);
-    r->event = events;
-    struct relation **relations =
-        realloc(r->relation, (r->relations + p->found.relations + 1) * sizeof(struct relation *));
-    if (relations == NULL)
-        return err_no_memory(e);
-    r->relation = relations;
+    TRY(array_one_more(&r->event, r->count + p->found.count, sizeof *r->event, e));
+    TRY(array_one_more(&r->relation, r->relations + p->found.relations, sizeof(struct relation *), e));
     for (size_t i = 0; i < p->found.count; i++)
         r->event[r->count++] = p->found.event[i];
     for (size_t i = 0; i < p->found.relations; i++)
@@ -173,41 +154,25 @@ static status take_part(struct rowhistory *r, struct part *p, err *e)
     return DONE;
 }
 
-static status read_parts(struct rowhistory *r, struct part *part, size_t count, err *e)
+static status read_wanted(struct history *h, struct rowhistory *r, const struct seqlist *wanted,
+                          const uuid *entity, err *e)
 {
-    status done = DONE;
-    for (size_t i = 1; i < count; i++)
-        part[i].started = pthread_create(&part[i].thread, NULL, run_part, &part[i]) == 0;
+    struct part part[READERS_MAX];
+    const uint32_t count = shares_count(wanted->count, READERS_MAX);
+    if (wanted->count == 0)
+        return DONE;
     for (size_t i = 0; i < count; i++) {
-        if (part[i].started)
-            (void)pthread_join(part[i].thread, NULL);
-        else
-            (void)run_part(&part[i]);
-        if (done.ok && !part[i].done.ok) {
-            *e = part[i].why;
-            done = FAILED;
-        }
+        const size_t from = wanted->count * i / count, to = wanted->count * (i + 1) / count;
+        part[i] =
+            (struct part){.h = h, .entity = entity, .only = {.seq = wanted->seq + from, .count = to - from}};
+    }
+    status done = shares_run(count, run_part, part, e);
+    for (size_t i = 0; i < count; i++) {
         if (done.ok)
             done = take_part(r, &part[i], e);
         rowhistory_fini(&part[i].found);
     }
     return done;
-}
-
-static status read_wanted(struct history *h, struct rowhistory *r, const struct seqlist *wanted,
-                          const uuid *entity, err *e)
-{
-    struct part part[READERS_MAX];
-    const long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    size_t count = processors < 1 ? 1 : (size_t)processors;
-    count = count > READERS_MAX ? READERS_MAX : count;
-    count = count > wanted->count ? wanted->count : count;
-    for (size_t i = 0; i < count; i++) {
-        const size_t from = wanted->count * i / count, to = wanted->count * (i + 1) / count;
-        part[i] = (struct part){
-            .h = h, .entity = entity, .only = {.seq = wanted->seq + from, .count = to - from}, .done = DONE};
-    }
-    return read_parts(r, part, count, e);
 }
 
 status rowevents_add(struct history *h, struct rowhistory *r, const uuid *entity, uint64_t from, uint64_t to,

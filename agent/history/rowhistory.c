@@ -2,6 +2,7 @@
 
 #include "agent/history/rowcolumns.h"
 #include "agent/history/rowevents.h"
+#include "proto/base/array.h"
 #include "proto/tuple.h"
 
 #define ROUNDS_MAX 256 /* key changes that are followed, one after the other */
@@ -157,11 +158,8 @@ static status known_of(struct knowledge *k, const uuid *entity, struct known **o
             *out = &k->item[i];
             return DONE;
         }
-    struct known *grown = realloc(k->item, (k->count + 1) * sizeof *grown);
-    if (grown == NULL)
-        return err_no_memory(e);
-    k->item = grown;
-    *out = &grown[k->count++];
+    TRY(array_one_more(&k->item, k->count, sizeof *k->item, e));
+    *out = &k->item[k->count++];
     **out = (struct known){.entity = *entity};
     return DONE;
 }
@@ -190,10 +188,7 @@ static bool value_of(const struct known *k, const struct column *c, struct value
 
 static status new_tuple(struct rowhistory *r, struct buf **out, err *e)
 {
-    struct buf **grown = realloc(r->tuple, (r->tuples + 1) * sizeof(struct buf *));
-    if (grown == NULL)
-        return err_no_memory(e);
-    r->tuple = grown;
+    TRY(array_one_more(&r->tuple, r->tuples, sizeof(struct buf *), e));
     *out = calloc(1, sizeof **out);
     if (*out == NULL)
         return err_no_memory(e);

@@ -27,10 +27,7 @@ status rowset_table(struct rowset *s, const uuid *id, uint32_t *number, err *e)
         *number = (uint32_t)(known - s->table);
         return DONE;
     }
-    struct rowset_table *grown = realloc(s->table, (s->tables + 1u) * sizeof *grown);
-    if (grown == NULL)
-        return err_no_memory(e);
-    s->table = grown;
+    TRY(array_one_more(&s->table, s->tables, sizeof *s->table, e));
     s->table[s->tables] = (struct rowset_table){.id = *id};
     *number = s->tables++;
     return DONE;

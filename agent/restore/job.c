@@ -3,6 +3,7 @@
 #include "agent/restore/filter/rowfilter.h"
 #include "agent/restore/fold/gather.h"
 #include "agent/restore/plan/chainconf.h"
+#include "proto/base/array.h"
 
 void job_fini(struct job *job)
 {
@@ -15,13 +16,12 @@ void job_fini(struct job *job)
 
 static status append(char ***list, size_t *count, char *line, err *e)
 {
-    char **grown = line == NULL ? NULL : realloc(*list, (*count + 1) * sizeof *grown);
-    if (grown == NULL) {
-        free(line);
+    OWNED(text) char *mine = line;
+    if (line == NULL)
         return err_no_memory(e);
-    }
-    grown[(*count)++] = line;
-    *list = grown;
+    TRY(array_one_more(list, *count, sizeof **list, e));
+    (*list)[(*count)++] = mine;
+    mine = NULL;
     return DONE;
 }
 

@@ -13,6 +13,7 @@
 #include "agent/restore/load/tablespaces.h"
 #include "agent/restore/load/targetdb.h"
 #include "agent/restore/load/workpool.h"
+#include "proto/base/array.h"
 #include "proto/sqlsplit.h"
 
 #define DEADLOCK "40P01"
@@ -67,11 +68,8 @@ status parallel_check(struct pgconn *c, err *e)
 
 static status append_view(struct bytes **list, size_t count, struct bytes view, err *e)
 {
-    struct bytes *grown = realloc(*list, (count + 1) * sizeof *grown);
-    if (grown == NULL)
-        return err_no_memory(e);
-    grown[count] = view;
-    *list = grown;
+    TRY(array_one_more(list, count, sizeof **list, e));
+    (*list)[count] = view;
     return DONE;
 }
 

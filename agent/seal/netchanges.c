@@ -1,6 +1,7 @@
 #include "agent/seal/netchanges.h"
 
 #include "agent/seal/keepfrom.h"
+#include "proto/base/array.h"
 #include "proto/base/digest.h"
 #include "proto/tuple.h"
 
@@ -71,10 +72,7 @@ static status version_room(struct netchanges *n, uint32_t version, err *e)
 
 static status add_table(struct netchanges *n, const struct relation *r, err *e)
 {
-    struct net_table *grown = realloc(n->table, (n->count + 1) * sizeof *grown);
-    if (grown == NULL)
-        return err_no_memory(e);
-    n->table = grown;
+    TRY(array_one_more(&n->table, n->count, sizeof *n->table, e));
     n->table[n->count++] = (struct net_table){.id = r->table, .version = r->version};
     return DONE;
 }

@@ -26,7 +26,7 @@ static void fill_place(const struct chain *chain, struct sealheader *out)
     h->has_parent = true;
     h->parent = parent->commit->header->snapshot;
     h->has_parent_hash = true;
-    h->parent_hash = (ProtobufCBinaryData){sizeof out->parent_hash, out->parent_hash};
+    h->parent_hash = pbmem_borrow(out->parent_hash, sizeof out->parent_hash);
     if (h->type != PGSTRAND__SNAPSHOT_TYPE__FULL && base != NULL) {
         h->has_base_snapshot = true;
         h->base_snapshot = base->commit->header->snapshot;

@@ -1,5 +1,6 @@
 #include "agent/seal/sealstaged.h"
 
+#include "proto/base/array.h"
 #include "store/io.h"
 
 void sealstaged_fini(struct sealstaged *s)
@@ -17,13 +18,10 @@ static status keep_record(void *context, struct bytes key, const ProtobufCMessag
     struct sealstaged *s = context;
     (void)key;
     OWNED(buf) struct buf packed = {0};
-    Pgstrand__BaseTableRecord **grown = realloc(s->record, (s->count + 1) * sizeof *grown);
-    if (grown == NULL)
-        return err_no_memory(e);
-    s->record = grown;
+    TRY(array_one_more(&s->record, s->count, sizeof *s->record, e));
     TRY(pbmem_pack(message, &packed, e));
-    TRY(PB_UNPACK(grown[s->count], pgstrand__base_table_record__descriptor, buf_view(&packed), "base record",
-                  0, e));
+    TRY(PB_UNPACK(s->record[s->count], pgstrand__base_table_record__descriptor, buf_view(&packed),
+                  "base record", 0, e));
     s->count++;
     return DONE;
 }

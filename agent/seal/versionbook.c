@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "proto/base/array.h"
 #include "proto/pbmem.h"
 
 #define VERSION_MEMORY ((size_t)512 << 20) /* bytes of one version's text and tables that are believed */
@@ -33,14 +34,10 @@ static status load_one(void *context, struct bytes key, const ProtobufCMessage *
     (void)key;
     if (!bytes_equal(pbmem_view(r->incarnation), bytes_of(own->b, sizeof own->b)))
         return DONE;
-    Pgstrand__SchemaVersionRecord **grown =
-        realloc(l->book->record, (l->book->count + 1) * sizeof(Pgstrand__SchemaVersionRecord *));
-    if (grown == NULL)
-        return err_no_memory(e);
-    l->book->record = grown;
+    TRY(array_one_more(&l->book->record, l->book->count, sizeof(Pgstrand__SchemaVersionRecord *), e));
     TRY(pbmem_pack(message, &packed, e));
-    TRY(PB_UNPACK(grown[l->book->count], pgstrand__schema_version_record__descriptor, buf_view(&packed),
-                  "a schema version", VERSION_MEMORY, e));
+    TRY(PB_UNPACK(l->book->record[l->book->count], pgstrand__schema_version_record__descriptor,
+                  buf_view(&packed), "a schema version", VERSION_MEMORY, e));
     l->book->count++;
     return DONE;
 }
@@ -56,7 +53,7 @@ static status put(struct datadir *d, Pgstrand__SchemaVersion *v, bool sealed, er
 {
     Pgstrand__SchemaVersionRecord r = PGSTRAND__SCHEMA_VERSION_RECORD__INIT;
     const struct catalog_key key = catalog_key_u64(versionbook_seq(v));
-    r.incarnation = (ProtobufCBinaryData){sizeof d->identity.incarnation.b, d->identity.incarnation.b};
+    r.incarnation = pbmem_uuid(&d->identity.incarnation);
     r.version = v;
     r.has_sealed = true;
     r.sealed = sealed;

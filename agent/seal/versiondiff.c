@@ -186,19 +186,15 @@ static status compare_tables(struct diff *d, const Pgstrand__Table *was, const P
     return compare_columns(d, was, is, e);
 }
 
-static bool begins(const char *text, const char *with)
-{
-    return strncmp(text, with, strlen(with)) == 0;
-}
-
 /* Was it made meanwhile, so that all its rows are in the stream? What an extension makes is not listed. */
 static bool was_made(const struct diff *d, uint32_t oid)
 {
     for (size_t i = 0; i < d->label->touches; i++) {
         const struct ddl_touch *t = &d->label->touch[i];
-        const bool makes = begins(t->tag, "CREATE ") || begins(t->tag, "SELECT INTO");
-        if (begins(t->tag, "CREATE EXTENSION") || begins(t->tag, "ALTER EXTENSION") ||
-            begins(t->tag, "IMPORT FOREIGN"))
+        const struct bytes tag = bytes_text(t->tag);
+        const bool makes = bytes_begin(tag, "CREATE ") || bytes_begin(tag, "SELECT INTO");
+        if (bytes_begin(tag, "CREATE EXTENSION") || bytes_begin(tag, "ALTER EXTENSION") ||
+            bytes_begin(tag, "IMPORT FOREIGN"))
             return true;
         for (size_t k = 0; makes && k < t->count; k++)
             if (t->object[k].class == DDLOBJECTS_CLASS_RELATION && t->object[k].oid == oid)
@@ -314,7 +310,7 @@ static status look_at_rewrite(struct diff *d, size_t touch, const struct ddl_obj
  * dropped and added again is empty in the rows there are. Tables with rows are compared by their columns. */
 static bool alters_row_type(const struct diff *d, const struct ddl_touch *t, const struct ddl_object *o)
 {
-    const bool alters = begins(t->tag, "ALTER ") || strcmp(t->tag, "CREATE VIEW") == 0;
+    const bool alters = bytes_begin(bytes_text(t->tag), "ALTER ") || strcmp(t->tag, "CREATE VIEW") == 0;
     return alters && (table_of(d->before, o->oid) == NULL || table_of(d->now, o->oid) == NULL);
 }
 

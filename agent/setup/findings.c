@@ -4,13 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "proto/base/array.h"
+
 status findings_add(struct preflight *p, err *e, enum finding_level level, enum err_class class,
                     const char *format, ...)
 {
-    struct finding *grown = realloc(p->finding, (p->finding_count + 1) * sizeof *grown);
-    if (grown == NULL)
-        return err_no_memory(e);
-    p->finding = grown;
+    TRY(array_one_more(&p->finding, p->finding_count, sizeof *p->finding, e));
     char *text = NULL;
     va_list args;
     va_start(args, format);

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/base/array.h"
+
 static const struct bytes no_key = {NULL, 0};
 
 status setuprecord_load(struct datadir *d, Pgstrand__SetupRecord **out, err *e)
@@ -35,12 +37,9 @@ status setuprecord_add_full(Pgstrand__SetupRecord *record, const char *quoted_na
     for (size_t i = 0; i < record->n_identity_full; i++)
         if (strcmp(record->identity_full[i], quoted_name) == 0)
             return DONE;
-    char **grown = realloc(record->identity_full, (record->n_identity_full + 1) * sizeof *grown);
-    if (grown == NULL)
-        return err_no_memory(e);
-    record->identity_full = grown;
-    grown[record->n_identity_full] = strdup(quoted_name);
-    if (grown[record->n_identity_full] == NULL)
+    TRY(array_one_more(&record->identity_full, record->n_identity_full, sizeof *record->identity_full, e));
+    record->identity_full[record->n_identity_full] = strdup(quoted_name);
+    if (record->identity_full[record->n_identity_full] == NULL)
         return err_no_memory(e);
     record->n_identity_full++;
     return DONE;

@@ -124,7 +124,7 @@ static status make(struct workflow *w, err *e)
     Pgstrand__WorkflowRecord__Step *list[STEPS_MAX];
     uint32_t after[STEPS_MAX][STEPS_MAX];
     fill_steps(spec, step, list, after);
-    record.workflow = (ProtobufCBinaryData){sizeof w->id.b, w->id.b};
+    record.workflow = pbmem_uuid(&w->id);
     record.type = spec->type;
     record.state = STATE(PENDING);
     record.name = pbmem_text(spec->name);

@@ -2,6 +2,7 @@
 
 #include <strings.h>
 
+#include "proto/base/array.h"
 #include "proto/base/pgtime.h"
 
 /* ---- one record ---- */
@@ -79,11 +80,8 @@ static status collect(void *context, struct bytes key, const ProtobufCMessage *m
     struct workflow_list *l = context;
     OWNED(buf) struct buf raw = {0};
     PB_OWNED(Pgstrand__WorkflowRecord) *copy = NULL;
-    Pgstrand__WorkflowRecord **grown = realloc(l->record, (l->count + 1) * sizeof(*grown));
     (void)key;
-    if (grown == NULL)
-        return err_no_memory(e);
-    l->record = grown;
+    TRY(array_one_more(&l->record, l->count, sizeof *l->record, e));
     TRY(pbmem_pack(message, &raw, e));
     TRY(PB_UNPACK(copy, pgstrand__workflow_record__descriptor, buf_view(&raw), "a workflow", 0, e));
     l->record[l->count++] = copy;

@@ -6,17 +6,34 @@
 
 #define FIRST 16 /* items: lists that are made at all mostly get a few */
 
-status array_grow(void *list, size_t *room, size_t size, err *e)
+static status resize(void *list, size_t items, size_t size, err *e)
 {
-    const size_t more = *room == 0 ? FIRST : *room * 2;
     void *at = NULL;
-    if (more < *room || more > SIZE_MAX / size)
+    if (items > SIZE_MAX / size)
         return err_no_memory(e);
     memcpy(&at, list, sizeof at); /* it is a pointer to whatever the items are */
-    at = realloc(at, more * size);
+    at = realloc(at, items * size);
     if (at == NULL)
         return err_no_memory(e);
     memcpy(list, &at, sizeof at);
+    return DONE;
+}
+
+status array_grow(void *list, size_t *room, size_t size, err *e)
+{
+    const size_t more = *room == 0 ? FIRST : *room * 2;
+    if (more < *room)
+        return err_no_memory(e);
+    TRY(resize(list, more, size, e));
     *room = more;
     return DONE;
+}
+
+status array_one_more(void *list, size_t count, size_t size, err *e)
+{
+    size_t room = FIRST;
+    while (room <= count)
+        if ((room *= 2) == 0)
+            return err_no_memory(e);
+    return resize(list, room, size, e);
 }

@@ -22,4 +22,10 @@ MUST_CHECK static inline status array_room(void *list, size_t count, size_t *roo
     return count < *room ? DONE : array_grow(list, room, size, e);
 }
 
+/*
+ * The same for a list whose room nobody keeps: it has room for the next power of two behind `count`, wherever
+ * it was malloc'ed. For lists of some hundreds; longer ones keep their room.
+ */
+MUST_CHECK status array_one_more(void *list, size_t count, size_t size, err *e);
+
 #endif

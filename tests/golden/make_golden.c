@@ -19,11 +19,6 @@ static uuid fixed(uint8_t kind, uint8_t number)
     return (uuid){{kind, 1, 2, 3, 4, 5, 0x40, 7, 0x80, 9, 10, 11, 12, 13, 14, number}};
 }
 
-static ProtobufCBinaryData view(uuid *u)
-{
-    return (ProtobufCBinaryData){sizeof u->b, u->b};
-}
-
 struct golden {
     Pgstrand__SnapshotHeader header;
     uuid snapshot, parent, base, node, device, incarnation, dataset;
@@ -40,12 +35,12 @@ static void next(struct golden *g, Pgstrand__SnapshotType type, uint64_t first, 
         g->parent = g->snapshot;
         g->header.number++;
         g->header.has_parent = g->header.has_parent_hash = g->header.has_base_snapshot = true;
-        g->header.parent = view(&g->parent);
+        g->header.parent = pbmem_uuid(&g->parent);
         g->header.parent_hash = (ProtobufCBinaryData){SHA256_LEN, g->parent_hash};
-        g->header.base_snapshot = view(&g->base);
+        g->header.base_snapshot = pbmem_uuid(&g->base);
     }
     g->snapshot = fixed(0xc5, (uint8_t)g->header.number);
-    g->header.snapshot = view(&g->snapshot);
+    g->header.snapshot = pbmem_uuid(&g->snapshot);
     g->header.type = type;
     g->header.first_seq = first;
     g->header.last_seq = last;
@@ -99,7 +94,7 @@ static status schema(struct golden *g, struct snapwriter *w, err *e)
     message.table = tables;
     message.n_table = 1;
     table.number = 1;
-    table.table = view(&id);
+    table.table = pbmem_uuid(&id);
     table.oid = 16384;
     table.schema = public;
     table.name = item;
@@ -213,10 +208,10 @@ static status make(struct golden *g, err *e)
     g->incarnation = fixed(0xc3, 1);
     g->dataset = fixed(0xc4, 1);
     g->header.role = PGSTRAND__FILE_ROLE__SNAP;
-    g->header.node = view(&g->node);
-    g->header.device = view(&g->device);
-    g->header.incarnation = view(&g->incarnation);
-    g->header.dataset = view(&g->dataset);
+    g->header.node = pbmem_uuid(&g->node);
+    g->header.device = pbmem_uuid(&g->device);
+    g->header.incarnation = pbmem_uuid(&g->incarnation);
+    g->header.dataset = pbmem_uuid(&g->dataset);
     g->header.created = INT64_C(848000000000000);
     g->header.name = label;
     TRY(make_full(g, e));

@@ -33,11 +33,6 @@ static inline uuid snapmake_uuid(uint8_t kind, uint64_t number)
     return u;
 }
 
-static inline ProtobufCBinaryData snapmake_bytes(uuid *u)
-{
-    return (ProtobufCBinaryData){sizeof u->b, u->b};
-}
-
 static inline void snapmake_init(struct snapmake *m)
 {
     err e = ERR_INIT;
@@ -51,10 +46,10 @@ static inline void snapmake_init(struct snapmake *m)
     assert_done(signing_key_from_secret(secret, &m->key, &e), &e);
     pgstrand__snapshot_header__init(&m->header);
     m->header.role = PGSTRAND__FILE_ROLE__SNAP;
-    m->header.node = snapmake_bytes(&m->node);
-    m->header.device = snapmake_bytes(&m->device);
-    m->header.incarnation = snapmake_bytes(&m->incarnation);
-    m->header.dataset = snapmake_bytes(&m->dataset);
+    m->header.node = pbmem_uuid(&m->node);
+    m->header.device = pbmem_uuid(&m->device);
+    m->header.incarnation = pbmem_uuid(&m->incarnation);
+    m->header.dataset = pbmem_uuid(&m->dataset);
     m->header.created = INT64_C(800000000000000);
 }
 
@@ -67,14 +62,14 @@ static inline void snapmake_begin(struct snapmake *m, Pgstrand__SnapshotType typ
         m->parent = m->snapshot;
         m->header.number++;
         m->header.has_parent = m->header.has_parent_hash = true;
-        m->header.parent = snapmake_bytes(&m->parent);
+        m->header.parent = pbmem_uuid(&m->parent);
         m->header.parent_hash = (ProtobufCBinaryData){SHA256_LEN, m->parent_hash};
     }
     m->snapshot = snapmake_uuid(0xb0, m->header.number);
-    m->header.snapshot = snapmake_bytes(&m->snapshot);
+    m->header.snapshot = pbmem_uuid(&m->snapshot);
     m->header.type = type;
     m->header.has_base_snapshot = type != PGSTRAND__SNAPSHOT_TYPE__FULL;
-    m->header.base_snapshot = snapmake_bytes(&m->base);
+    m->header.base_snapshot = pbmem_uuid(&m->base);
     if (type == PGSTRAND__SNAPSHOT_TYPE__FULL)
         m->base = m->snapshot;
     m->header.first_seq = first;

@@ -2,6 +2,7 @@
 
 #include "agent/glob.h"
 #include "agent/restore/load/ddltext.h"
+#include "proto/base/array.h"
 #include "proto/sqlsplit.h"
 
 #define DEPTH_MAX 32 /* of partitions in partitions */
@@ -21,15 +22,6 @@ static const Pgstrand__Table *message(const struct fkgraph *g, size_t table)
     return g->plan->table[table].message;
 }
 
-/* One more element at the end of a list; NULL when memory is out. */
-static void *grow(void *list, size_t *count, size_t size)
-{
-    char *grown = realloc(list, (*count + 1) * size);
-    if (grown != NULL)
-        memset(grown + *count * size, 0, size);
-    return grown;
-}
-
 /* ---- partitions ---- */
 
 static status take_branches(struct fkgraph *g, const char *text, err *e)
@@ -40,11 +32,8 @@ static status take_branches(struct fkgraph *g, const char *text, err *e)
         struct fkgraph_branch b;
         if (!ddltext_attach(s, &b.root, &b.part))
             continue;
-        struct fkgraph_branch *grown = grow(g->branch, &g->branch_count, sizeof *grown);
-        if (grown == NULL)
-            return err_no_memory(e);
-        g->branch = grown;
-        grown[g->branch_count++] = b;
+        TRY(array_one_more(&g->branch, g->branch_count, sizeof *g->branch, e));
+        g->branch[g->branch_count++] = b;
     }
     return DONE;
 }
@@ -131,11 +120,8 @@ static status fill_parts(struct fkgraph *g, struct fkgraph_target *t, err *e)
     for (size_t i = 0; i < g->plan->count; i++) {
         if (message(g, i)->partition_root || !belongs(g, i, t->table))
             continue;
-        size_t *grown = grow(t->part, &t->part_count, sizeof *grown);
-        if (grown == NULL)
-            return err_no_memory(e);
-        t->part = grown;
-        grown[t->part_count++] = i;
+        TRY(array_one_more(&t->part, t->part_count, sizeof *t->part, e));
+        t->part[t->part_count++] = i;
     }
     return DONE;
 }
@@ -146,14 +132,11 @@ static status target_of(struct fkgraph *g, const struct ddltext_key *key, uint16
         if (bytes_equal(g->target[*out].table, key->parent) &&
             bytes_equal(g->target[*out].columns, key->parent_columns))
             return DONE;
-    struct fkgraph_target *grown = grow(g->target, &g->target_count, sizeof *grown);
-    if (grown == NULL)
-        return err_no_memory(e);
-    g->target = grown;
-    grown[*out] =
+    TRY(array_one_more(&g->target, g->target_count, sizeof *g->target, e));
+    g->target[*out] =
         (struct fkgraph_target){.table = key->parent, .columns = key->parent_columns, .count = count};
     g->target_count++;
-    return fill_parts(g, &grown[*out], e);
+    return fill_parts(g, &g->target[*out], e);
 }
 
 /* A key that has a column without values in the rows (a generated one) cannot be followed. */
@@ -168,11 +151,8 @@ static status add_edge(struct fkgraph *g, size_t from, const struct ddltext_key 
             (int)key->constraint.len, (const char *)key->constraint.data, message(g, from)->schema,
             message(g, from)->name);
     TRY(target_of(g, key, edge.count, &edge.target, e));
-    struct fkgraph_edge *grown = grow(g->edge, &g->edge_count, sizeof *grown);
-    if (grown == NULL)
-        return err_no_memory(e);
-    g->edge = grown;
-    grown[g->edge_count++] = edge;
+    TRY(array_one_more(&g->edge, g->edge_count, sizeof *g->edge, e));
+    g->edge[g->edge_count++] = edge;
     return DONE;
 }
 

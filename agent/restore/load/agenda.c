@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "proto/base/array.h"
+
 status agenda_init(struct agenda *a, size_t tables, err *e)
 {
     *a = (struct agenda){.table = calloc(tables + 1, sizeof *a->table), .tables = tables};
@@ -22,10 +24,7 @@ static struct agenda_table *table_of(const struct agenda *a, size_t rank)
 
 static status add(struct agenda *a, struct agenda_item item, err *e)
 {
-    struct agenda_item *grown = realloc(a->item, (a->count + 1) * sizeof *grown);
-    if (grown == NULL)
-        return err_no_memory(e);
-    a->item = grown;
+    TRY(array_one_more(&a->item, a->count, sizeof *a->item, e));
     a->item[a->count++] = item;
     a->left[item.kind]++;
     struct agenda_table *t = table_of(a, item.table);

@@ -40,32 +40,28 @@ static void call(struct buf *out, const char *function, const char *column, cons
     buf_printf(out, "%s, %zu)", rest, seed);
 }
 
+/* Of each kind but text: the server's function, and what stands between the column and the seed. */
+static const struct {
+    const char *function, *rest;
+} hash_of[] = {
+    [ROWSUM_BPCHAR] = {"hashbpcharextended", " COLLATE pg_catalog.\"C\""},
+    [ROWSUM_INT2] = {"hashint2extended", ""},
+    [ROWSUM_INT4] = {"hashint4extended", ""},
+    [ROWSUM_BOOL] = {"hashint4extended", "::pg_catalog.int4"},
+    [ROWSUM_UUID] = {"uuid_hash_extended", ""},
+    [ROWSUM_INT8] = {"hashint8extended", ""},
+};
+
 static void column_hash(struct buf *out, const struct loadform *f, const char *column, enum rowsum_kind kind,
                         size_t seed)
 {
-    switch (kind) {
-    case ROWSUM_TEXT:
+    if (kind == ROWSUM_TEXT) {
         text_hash(out, f, column, seed);
         return;
-    case ROWSUM_BPCHAR:
-        call(out, "hashbpcharextended", column, " COLLATE pg_catalog.\"C\"", seed);
-        return;
-    case ROWSUM_INT2:
-        call(out, "hashint2extended", column, "", seed);
-        return;
-    case ROWSUM_INT4:
-        call(out, "hashint4extended", column, "", seed);
-        return;
-    case ROWSUM_BOOL:
-        call(out, "hashint4extended", column, "::pg_catalog.int4", seed);
-        return;
-    case ROWSUM_UUID:
-        call(out, "uuid_hash_extended", column, "", seed);
-        return;
-    case ROWSUM_INT8:
-        break;
     }
-    call(out, "hashint8extended", column, "", seed);
+    call(out, hash_of[kind].function, column, hash_of[kind].rest, seed);
+    if (kind != ROWSUM_INT8)
+        return;
     buf_text(out, " # ");
     call(out, "hashint4extended(", column, " >> 32)::pg_catalog.int4", seed + ROWSUM_UPPER);
 }

@@ -4,6 +4,7 @@
 
 #include "agent/restore/load/loadtable.h"
 #include "agent/restore/load/replayed.h"
+#include "proto/base/array.h"
 #include "proto/pbmem.h"
 
 /* ---- one row that is left out ---- */
@@ -32,11 +33,8 @@ static status read_line(struct pgconn *c, const struct skip_rows *s, const Pgstr
 
 static status leave_out(struct job *job, const Pgstrand__Table *t, struct buf *line, const err *why, err *e)
 {
-    struct skipped_row *grown = realloc(job->left_out, (job->left_out_count + 1) * sizeof *grown);
-    if (grown == NULL)
-        return err_no_memory(e);
-    job->left_out = grown;
-    struct skipped_row *to = &grown[job->left_out_count];
+    TRY(array_one_more(&job->left_out, job->left_out_count, sizeof *job->left_out, e));
+    struct skipped_row *to = &job->left_out[job->left_out_count];
     *to = (struct skipped_row){.table = t, .line = buf_take_cstring(line), .why = *why};
     if (to->line == NULL)
         return err_no_memory(e);
@@ -185,12 +183,12 @@ static status put_record(struct job *job, const struct skipped_row *row, const c
     struct catalog_key key = catalog_key_uuid(&row->id);
     uuid node, incarnation;
     TRY(replayed_source(job, &node, &incarnation, e));
-    r.node = (ProtobufCBinaryData){sizeof node.b, node.b};
+    r.node = pbmem_uuid(&node);
     r.seq = job->plan->seq;
     r.target = pbmem_text(target);
     r.schema = pbmem_text(row->table->schema);
     r.table = pbmem_text(row->table->name);
-    r.line = (ProtobufCBinaryData){strlen(row->line), (uint8_t *)row->line};
+    r.line = pbmem_borrow(row->line, strlen(row->line));
     r.sqlstate = pbmem_text(row->why.sqlstate);
     r.error = pbmem_text(row->why.message);
     r.retries = 0;

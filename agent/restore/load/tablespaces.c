@@ -1,5 +1,6 @@
 #include "agent/restore/load/tablespaces.h"
 
+#include "proto/base/array.h"
 #include "proto/sqlsplit.h"
 
 static const char set_words[] = "SET default_tablespace = ";
@@ -62,11 +63,8 @@ static status note(struct spaces *s, struct bytes name, err *e)
 {
     if (name.len == 0 || find(s, name) != NULL)
         return DONE;
-    struct space *grown = realloc(s->space, (s->count + 1) * sizeof *grown);
-    if (grown == NULL)
-        return err_no_memory(e);
-    s->space = grown;
-    grown[s->count++] = (struct space){.name = name};
+    TRY(array_one_more(&s->space, s->count, sizeof *s->space, e));
+    s->space[s->count++] = (struct space){.name = name};
     return DONE;
 }
 

@@ -1,5 +1,6 @@
 #include "agent/restore/plan/lsnspan.h"
 
+#include "proto/base/array.h"
 #include "proto/pbmem.h"
 #include "store/actionlog.h"
 
@@ -11,13 +12,10 @@ void lsnspans_fini(struct lsnspans *s)
 
 static status add(struct lsnspans *s, uint64_t first_seq, uint64_t first_lsn, err *e)
 {
-    struct lsnspan *grown = realloc(s->span, (s->count + 1) * sizeof *grown);
-    if (grown == NULL)
-        return err_no_memory(e);
-    s->span = grown;
+    TRY(array_one_more(&s->span, s->count, sizeof *s->span, e));
     if (s->count > 0)
-        grown[s->count - 1].last_seq = first_seq - 1;
-    grown[s->count++] = (struct lsnspan){first_seq, UINT64_MAX, first_lsn};
+        s->span[s->count - 1].last_seq = first_seq - 1;
+    s->span[s->count++] = (struct lsnspan){first_seq, UINT64_MAX, first_lsn};
     return DONE;
 }
 

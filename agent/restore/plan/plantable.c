@@ -3,6 +3,7 @@
 #include <stdarg.h>
 
 #include "agent/glob.h"
+#include "proto/base/array.h"
 #include "store/snapreader.h"
 
 #define FIRST_OWN_TYPE 16384 /* FirstNormalObjectId (access/transam.h): those below are PostgreSQL's own */
@@ -144,12 +145,9 @@ status plantable_fit(struct plan_table *t, const char *const *name, err *e)
 
 status plantable_extra(struct plan_table *t, const char *name, err *e)
 {
-    char **grown = realloc(t->extra, (t->extra_count + 1) * sizeof *grown);
-    if (grown == NULL)
-        return err_no_memory(e);
-    t->extra = grown;
-    grown[t->extra_count] = strdup(name);
-    return grown[t->extra_count++] != NULL ? DONE : err_no_memory(e);
+    TRY(array_one_more(&t->extra, t->extra_count, sizeof *t->extra, e));
+    t->extra[t->extra_count] = strdup(name);
+    return t->extra[t->extra_count++] != NULL ? DONE : err_no_memory(e);
 }
 
 /* ---- filling the plan ---- */

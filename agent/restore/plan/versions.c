@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "proto/base/array.h"
 #include "store/snapreader.h"
 
 /* What a message of so many bytes may take in memory: columns are small, their structs are not. */
@@ -29,10 +30,7 @@ static status add(struct versions *v, uint64_t after, Pgstrand__SchemaVersion *v
                        "a version of the schema without its text or place; run pgstrand verify");
     if (seq <= newest)
         return DONE;
-    Pgstrand__SchemaVersion **grown = realloc(v->version, (v->count + 1) * sizeof(Pgstrand__SchemaVersion *));
-    if (grown == NULL)
-        return err_no_memory(e);
-    v->version = grown;
+    TRY(array_one_more(&v->version, v->count, sizeof(Pgstrand__SchemaVersion *), e));
     v->version[v->count++] = mine;
     mine = NULL;
     return DONE;

@@ -94,7 +94,7 @@ static void forks(void **state)
     other = m; /* borrows its UUIDs from m; they are not changed */
     other.header.number = 1;
     other.snapshot = snapmake_uuid(0xbb, 9);
-    other.header.snapshot = snapmake_bytes(&other.snapshot);
+    other.header.snapshot = pbmem_uuid(&other.snapshot);
     char *name = NULL;
     err e = ERR_INIT;
     assert_done(snapmake_try(&other, s.dir, &name, &e), &e);
@@ -176,7 +176,7 @@ static void lineage_make(const char *dir, struct snapmake *m, struct lineage *ou
     lineage_folders(dir, out);
     three(m, out->older);
     m->incarnation = snapmake_uuid(0xa2, 2);
-    m->header.incarnation = snapmake_bytes(&m->incarnation);
+    m->header.incarnation = pbmem_uuid(&m->incarnation);
     snapmake_begin(m, INCREMENTAL, 21, 30);
     m->header.number = 0;
     m->snapshot = snapmake_uuid(0xc0, 0);
@@ -245,12 +245,12 @@ static void incarnations_in_a_circle(void **state)
     snapmake_begin(&m, INCREMENTAL, 1, 10);
     m.parent = snapmake_uuid(0xc0, 0);
     m.header.has_parent = m.header.has_parent_hash = true;
-    m.header.parent = snapmake_bytes(&m.parent);
+    m.header.parent = pbmem_uuid(&m.parent);
     m.header.parent_hash = (ProtobufCBinaryData){SHA256_LEN, m.parent_hash};
     assert_done(snapmake_try(&m, l.older, &name, &e), &e);
     free(name);
     m.incarnation = snapmake_uuid(0xa2, 2);
-    m.header.incarnation = snapmake_bytes(&m.incarnation);
+    m.header.incarnation = pbmem_uuid(&m.incarnation);
     snapmake_begin(&m, INCREMENTAL, 11, 20);
     m.header.number = 0;
     m.snapshot = snapmake_uuid(0xc0, 0);

@@ -88,13 +88,13 @@ static void hand_over(struct takeover *t, const struct signing_key *recovery, in
     assert_done(handover_certify(recovery, id(&t->m.node), id(&to), bytes_of(t->b.public, SIGNING_KEY_LEN),
                                  certificate, &e),
                 &e);
-    h.node = snapmake_bytes(&t->m.node);
-    h.dataset = snapmake_bytes(&t->m.dataset);
-    h.from_device = snapmake_bytes(&from);
+    h.node = pbmem_uuid(&t->m.node);
+    h.dataset = pbmem_uuid(&t->m.dataset);
+    h.from_device = pbmem_uuid(&from);
     h.from_key = (ProtobufCBinaryData){sizeof from_key, from_key};
-    h.last = snapmake_bytes(&last);
+    h.last = pbmem_uuid(&last);
     h.last_hash = (ProtobufCBinaryData){sizeof hash, hash};
-    h.device = snapmake_bytes(&to);
+    h.device = pbmem_uuid(&to);
     h.device_key = (ProtobufCBinaryData){SIGNING_KEY_LEN, t->b.public};
     h.certificate = (ProtobufCBinaryData){sizeof certificate, certificate};
     hash[5] ^= wrong == 4;

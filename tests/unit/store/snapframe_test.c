@@ -1,5 +1,6 @@
 #include "store/snapframe.h"
 
+#include "proto/pbmem.h"
 #include "store/merkle.h"
 #include "store/snaplayout.h"
 #include "store/snapnames.h"
@@ -142,7 +143,7 @@ static void names(void **state)
     header.last_seq = 255;
     header.type = PGSTRAND__SNAPSHOT_TYPE__INCREMENTAL;
     assert_true(snapname_parse(good, &n));
-    header.snapshot = (ProtobufCBinaryData){sizeof n.id.b, n.id.b};
+    header.snapshot = pbmem_uuid(&n.id);
     OWNED(text) char *again = snapname_format(&header);
     assert_string_equal(again, good);
 }

@@ -37,11 +37,34 @@ static void what_cannot_be_had_changes_nothing(void **state)
     assert_int_equal(room, SIZE_MAX / 4);
 }
 
+/* Also one that was made for just what it has. */
+static void one_more_fits_behind_any_list(void **state)
+{
+    (void)state;
+    uint64_t *list = malloc(40 * sizeof *list);
+    err e = ERR_INIT;
+    assert_non_null(list);
+    for (size_t i = 0; i < 40; i++)
+        list[i] = i;
+    for (size_t i = 40; i < 200; i++) {
+        assert_done(array_one_more(&list, i, sizeof *list, &e), &e);
+        list[i] = i;
+    }
+    for (size_t i = 0; i < 200; i++)
+        assert_int_equal(list[i], i);
+    const uint64_t *before = list;
+    assert_fails(array_one_more(&list, SIZE_MAX / 8, sizeof *list, &e), &e, ERR_STORAGE);
+    assert_fails(array_one_more(&list, SIZE_MAX - 1, 1, &e), &e, ERR_STORAGE);
+    assert_ptr_equal(list, before);
+    free(list);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(items_stay_while_it_grows),
         cmocka_unit_test(what_cannot_be_had_changes_nothing),
+        cmocka_unit_test(one_more_fits_behind_any_list),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -82,7 +82,7 @@ static void full(struct world *w, uint64_t seq, const char *sold, const char *ti
     for (uint32_t i = 0; i < 2; i++) {
         pgstrand__table__init(&table[i]);
         table[i].number = i + 1;
-        table[i].table = snapmake_bytes(&id[i]);
+        table[i].table = pbmem_uuid(&id[i]);
         table[i].schema = space;
         table[i].name = names[i];
         table[i].tier = i == 0 ? PGSTRAND__TIER__BUSINESS : PGSTRAND__TIER__DEVICE;
@@ -116,7 +116,7 @@ static void relation_message(uint32_t version, Pgstrand__Relation *out, uuid *id
     out->schema = space;
     out->name = names[version];
     out->replica_identity = 'd';
-    out->table = snapmake_bytes(id);
+    out->table = pbmem_uuid(id);
     out->tier = version == TILL ? PGSTRAND__TIER__DEVICE : PGSTRAND__TIER__BUSINESS;
     out->columns = columns;
     out->n_columns = version == WIDE ? 3 : 2;
