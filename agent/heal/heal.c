@@ -6,6 +6,7 @@
 #include "agent/heal/healtables.h"
 #include "agent/lineage.h"
 #include "agent/pg/gate.h"
+#include "agent/pg/lockturns.h"
 #include "agent/pg/schema.h"
 #include "agent/pg/server.h"
 #include "agent/pg/slot.h"
@@ -19,7 +20,7 @@
 #define TRIES 5            /* that DDL got into */
 #define OPEN_TRIES 2       /* so many of them before the gate keeps DDL out */
 #define SLOT_PATIENCE "5s" /* for the slot's snapshot while the gate is closed */
-#define LOCK_PATIENCE "30s"
+#define LOCK_PATIENCE_MS 30000
 
 struct heal {
     struct datadir *d;
@@ -155,14 +156,13 @@ static status hold_still(struct heal *h, struct pgconn *reading, const struct ta
     for (size_t i = 0; i < tables->count; i++) {
         if (!tablemsg_has_rows(&tables->table[i]))
             continue;
-        buf_text(&sql,
-                 sql.len == 0 ? "SET LOCAL lock_timeout = '" LOCK_PATIENCE "'; LOCK TABLE ONLY " : ", ONLY ");
+        buf_text(&sql, sql.len == 0 ? "LOCK TABLE ONLY " : ", ONLY ");
         table_quote(&sql, tables->table[i].schema, tables->table[i].name);
     }
     if (sql.len > 0)
         buf_text(&sql, " IN ACCESS SHARE MODE");
     TRY(buf_done(&sql, e));
-    const bool locked = sql.len == 0 || pgconn_exec(reading, buf_cstring(&sql), e).ok;
+    const bool locked = sql.len == 0 || lockturns_take(reading, buf_cstring(&sql), LOCK_PATIENCE_MS, e).ok;
     *torn = !locked && strcmp(e->sqlstate, "42P01") == 0; /* dropped since */
     if (!locked)
         return *torn ? DONE : FAILED;

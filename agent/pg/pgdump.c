@@ -6,13 +6,13 @@
 #include <unistd.h>
 
 #include "agent/pg/dbsettings.h"
+#include "agent/pg/lockturns.h"
 #include "agent/pg/program.h"
 #include "agent/pg/scratch.h"
 #include "agent/pg/subscriptions.h"
 #include "store/io.h"
 
-/* Milliseconds that pg_dump waits for a table someone holds exclusively. */
-#define LOCK_WAIT "--lock-wait-timeout=30000"
+#define LOCK_PATIENCE_MS 30000 /* for tables that somebody holds exclusively */
 
 #define DEBIAN_FOLDERS "/usr/lib/postgresql/"
 
@@ -235,11 +235,13 @@ static status job_start(struct job *j, const struct pgconn *c, const char *conni
     return scratch_open("schema.list", &j->list, e);
 }
 
-static status dump(const struct job *j, const char *snapshot, err *e)
+static status dump(const struct job *j, const char *snapshot, int lock_wait_ms, err *e)
 {
     OWNED(text) char *program = io_join(j->folder, "pg_dump");
     OWNED(text) char *with = NULL;
     OWNED(buf) struct buf said = {0};
+    char lock_wait[64];
+    (void)snprintf(lock_wait, sizeof lock_wait, "--lock-wait-timeout=%d", lock_wait_ms);
     if (program == NULL || asprintf(&with, "--snapshot=%s", snapshot) < 0)
         return err_no_memory(e);
     const char *argv[] = {program,    "-Fc",
@@ -247,11 +249,30 @@ static status dump(const struct job *j, const char *snapshot, err *e)
                           "-w",       "-E",
                           "UTF8",     "-N",
                           "pgstrand", with,
-                          LOCK_WAIT,  "--no-subscriptions",
+                          lock_wait,  "--no-subscriptions",
                           "-f",       j->archive.path,
                           "-d",       j->conninfo,
                           NULL};
     return program_run(argv, j->password, &said, e);
+}
+
+/* The server's own words may be of any language; pg_dump quotes the command. */
+static bool wants_lock(const err *e)
+{
+    return strstr(e->message, "LOCK TABLE") != NULL;
+}
+
+/* pg_dump locks one table after the other and keeps what it has. */
+static status dump_in_turns(const struct job *j, struct pgconn *c, const char *snapshot, err *e)
+{
+    struct lockturns turns;
+    TRY(lockturns_begin(c, LOCK_PATIENCE_MS, &turns, e));
+    while (!dump(j, snapshot, turns.turn_ms, e).ok) {
+        if (!wants_lock(e) || !lockturns_again(&turns))
+            return FAILED;
+        *e = ERR_INIT;
+    }
+    return DONE;
 }
 
 static status make_list(const struct job *j, const char *excluded, err *e)
@@ -289,7 +310,7 @@ status pgdump_sections(struct pgconn *c, const char *conninfo, const char *snaps
     OWNED(text) char *excluded = NULL;
     TRY(pgconn_value(c, own_objects, &excluded, e));
     TRY(job_start(&j, c, conninfo, e));
-    TRY(dump(&j, snapshot, e));
+    TRY(dump_in_turns(&j, c, snapshot, e));
     TRY(make_list(&j, excluded != NULL ? excluded : "", e));
     TRY(extract(&j, "--section=pre-data", pre_data, e));
     TRY(extract(&j, "--section=post-data", post_data, e));

@@ -4,10 +4,12 @@
 #include "agent/base/baseschema.h"
 #include "agent/base/tablemsg.h"
 #include "agent/breaks.h"
+#include "agent/pg/lockturns.h"
 #include "agent/seal/sealrun.h"
 #include "agent/setup/slotwait.h"
 
-#define LOCK_PATIENCE "5s" /* for a table's lock, and then for the slot's snapshot */
+#define LOCK_PATIENCE_MS 5000
+#define SLOT_PATIENCE "5s" /* for the slot's snapshot while tables are locked */
 
 static bool is_wanted(const struct sealrun *run, const struct table_info *t)
 {
@@ -38,19 +40,21 @@ static status lock_tables(const struct sealrun *run, const char *conninfo, struc
 {
     OWNED(pgconn) struct pgconn *c = NULL;
     OWNED(table_list) struct table_list *all = NULL;
+    OWNED(buf) struct buf sql = {0};
     TRY(pgconn_open(conninfo, PGCONN_QUERY, &c, e));
     TRY(pgconn_exec(c, "BEGIN", e));
-    TRY(pgconn_exec(c, "SET LOCAL lock_timeout = '" LOCK_PATIENCE "'", e));
     TRY(table_list_read(c, run->d->config->tiers, &all, e));
     for (size_t i = 0; i < all->count; i++) {
-        OWNED(buf) struct buf sql = {0};
         if (!is_wanted(run, &all->table[i]))
             continue;
-        buf_text(&sql, "LOCK TABLE ONLY ");
+        buf_text(&sql, sql.len == 0 ? "LOCK TABLE ONLY " : ", ONLY ");
         table_quote(&sql, all->table[i].schema, all->table[i].name);
-        buf_text(&sql, " IN ACCESS SHARE MODE");
-        TRY(pgconn_exec(c, buf_cstring(&sql), e));
     }
+    if (sql.len > 0)
+        buf_text(&sql, " IN ACCESS SHARE MODE");
+    TRY(buf_done(&sql, e));
+    if (sql.len > 0)
+        TRY(lockturns_take(c, buf_cstring(&sql), LOCK_PATIENCE_MS, e));
     *out = c;
     c = NULL;
     return DONE;
@@ -70,7 +74,7 @@ static status stage(struct sealrun *run, struct slot_export *point, err *e)
     (void)snprintf(name, sizeof name, "pgstrand_table_%.8s_%lld",
                    run->d->identity.slot + sizeof "pgstrand_" - 1, (long long)time(NULL));
     TRY(pgconn_open(conninfo, PGCONN_REPLICATION, &replication, e));
-    TRY(pgconn_exec(replication, "SET lock_timeout = '" LOCK_PATIENCE "'", e));
+    TRY(pgconn_exec(replication, "SET lock_timeout = '" SLOT_PATIENCE "'", e));
     TRY(lock_tables(run, conninfo, &locks, e));
     TRY(slotwait_create(replication, run->conn, name, SLOT_TEMPORARY, run->progress, point, e));
     const struct base_request request = {.conninfo = conninfo,

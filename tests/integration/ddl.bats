@@ -397,15 +397,43 @@ settled() {
         workers+=($!)
     done
     sleep 1
-    local begun ended
+    local begun ended watcher
+    # The agent's lock on the gate, as long as it has it.
+    "$PSQL" -X -q -A -t -d "$(conninfo "$DB")" >"$HARNESS/gate" 2>&1 3>&- <<'SQL_END' &
+SELECT 'closed' FROM pg_locks WHERE locktype = 'advisory' AND (classid, objid) = (1885827956, 1734440037) AND mode = 'ExclusiveLock' AND granted
+\watch 0.02
+SQL_END
+    watcher=$!
     begun=$(shop 'SELECT count(*) FROM pgstrand.ddl')
     pgstrand seal --data "$DATA" --type full >/dev/null 2>"$HARNESS/seal.log" || complain "no FULL: $(<"$HARNESS/seal.log")"
     ended=$(shop 'SELECT count(*) FROM pgstrand.ddl')
     touch "$stop"
     wait "${workers[@]}"
+    kill "$watcher"
+    wait "$watcher" || true
+    grep -qx closed "$HARNESS/gate"
     echo "$begun to $ended rows of DDL" >&2
     [ "$ended" -gt "$begun" ]
     [ ! -e "$HARNESS/ddl-failed" ]
+    agent_stop "$DATA"
+}
+
+@test "a dump waits for a table whose transaction wants one that the dump has: it is the dump that gives way, not the application" {
+    app_database
+    app 'CREATE TABLE early (id int PRIMARY KEY); CREATE TABLE late (id int PRIMARY KEY)' # locked by pg_dump in this order
+    init
+    agent_start "$DATA"
+    session_open ddl "$DB"
+    say ddl 'BEGIN; ALTER TABLE app.late ADD more int'
+    app 'CREATE TABLE other (id int)' # has the agent take a dump
+    dump_waits() {
+        [ "$(shop "SELECT count(*) FROM pg_locks WHERE relation = 'app.late'::regclass AND mode = 'AccessShareLock' AND NOT granted")" -eq 1 ]
+    }
+    wait_for 20 dump_waits
+    say ddl 'ALTER TABLE app.early ADD more int; COMMIT'
+    session_close ddl
+    [ "$(shop "SELECT count(*) FROM pg_attribute WHERE attrelid IN ('app.early'::regclass, 'app.late'::regclass) AND attname = 'more'")" -eq 2 ]
+    settled
     agent_stop "$DATA"
 }
 
