@@ -313,6 +313,20 @@ static bool has_other_tier(const Pgstrand__Table *was, const struct table_info *
            (t->column != NULL && (int)was->other_tier != (int)t->other);
 }
 
+/* A role without superuser captures a list of tables: what is in it and in no version was not kept. */
+static status is_captured(const struct datadir *d, struct pgconn *c, const struct table_info *t, bool *out,
+                          err *e)
+{
+    const char *const params[] = {d->identity.publication, t->schema, t->name};
+    OWNED(pgrows) struct pgrows *rows = NULL;
+    TRY(pgconn_query(c,
+                     "SELECT EXISTS (SELECT FROM pg_catalog.pg_publication_tables"
+                     " WHERE pubname = $1 AND schemaname = $2 AND tablename = $3)",
+                     3, params, &rows, e));
+    *out = pgrows_bool(rows, 0, 0);
+    return DONE;
+}
+
 status schemaversion_tiers_changed(struct datadir *d, struct pgconn *c, bool *out, err *e)
 {
     OWNED(newest) struct newest n = {0};
@@ -328,9 +342,12 @@ status schemaversion_tiers_changed(struct datadir *d, struct pgconn *c, bool *ou
     if (n.of_version == NULL || (now.counted && !same(&now, &n.at)))
         return DONE;
     for (size_t i = 0; i < list->count && !*out; i++) {
-        const Pgstrand__Table *was = named(n.of_version, &list->table[i]);
-        if (was != NULL || now.counted) /* without triggers nobody tells of tables that were made */
-            *out = has_other_tier(was, &list->table[i]);
+        const struct table_info *is = &list->table[i];
+        const Pgstrand__Table *was = named(n.of_version, is);
+        bool captured = true;
+        if (was == NULL && !now.counted) /* without triggers nobody tells of tables that were made */
+            TRY(is_captured(d, c, is, &captured, e));
+        *out = captured && has_other_tier(was, is);
     }
     return DONE;
 }

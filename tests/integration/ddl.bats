@@ -464,8 +464,9 @@ SQL_END
             [ "$(pgstrand snapshots --data "$DATA" --json | jq '[.[] | select(.type == "full")] | length')" -eq "$1" ]
     }
     plain "CREATE TABLE t (id int PRIMARY KEY, v varchar(9)); CREATE TABLE same (id int PRIMARY KEY, n numeric(9,2), g int GENERATED ALWAYS AS (id) STORED);
-        CREATE TABLE keyless (a int, b text[]); INSERT INTO t VALUES (1, 'base')"
-    printf '[capture]\nschema_check = 0\n' >"$HARNESS/conf"
+        CREATE TABLE keyless (a int, b text[]); INSERT INTO t VALUES (1, 'base');
+        CREATE TABLE passing (id int PRIMARY KEY); INSERT INTO passing VALUES (1)"
+    printf '[capture]\nschema_check = 0\n[tiers]\ntransient = passing\n' >"$HARNESS/conf"
     pgstrand init --yes --quiet --no-progress --data "$DATA" --source "$(conninfo "$DB") user=plain" --config "$HARNESS/conf" >/dev/null
     PGSTRAND_IO_FAULT=slow:3000:/catalog agent_start --no-wait "$DATA"
     # What is as it was in the base is no news; the log has not seen any of these tables.
@@ -480,6 +481,19 @@ SQL_END
     plain "INSERT INTO t VALUES (3, 'after', 7)"
     pgstrand wait --data "$DATA" --timeout 30 >/dev/null
     inferred 1
+    # A tier that only the configuration takes away: the table is captured, and its rows from before are in no base.
+    agent_stop "$DATA"
+    sed -i 's/^transient = passing/transient =/' "$DATA/pgstrand.conf"
+    agent_start "$DATA"
+    wait_for 40 healthy_with 3
+    agent_stop "$DATA"
+    agent_start "$DATA"
+    plain "INSERT INTO passing VALUES (2)"
+    pgstrand wait --data "$DATA" --timeout 30 >/dev/null
+    inferred 1
+    sleep 1
+    [ "$(agent_log "$DATA" | grep -c 'gives tables other tiers')" -eq 1 ]
+    healthy_with 3
     database_new "back_$DB"
     pgstrand restore --data "$DATA" --quiet --target "$(conninfo "back_$DB")" >/dev/null
     assert_same_tables "$(conninfo "$DB")" "$(conninfo "back_$DB")"
