@@ -305,6 +305,40 @@ forget_last_commit() {
     agent_stop "$DATA"
 }
 
+# The agent of $DATA as another machine would start it.
+agent_start_elsewhere() {
+    local place=$HARNESS/elsewhere
+    mkdir -p "$place"
+    ln -sf "$PGSTRAND_BUILD/pgstrand" "$place/pgstrand"
+    echo 0123456789abcdef0123456789abcdef >"$place/machine-id"
+    cat >"$place/pgstrand-agent" <<EOF
+#!/bin/sh
+exec unshare --mount sh -c 'mount --bind "\$0" /etc/machine-id && exec "\$@"' "$place/machine-id" "$PGSTRAND_BUILD/pgstrand-agent" "\$@"
+EOF
+    chmod +x "$place/pgstrand-agent"
+    PGSTRAND_BUILD=$place agent_start "$DATA"
+}
+
+@test "a data directory on a changed machine: a new incarnation, with what differs" {
+    [ -s /etc/machine-id ] && unshare --mount true 2>/dev/null || skip 'needs root, and a machine with an /etc/machine-id'
+    shop_new
+    local old
+    old=$(incarnation)
+    agent_stop "$DATA"
+    change_unseen
+    agent_start_elsewhere
+    wait_for 60 renewed "$old"
+    wait_for 30 healthy
+    agent_log "$DATA" | grep -q 'the data directory was brought here from another machine; a new incarnation'
+    [ "$(difference | jq 'length')" -eq 12 ]
+    assert_as_source
+    old=$(incarnation)
+    agent_stop "$DATA"
+    agent_start_elsewhere # where it belongs now
+    [ "$(incarnation)" = "$old" ]
+    agent_stop "$DATA"
+}
+
 @test "a damaged log: every command names the segment; moved away, the chain goes on with what differs" {
     shop_new
     agent_stop "$DATA"

@@ -13,6 +13,11 @@ keep_state() {
     echo "$seq" >>"$HARNESS/seqs"
 }
 
+# gen's column has rows beyond its sequence (OVERRIDING): a restored sequence is never behind its column.
+sequences_of() {
+    sql "$1" "SELECT schemaname, sequencename, last_value FROM pg_sequences WHERE schemaname <> 'pgstrand' AND sequencename <> 'gen_id_seq' ORDER BY 1, 2"
+}
+
 # The agent has seen the change, and what it does about it is done.
 schema_followed() {
     pgstrand wait --data "$DATA" --timeout 60 >/dev/null
@@ -44,6 +49,7 @@ setup_file() {
     [ "$(sql shop "SELECT 12.5::numeric::money, interval '1 day 2 hours'")" = '12,50 €|P1DT2H' ]
     pgstrand init --yes --no-progress --data "$DATA" --source "$(conninfo shop)" >"$HARNESS/init.words" 2>&1
     keep_state 0 # the base
+    sequences_of shop >"$HARNESS/sequences.1"
     agent_start "$DATA"
     local round
     for round in 1 2 3; do
@@ -51,6 +57,7 @@ setup_file() {
         sql_file shop "$SQL/tables_change.sql" -v round="$round"
         keep_state
         [ "$round" -eq 3 ] || pgstrand seal --data "$DATA" >/dev/null
+        sequences_of shop >"$HARNESS/sequences.$((round + 1))"
     done
     sql shop "SELECT pg_replication_origin_create('elsewhere')" >/dev/null
     sql shop "SELECT pg_replication_origin_session_setup('elsewhere');
@@ -92,16 +99,24 @@ logged() {
     [ "$(sql shop 'SELECT count(*) FROM kinds')" -ge 90 ]
 }
 
+# The N-th kept state, which a snapshot ends with: its sequences, too.
+restored_at_seal() {
+    restored_at "$(nth_seq "$1")"
+    diff "$HARNESS/sequences.$1" <(sequences_of r)
+}
+
 @test "the base holds every type and every kind of table" {
-    restored_at "$(nth_seq 1)"
+    restored_at_seal 1
 }
 
 @test "after one round of changes: a plain TRUNCATE among them" {
-    restored_at "$(nth_seq 2)"
+    refute diff -q "$HARNESS/sequences.1" "$HARNESS/sequences.2"
+    restored_at_seal 2
 }
 
 @test "after two rounds: TRUNCATE with CASCADE and RESTART IDENTITY among them" {
-    restored_at "$(nth_seq 3)"
+    refute diff -q "$HARNESS/sequences.2" "$HARNESS/sequences.3"
+    restored_at_seal 3
 }
 
 @test "after three rounds, from chain and log: also the schema and the sequences are the source's" {
@@ -110,9 +125,7 @@ logged() {
     pgstrand seal --data "$DATA" >/dev/null
     database_again r
     pgstrand restore --data "$DATA" --target "$(conninfo r)" --no-progress >/dev/null
-    # gen's column has rows beyond its sequence (OVERRIDING): a restored sequence is never behind its column.
-    local sequences="SELECT schemaname, sequencename, last_value FROM pg_sequences WHERE schemaname <> 'pgstrand' AND sequencename <> 'gen_id_seq' ORDER BY 1, 2"
-    diff <(sql shop "$sequences") <(sql r "$sequences")
+    diff <(sequences_of shop) <(sequences_of r)
     [ "$(sql r 'SELECT nextval($$gen_id_seq$$) > max(id) FROM gen')" = t ]
     sql r "INSERT INTO gen (n) VALUES (1); INSERT INTO trunc_a DEFAULT VALUES"
 }
