@@ -14,7 +14,7 @@ set -euo pipefail
 runtime=(libpq5 libprotobuf-c1 liblmdb0 libssl3 libzstd1 libinih1 libjansson4 postgresql-client-15)
 build=(build-essential cmake ninja-build pkg-config postgresql-15 libpq-dev libprotobuf-c-dev protobuf-c-compiler
     liblmdb-dev libssl-dev libzstd-dev libinih-dev libjansson-dev libcmocka-dev jq)
-dev=(ccache clang clang-format clang-tidy libclang-rt-14-dev bats git systemd locales)
+dev=(ccache clang clang-format clang-tidy libclang-rt-14-dev lld bats git systemd locales gojq)
 
 no_main_cluster=/etc/postgresql-common/createcluster.d/pgstrand-no-main-cluster.conf
 

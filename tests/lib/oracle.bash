@@ -137,7 +137,7 @@ oracle_witness() {
     oracle_sql "SELECT data FROM pg_logical_slot_get_changes('witness_$ORACLE_DB', NULL, NULL)" >>"$ORACLE_FILES/decoded"
     awk -f "$ORACLE/decoded.awk" "$ORACLE_FILES/decoded" >"$ORACLE_FILES/witness"
     pgstrand log --data "$ORACLE_DATA" --json --from-seq "$(oracle_from)" >"$ORACLE_FILES/log.json"
-    jq -r -f "$ORACLE/logged.jq" "$ORACLE_FILES/log.json" >"$ORACLE_FILES/logged"
+    command jq -r -f "$ORACLE/logged.jq" "$ORACLE_FILES/log.json" >"$ORACLE_FILES/logged"
     jq -r '[.seq, .lsn] | @tsv' "$ORACLE_FILES/log.json" >"$ORACLE_FILES/seqs"
 }
 
