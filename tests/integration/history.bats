@@ -59,7 +59,7 @@ entity() {
 is() {
     local got
     got=$(jq -c "$1")
-    [ "$got" = "$2" ] || complain "wanted $2" "got    $got"
+    [ "$got" = "$(jq -c . <<<"$2")" ] || complain "wanted $2" "got    $got"
 }
 
 @test "one row at every seq: base, key changes, rows made again, columns added and renamed" {

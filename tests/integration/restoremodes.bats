@@ -136,7 +136,7 @@ setup_file() {
     restore --mode replace --dry-run --json --diff 'customers,loose' >"$HARNESS/plan" 2>/dev/null
     local got
     got=$(jq -c '[.tables[] | select(.added + .changed + .removed > 0) | {(.table): [.added, .changed, .removed]}] | add' "$HARNESS/plan")
-    [ "$got" = '{"public.customers":[0,1,1],"public.notes":[3,0,0],"public.loose":[3,0,1]}' ] || complain "$got"
+    [ "$got" = '{"public.customers":[0,1,1],"public.loose":[3,0,1],"public.notes":[3,0,0]}' ] || complain "$got"
     jq -e '[.diff[] | select(.table == "public.customers")] ==
         [{"table": "public.customers", "kind": "changed", "old": {"id": "2", "email": "2@example.com", "note": "mine"},
           "new": {"id": "2", "email": "2@example.com", "note": "old"}},

@@ -47,11 +47,6 @@ teardown_file() {
     harness_end
 }
 
-# How often tables were told again.
-retold() {
-    pgstrand log --data "$DATA" --json | jq -s '[.[] | select(.kind == "TRUNCATE" and .rewritten)] | length'
-}
-
 @test "rewritten tables are told again: with a key, without, their keys themselves, and every kind of table" {
     step "ALTER TABLE deed ALTER n TYPE bigint USING n * 10" "UPDATE deed SET t = 'after' WHERE id = 3; DELETE FROM deed WHERE id = 4"
     step "ALTER TABLE deed ADD r float8 DEFAULT random(), ADD at timestamptz DEFAULT clock_timestamp()" \

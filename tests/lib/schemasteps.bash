@@ -7,6 +7,7 @@
 #   check SEQ [OPTIONS]       restores to it: equal
 #   needs_base DDL ROWS       a step that must bring a base of a table, and no FULL
 #   needs_nothing DDL ROWS    a step that must bring neither
+#   retold [FROM_SEQ]         how often tables were told again, from that seq on
 
 schema_of() {
     "$PG_DUMP" -s -N pgstrand --no-publications -d "$(conninfo "$1")" |
@@ -92,4 +93,10 @@ needs_nothing() {
     check "$(tail -n 1 "$HARNESS/seqs")" || complain "after: $1" || return 1
     sleep 2.5 # when it would come
     [ "$(fulls)" -eq "$fulls" ] && [ "$(bases)" -eq "$before" ]
+}
+
+# grep: the log may be long, and nothing else reads so many lines as fast.
+retold() {
+    pgstrand log --data "$DATA" --json --from-seq "${1:-1}" | grep '"TRUNCATE"' |
+        jq -s '[.[] | select(.kind == "TRUNCATE" and .rewritten)] | length'
 }

@@ -402,7 +402,7 @@ static void flipped(void **state)
     OWNED(history) struct history h;
     unsigned refused = 0;
     begin(&h, 33, LIMIT);
-    many_kinds(&h, 12);
+    many_kinds(&h, 5);
     const struct bytes frame = take(&h);
     for (size_t at = 0; at < frame.len * 8; at++) {
         OWNED(buf) struct buf back = {0};

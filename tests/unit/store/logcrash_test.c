@@ -322,7 +322,7 @@ static void a_full_disk_loses_nothing(void **state)
 static void a_disk_full_inside_a_huge_transaction_loses_nothing(void **state)
 {
     (void)state;
-    on_a_small_disk("size=128m", 72 << 20, 70000);
+    on_a_small_disk("size=96m", 64 << 20, 70000);
 }
 
 /* ---- memory ---- */

@@ -145,7 +145,7 @@ static void roll_over(void **state)
 /* ---- threads ---- */
 
 #define THREADS 4
-#define FRAMES 40
+#define FRAMES 16
 
 struct worker {
     pthread_t thread;
