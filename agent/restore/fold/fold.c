@@ -1,6 +1,12 @@
 #include "agent/restore/fold/fold.h"
 
+#include <inttypes.h>
+
+#include "agent/relay.h"
 #include "agent/restore/fold/foldspill.h"
+
+#define BLOCK ((size_t)128 << 10) /* bytes of actions that go to the other thread at once */
+#define LARGE (BLOCK / 2)         /* rows of that many are not copied into a block */
 
 struct foldtable {
     struct fold_shape shape;
@@ -20,6 +26,16 @@ struct fold {
     size_t used;
     bool spill_failed;
     struct foldop_maker maker;
+    struct relay *relay; /* actions on their way to the maps; NULL: there are none */
+};
+
+/* An action on its way; its old and its new row are behind it. */
+struct sent {
+    size_t table;
+    uint64_t seq;
+    enum action_kind kind;
+    char old_kind;
+    size_t old, new; /* bytes */
 };
 
 status fold_new(const struct fold_options *options, struct fold **out, err *e)
@@ -50,6 +66,7 @@ void fold_free(struct fold *f)
 {
     if (f == NULL)
         return;
+    relay_free(f->relay);
     for (size_t i = 0; i < f->count; i++)
         foldtable_free(f->table[i]);
     foldop_maker_fini(&f->maker);
@@ -58,8 +75,17 @@ void fold_free(struct fold *f)
     free(f);
 }
 
+/* All that was sent is in the maps. What failed is told by fold_settle. */
+static void wait_sent(struct fold *f)
+{
+    err told_later = ERR_INIT;
+    if (f->relay != NULL)
+        (void)relay_settle(f->relay, &told_later).ok;
+}
+
 status fold_table(struct fold *f, const struct fold_shape *shape, err *e)
 {
+    wait_sent(f);
     OWNED(foldtable) struct foldtable *t = calloc(1, sizeof *t);
     struct foldtable **grown = realloc(f->table, (f->count + 1) * sizeof *grown);
     if (grown != NULL)
@@ -123,28 +149,71 @@ static status make_room(struct fold *f, err *e)
     return DONE;
 }
 
-status fold_action(struct fold *f, size_t table, const struct action *a, err *e)
+static status apply_step(struct fold *f, struct foldtable *t, const struct foldop *op, err *e)
+{
+    if (t->spill != NULL)
+        return spill(f, t, op, e);
+    TRY(foldop_apply(op, &t->map, e));
+    recount(f, t);
+    while (f->used > f->memory)
+        TRY(make_room(f, e));
+    return DONE;
+}
+
+static status apply_steps(struct fold *f, size_t table, const struct action *a, err *e)
 {
     struct foldtable *t = f->table[table];
     struct foldop op[2];
     unsigned count;
     TRY(foldop_of_action(&f->maker, &t->shape, a, op, &count, e));
-    for (unsigned i = 0; i < count; i++) {
-        if (t->spill != NULL) {
-            TRY(spill(f, t, &op[i], e));
-            continue;
-        }
-        TRY(foldop_apply(&op[i], &t->map, e));
-        recount(f, t);
-        while (f->used > f->memory)
-            TRY(make_room(f, e));
+    for (unsigned i = 0; i < count; i++)
+        TRY(apply_step(f, t, &op[i], e));
+    return DONE;
+}
+
+static status apply(struct fold *f, size_t table, uint64_t seq, const struct action *a, err *e)
+{
+    return apply_steps(f, table, a, e).ok ? DONE : err_wrap(e, "seq %" PRIu64, seq);
+}
+
+/* In the relay's thread. */
+static status apply_block(void *context, struct bytes block, err *e)
+{
+    const uint8_t *end = block.data + block.len;
+    struct sent head;
+    for (const uint8_t *at = block.data; at < end; at += head.old + head.new) {
+        memcpy(&head, at, sizeof head);
+        at += sizeof head;
+        const struct action a = {.kind = head.kind,
+                                 .old_kind = head.old_kind,
+                                 .old = bytes_of(at, head.old),
+                                 .new = bytes_of(at + head.old, head.new)};
+        TRY(apply(context, head.table, head.seq, &a, e));
     }
     return DONE;
+}
+
+status fold_action(struct fold *f, size_t table, uint64_t seq, const struct action *a, err *e)
+{
+    const struct relay_options options = {.bytes = BLOCK, .context = f, .take = apply_block};
+    const struct sent head = {table, seq, a->kind, a->old_kind, a->old.len, a->new.len};
+    if (f->relay == NULL)
+        TRY(relay_new(&options, &f->relay, e));
+    if (head.old + head.new >= LARGE) {
+        TRY(relay_settle(f->relay, e));
+        return apply(f, table, seq, a, e);
+    }
+    struct buf *block = relay_block(f->relay);
+    buf_bytes(block, &head, sizeof head);
+    buf_bytes(block, a->old.data, a->old.len);
+    buf_bytes(block, a->new.data, a->new.len);
+    return relay_pass(f->relay, e);
 }
 
 void fold_truncate(struct fold *f, size_t table)
 {
     struct foldtable *t = f->table[table];
+    wait_sent(f);
     foldspill_free(t->spill);
     t->spill = NULL;
     foldmap_clear(&t->map);
@@ -152,24 +221,38 @@ void fold_truncate(struct fold *f, size_t table)
     recount(f, t);
 }
 
-bool fold_needs_base(const struct fold *f, size_t table)
+status fold_settle(struct fold *f, err *e)
 {
+    if (f->relay == NULL)
+        return DONE;
+    TRY(relay_settle(f->relay, e));
+    relay_free(f->relay);
+    f->relay = NULL;
+    return DONE;
+}
+
+bool fold_needs_base(struct fold *f, size_t table)
+{
+    wait_sent(f);
     return !f->table[table]->map.base_gone;
 }
 
-bool fold_is_spilled(const struct fold *f, size_t table)
+bool fold_is_spilled(struct fold *f, size_t table)
 {
+    wait_sent(f);
     return f->table[table]->spill != NULL;
 }
 
-bool fold_spill_failed(const struct fold *f)
+bool fold_spill_failed(struct fold *f)
 {
+    wait_sent(f);
     return f->spill_failed;
 }
 
-bool fold_is_unchanged(const struct fold *f, size_t table)
+bool fold_is_unchanged(struct fold *f, size_t table)
 {
     const struct foldtable *t = f->table[table];
+    wait_sent(f);
     return t->spill == NULL && t->map.count == 0 && !t->map.base_gone;
 }
 
@@ -191,6 +274,7 @@ status fold_emit(struct fold *f, size_t table, const struct fold_source *base,
     static const struct table_digest nothing = {0};
     struct foldtable *t = f->table[table];
     OWNED(foldemit) struct foldemit out = {0};
+    TRY(fold_settle(f, e));
     if (t->map.base_gone) {
         base = NULL;
         base_digest = &nothing;

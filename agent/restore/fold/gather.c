@@ -250,16 +250,26 @@ static status take_ddl(struct gather *g, const struct source_action *a, err *e)
     return gather_schema_changed(g->plan, 0, a->seq, a->commit.first_seq, tag, e);
 }
 
+/* *way: what the row belongs to; its columns as they are there. */
+static status map_row(struct gather *g, const struct source_action *a, struct way **way,
+                      struct action *mapped, err *e)
+{
+    TRY(way_of(g, a, a->relation, way, e));
+    if ((*way)->table < 0)
+        return DONE;
+    TRY(rowmap_tuple((*way)->map, a->action.old, &g->old, &mapped->old, e));
+    return rowmap_tuple((*way)->map, a->action.new, &g->new, &mapped->new, e);
+}
+
 static status take_row(struct gather *g, const struct source_action *a, err *e)
 {
     struct action mapped = a->action;
     struct way *way = NULL;
-    TRY(way_of(g, a, a->relation, &way, e));
+    if (!map_row(g, a, &way, &mapped, e).ok)
+        return err_wrap(e, "seq %" PRIu64, a->seq);
     if (way->table < 0)
         return DONE;
-    TRY(rowmap_tuple(way->map, a->action.old, &g->old, &mapped.old, e));
-    TRY(rowmap_tuple(way->map, a->action.new, &g->new, &mapped.new, e));
-    TRY(fold_action(g->fold, way->stage, &mapped, e));
+    TRY(fold_action(g->fold, way->stage, a->seq, &mapped, e));
     count(g, way->table);
     return DONE;
 }
@@ -278,7 +288,7 @@ static status take(struct gather *g, const struct source_action *a, err *e)
                        action_kind_name(a->action.kind), a->seq);
     if (is_before_base(g, a->relation, a))
         return DONE;
-    return take_row(g, a, e).ok ? DONE : err_wrap(e, "seq %" PRIu64, a->seq);
+    return take_row(g, a, e);
 }
 
 /* The sections that are read for their DDL come even when none of their rows do. */
@@ -334,5 +344,6 @@ status gather_run(struct plan *p, struct fold *f, const struct progress *progres
             break; /* what comes later need not even be readable */
     }
     p->seq = floor_of(reached, p->stop_seq);
-    return stages_end(p, f, e);
+    TRY(stages_end(p, f, e));
+    return fold_settle(f, e);
 }

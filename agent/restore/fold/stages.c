@@ -231,7 +231,7 @@ status stages_end(struct plan *p, struct fold *f, err *e)
     return DONE;
 }
 
-bool stages_is_base(const struct fold *f, const struct plan_table *t)
+bool stages_is_base(struct fold *f, const struct plan_table *t)
 {
     return !t->filtered && t->stages->count == 1 && t->has_digest && fold_is_unchanged(f, last_of(t)->fold) &&
            (t->base_map == NULL || rowmap_is_identity(t->base_map));

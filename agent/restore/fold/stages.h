@@ -42,7 +42,7 @@ void stages_truncate(struct fold *f, struct plan_table *t);
 MUST_CHECK status stages_end(struct plan *p, struct fold *f, err *e);
 
 /* Are the table's rows those of the base, byte for byte? */
-bool stages_is_base(const struct fold *f, const struct plan_table *t);
+bool stages_is_base(struct fold *f, const struct plan_table *t);
 
 /* The final rows, with the digest the restored table must have. `dir`: for what lies between two stages. */
 MUST_CHECK status stages_emit(const struct plan *p, struct fold *f, struct plan_table *t, const char *dir,

@@ -196,7 +196,7 @@ static inline void history_fold_one(const struct history *h, struct fold *f, str
 {
     err e = ERR_INIT;
     if (a->relation != NULL)
-        assert_done(fold_action(f, history_table_of(h, a->relation), &a->action, &e), &e);
+        assert_done(fold_action(f, history_table_of(h, a->relation), a->seq, &a->action, &e), &e);
     struct reader versions = reader_over(a->action.truncated);
     for (uint32_t v = action_next_truncated(&versions); v != 0; v = action_next_truncated(&versions)) {
         const struct relation *r = NULL;

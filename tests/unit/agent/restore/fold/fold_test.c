@@ -34,7 +34,8 @@ static status act(struct fold *f, enum action_kind kind, char old_kind, const ch
         model_tuple(&r, unchanged, NULL, &new_tuple);
         a.new = buf_view(&new_tuple);
     }
-    return fold_action(f, 0, &a, e);
+    TRY(fold_action(f, 0, 1, &a, e));
+    return fold_settle(f, e);
 }
 
 struct bench {
@@ -233,23 +234,41 @@ static void a_multiset_without_the_line(void **state)
     assert_fails(emit_of(&b, &e), &e, ERR_STORAGE);
 }
 
+/* In a fold of its own, in which nothing was before but perhaps the row that `deleted` is the key of. */
+static void refuse(const char *deleted, enum action_kind kind, const char *old, const char *new)
+{
+    err e = ERR_INIT;
+    OWNED(bench) struct bench b = bench_of(&foldbench_keyed, 1 << 20);
+    if (deleted != NULL)
+        ACT(&b, ACTION_DELETE, 'K', deleted, NULL);
+    assert_fails(act(b.fold, kind, 0, old, new, &e), &e, ERR_STORAGE);
+    assert_mentions(&e, "seq 1: ");
+    assert_fails(emit_of(&b, &e), &e, ERR_STORAGE); /* it does not go on */
+}
+
 static void actions_that_lack_something(void **state)
+{
+    (void)state;
+    refuse(NULL, ACTION_DELETE, NULL, NULL);
+    refuse(NULL, ACTION_CREATE, NULL, "1|a|b|?");
+    refuse(NULL, ACTION_UPDATE, NULL, "?|a|b|c");
+    refuse("1|||", ACTION_UPDATE, NULL, "1|a|b|?");
+    err e = ERR_INIT;
+    OWNED(bench) struct bench m = bench_of(&foldbench_multiset, 1 << 20);
+    assert_fails(act(m.fold, ACTION_DELETE, 'K', "1|||", NULL, &e), &e, ERR_STORAGE);
+}
+
+static void a_row_of_other_columns(void **state)
 {
     (void)state;
     err e = ERR_INIT;
     OWNED(bench) struct bench b = bench_of(&foldbench_keyed, 1 << 20);
-    assert_fails(act(b.fold, ACTION_DELETE, 0, NULL, NULL, &e), &e, ERR_STORAGE);
-    assert_fails(act(b.fold, ACTION_CREATE, 0, NULL, "1|a|b|?", &e), &e, ERR_STORAGE);
-    assert_fails(act(b.fold, ACTION_UPDATE, 0, NULL, "?|a|b|c", &e), &e, ERR_STORAGE);
-    ACT(&b, ACTION_DELETE, 'K', "1|||", NULL);
-    assert_fails(act(b.fold, ACTION_UPDATE, 0, NULL, "1|a|b|?", &e), &e, ERR_STORAGE);
     OWNED(buf) struct buf tuple = {0};
     tuple_begin(&tuple, 1);
     tuple_put(&tuple, (struct value){VALUE_TEXT, bytes_text("1")});
     const struct action narrow = {.kind = ACTION_CREATE, .new = buf_view(&tuple)};
-    assert_fails(fold_action(b.fold, 0, &narrow, &e), &e, ERR_SCHEMA);
-    OWNED(bench) struct bench m = bench_of(&foldbench_multiset, 1 << 20);
-    assert_fails(act(m.fold, ACTION_DELETE, 'K', "1|||", NULL, &e), &e, ERR_STORAGE);
+    assert_done(fold_action(b.fold, 0, 1, &narrow, &e), &e);
+    assert_fails(fold_settle(b.fold, &e), &e, ERR_SCHEMA);
 }
 
 static void a_base_that_is_cut(void **state)
@@ -288,9 +307,10 @@ static void what_failed(void **state)
 {
     (void)state;
     err e = ERR_INIT;
+    OWNED(bench) struct bench damaged = bench_of(&foldbench_keyed, 1);
+    assert_fails(act(damaged.fold, ACTION_CREATE, 0, NULL, "1|a|b|?", &e), &e, ERR_STORAGE);
+    assert_false(fold_spill_failed(damaged.fold));
     OWNED(bench) struct bench b = bench_of(&foldbench_keyed, 1);
-    assert_fails(act(b.fold, ACTION_CREATE, 0, NULL, "1|a|b|?", &e), &e, ERR_STORAGE);
-    assert_false(fold_spill_failed(b.fold));
     ACT(&b, ACTION_CREATE, 0, NULL, "1|a|b|c");
     io_fault_arm(IO_FAULT_FAIL, 1, NULL);
     status put = DONE;
@@ -328,6 +348,7 @@ int main(void)
         cmocka_unit_test(a_base_without_the_row),
         cmocka_unit_test(a_multiset_without_the_line),
         cmocka_unit_test(actions_that_lack_something),
+        cmocka_unit_test(a_row_of_other_columns),
         cmocka_unit_test(a_base_that_is_cut),
         cmocka_unit_test(nowhere_to_spill),
         cmocka_unit_test(what_failed),

@@ -12,7 +12,7 @@ static void all(void *context, const struct action *a)
     struct history *h = context;
     err e = ERR_INIT;
     for (size_t i = 0; i < h->folds; i++)
-        assert_done(fold_action(h->fold[i], 0, a, &e), &e);
+        assert_done(fold_action(h->fold[i], 0, 1, a, &e), &e);
 }
 
 static void step(struct history *h)
@@ -76,6 +76,14 @@ static void random_histories_keyed(void **state)
             history(&shapes[i], seed * 31 + i, 50u << (seed % 6));
 }
 
+/* Many blocks of steps on their way to the other thread. */
+static void a_long_history(void **state)
+{
+    (void)state;
+    history(&foldbench_keyed, 77, 40000);
+    history(&foldbench_multiset, 78, 20000);
+}
+
 static void random_histories_multiset(void **state)
 {
     (void)state;
@@ -103,7 +111,7 @@ static void large_rows_through_the_disk(void **state)
         tuple_put(&tuple, (struct value){VALUE_TEXT, bytes_text(id)});
         tuple_put(&tuple, (struct value){VALUE_TEXT, bytes_of(text, large)});
         const struct action a = {.kind = i < 5 ? ACTION_CREATE : ACTION_UPDATE, .new = buf_view(&tuple)};
-        assert_done(fold_action(f, 0, &a, &e), &e);
+        assert_done(fold_action(f, 0, 1, &a, &e), &e);
     }
     assert_true(fold_is_spilled(f, 0));
     OWNED(model_lines) struct model_lines got = {0};
@@ -126,6 +134,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_histories_keyed),
         cmocka_unit_test(random_histories_multiset),
+        cmocka_unit_test(a_long_history),
         cmocka_unit_test(large_rows_through_the_disk),
     };
     return cmocka_run_group_tests_name("foldrandom", tests, NULL, NULL);
