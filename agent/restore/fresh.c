@@ -53,7 +53,7 @@ status fresh_run(struct job *job, struct pgconn *c, err *e)
     uint64_t bytes, largest;
     TRY(pieces_bytes(job->plan, &bytes, &largest, e));
     TRY(targetdb_read(c, &t, e));
-    TRY(pieces_index_settings(c, largest, e));
+    TRY(pieces_index_settings(c, largest, PIECES_ALONE, e));
     TRY(targetdb_begin(c, &t, e));
     if (!build(job, c, &t, e).ok) {
         targetdb_rollback(c);

@@ -176,7 +176,8 @@ static status connect_worker(void *context, struct pgconn **out, err *e)
     /* Nothing here counts before the names are swapped, and that commit makes all before it durable. */
     TRY(pgconn_exec(*out, "SET synchronous_commit = off; SET default_tablespace = ''", e));
     TRY(analyze_settings(*out, e));
-    return pieces_index_settings(*out, p->pieces.tables > 0 ? p->pieces.bytes[p->pieces.table[0]] : 0, e);
+    return pieces_index_settings(*out, p->pieces.tables > 0 ? p->pieces.bytes[p->pieces.table[0]] : 0,
+                                 PIECES_BESIDE, e);
 }
 
 /* Two foreign keys may lock the same two tables in different order; the server lets one of them fail. */

@@ -11,8 +11,8 @@
 #define PIECES_PER_JOB 4  /* so that the last ones end at about the same time */
 #define ACTION_BYTES 128u /* guessed: how many an action adds */
 
-/* An index of a smaller table is faster made by one process (PostgreSQL 15, a million rows: 340 ms against
- * 440), and the processors have other jobs to do. */
+/* An index of a smaller table is made by one process where the processors have other jobs to do (PostgreSQL
+ * 15, a million rows in their order: 340 ms against 440), else by two. */
 #define PARALLEL_INDEX_FROM ((uint64_t)1 << 30)
 /* TRUNCATE makes the table a new file, which takes about as long as a first scan of this much saves by
  * finding its rows frozen. */
@@ -55,10 +55,16 @@ status pieces_bytes(const struct plan *plan, uint64_t *all, uint64_t *largest, e
     return DONE;
 }
 
-status pieces_index_settings(struct pgconn *c, uint64_t largest, err *e)
+status pieces_index_settings(struct pgconn *c, uint64_t largest, enum pieces_others others, err *e)
 {
-    return largest >= PARALLEL_INDEX_FROM ? DONE
-                                          : pgconn_exec(c, "SET max_parallel_maintenance_workers = 0", e);
+    if (largest >= PARALLEL_INDEX_FROM)
+        return DONE;
+    if (others == PIECES_BESIDE)
+        return pgconn_exec(c, "SET max_parallel_maintenance_workers = 0", e);
+    return pgconn_exec(c,
+                       "SELECT pg_catalog.set_config(name, '1', false) FROM pg_catalog.pg_settings"
+                       " WHERE name = 'max_parallel_maintenance_workers' AND setting::bigint > 1",
+                       e);
 }
 
 static status measure(struct pieces *p, err *e)

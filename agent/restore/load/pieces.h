@@ -42,8 +42,10 @@ struct pieces {
 /* What the plan's tables take, estimated, and the largest of them. */
 MUST_CHECK status pieces_bytes(const struct plan *plan, uint64_t *all, uint64_t *largest, err *e);
 
-/* How a connection makes indexes when its largest table takes so many bytes. */
-MUST_CHECK status pieces_index_settings(struct pgconn *c, uint64_t largest, err *e);
+/* How a connection makes indexes when its largest table takes so many bytes: alone, or beside others. */
+enum pieces_others { PIECES_ALONE, PIECES_BESIDE };
+MUST_CHECK status pieces_index_settings(struct pgconn *c, uint64_t largest, enum pieces_others others,
+                                        err *e);
 
 /* The plan's fold is complete. `c`: to the server that is restored to. */
 MUST_CHECK status pieces_init(struct pieces *p, struct job *job, struct pgconn *c, err *e);
