@@ -136,21 +136,30 @@ static status store(struct foldmap *m, uint32_t i, bool is_new, enum fold_state 
 
 /* ---- the index ---- */
 
+static struct foldslot slot_of(uint32_t entry, uint64_t hash)
+{
+    return (struct foldslot){entry, (uint32_t)(hash >> 32)};
+}
+
+static struct foldslot *free_slot(struct foldslot *index, uint32_t slots, uint64_t hash)
+{
+    uint32_t at = (uint32_t)hash & (slots - 1);
+    while (index[at].entry != FOLD_NONE)
+        at = (at + 1) & (slots - 1);
+    return &index[at];
+}
+
 static status index_grow(struct foldmap *m, err *e)
 {
     uint32_t slots = m->slots == 0 ? 64 : m->slots * 2;
     if (slots == 0)
         return err_set(e, ERR_STORAGE, "more than 2 billion changed rows in %s", m->shape->label);
-    uint32_t *index = malloc(slots * sizeof *index);
+    struct foldslot *index = malloc(slots * sizeof *index);
     if (index == NULL)
         return err_no_memory(e);
     memset(index, 0xff, slots * sizeof *index);
-    for (uint32_t i = 0; i < m->count; i++) {
-        uint32_t slot = (uint32_t)m->entry[i].hash & (slots - 1);
-        while (index[slot] != FOLD_NONE)
-            slot = (slot + 1) & (slots - 1);
-        index[slot] = i;
-    }
+    for (uint32_t i = 0; i < m->count; i++)
+        *free_slot(index, slots, m->entry[i].hash) = slot_of(i, m->entry[i].hash);
     free(m->index);
     m->index = index;
     m->slots = slots;
@@ -162,10 +171,11 @@ static status find(struct foldmap *m, uint64_t hash, struct bytes key, uint32_t 
     *found = FOLD_NONE;
     if (m->slots == 0)
         return DONE;
-    for (uint32_t slot = (uint32_t)hash & (m->slots - 1); m->index[slot] != FOLD_NONE;
-         slot = (slot + 1) & (m->slots - 1)) {
-        uint32_t i = m->index[slot];
-        if (m->entry[i].hash != hash)
+    const uint32_t mark = (uint32_t)(hash >> 32);
+    for (uint32_t at = (uint32_t)hash & (m->slots - 1); m->index[at].entry != FOLD_NONE;
+         at = (at + 1) & (m->slots - 1)) {
+        const uint32_t i = m->index[at].entry;
+        if (m->index[at].mark != mark || m->entry[i].hash != hash)
             continue;
         struct bytes stored;
         TRY(foldmap_key(m, i, &stored, e));
@@ -190,11 +200,8 @@ static status add(struct foldmap *m, uint64_t hash, uint32_t *added, err *e)
         m->entry = grown;
         m->room = room;
     }
-    uint32_t slot = (uint32_t)hash & (m->slots - 1);
-    while (m->index[slot] != FOLD_NONE)
-        slot = (slot + 1) & (m->slots - 1);
     *added = m->count++;
-    m->index[slot] = *added;
+    *free_slot(m->index, m->slots, hash) = slot_of(*added, hash);
     m->entry[*added] = (struct foldentry){.hash = hash, .heir = FOLD_NONE, .origin = FOLD_NONE};
     return DONE;
 }
@@ -342,6 +349,25 @@ status foldmap_count(struct foldmap *m, struct bytes line, int64_t delta, err *e
 
 /* ---- the base streams past ---- */
 
+/* Entry `heir` with what it lacks taken from its base row. */
+static status fill(struct foldmap *m, uint32_t heir, struct bytes line, struct bytes *out, err *e)
+{
+    struct bytes stored;
+    (void)foldmap_entry(m, heir, &stored);
+    buf_reset(&m->merged);
+    TRY(foldline_fill(m->shape, stored, line, &m->merged, e));
+    *out = buf_view(&m->merged);
+    forget_origin(m, heir);
+    record_of(m, heir)->state = FOLD_DONE;
+    return DONE;
+}
+
+/* A row that lacks nothing and was not handed out. */
+static bool is_whole(const struct foldmap *m, uint32_t i)
+{
+    return record_of(m, i)->state == FOLD_LIVE && m->entry[i].origin == FOLD_NONE;
+}
+
 status foldmap_base(struct foldmap *m, struct bytes line, enum fold_verdict *verdict, struct bytes *out,
                     err *e)
 {
@@ -357,17 +383,16 @@ status foldmap_base(struct foldmap *m, struct bytes line, enum fold_verdict *ver
         m->entry[at].delta += m->entry[at].delta < 0;
         return DONE;
     }
-    uint32_t heir = m->entry[at].heir;
+    const uint32_t heir = m->entry[at].heir;
     *verdict = FOLD_DROP;
-    if (heir == FOLD_NONE)
+    if (heir != FOLD_NONE) {
+        TRY(fill(m, heir, line, out, e));
+    } else if (is_whole(m, at)) {
+        (void)foldmap_entry(m, at, out);
+        record_of(m, at)->state = FOLD_DONE;
+    } else {
         return DONE;
-    struct bytes stored;
-    (void)foldmap_entry(m, heir, &stored);
-    buf_reset(&m->merged);
-    TRY(foldline_fill(m->shape, stored, line, &m->merged, e));
-    *out = buf_view(&m->merged);
+    }
     *verdict = FOLD_REPLACE;
-    forget_origin(m, heir);
-    record_of(m, heir)->state = FOLD_DONE;
     return DONE;
 }

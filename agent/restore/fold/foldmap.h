@@ -34,14 +34,21 @@ struct foldentry {
     };
 };
 
+/* Of the index. The mark spares a look at entries of other keys, each of which the processor would wait for.
+ */
+struct foldslot {
+    uint32_t entry; /* FOLD_NONE: free */
+    uint32_t mark;  /* the hash's upper half */
+};
+
 struct foldmap {
     const struct fold_shape *shape;
     bool base_gone; /* a TRUNCATE came before: no base row counts */
     struct foldentry *entry;
     uint32_t count;
     uint32_t room;
-    uint32_t *index; /* FOLD_NONE: free */
-    uint32_t slots;  /* a power of two, or 0 */
+    struct foldslot *index;
+    uint32_t slots; /* a power of two, or 0 */
     uint8_t *pool;
     size_t used;
     size_t pool_room;
@@ -76,8 +83,9 @@ MUST_CHECK status foldmap_count(struct foldmap *m, struct bytes line, int64_t de
 
 enum fold_verdict { FOLD_PASS, FOLD_DROP, FOLD_REPLACE };
 
-/* What becomes of a base row. FOLD_REPLACE: *out is the row that stands for it, borrowed until the next
- * call. */
+/* What becomes of a base row. FOLD_REPLACE: *out is the row that stands for it, borrowed until the next call:
+ * one that takes its unknown columns from it, else the one that has its key now, so that rows keep the order
+ * of the base, which is often that of an index. */
 MUST_CHECK status foldmap_base(struct foldmap *m, struct bytes line, enum fold_verdict *verdict,
                                struct bytes *out, err *e);
 

@@ -248,7 +248,7 @@ static status run(struct world *w, const struct restore_target *target, unsigned
     return *sold == NULL ? err_no_memory(e) : DONE;
 }
 
-/* The rows of "sold" in any order, one character a row: its id; or the failure's message. */
+/* The rows of "sold" in the order of the base, one character a row: its id; or the failure's message. */
 static void expect(struct world *w, const struct restore_target *target, uint64_t seq, const char *rows)
 {
     err e = ERR_INIT;
@@ -301,7 +301,7 @@ static void seqs_are_rounded_down_to_a_commit(void **state)
     } cases[] = {{0, 0, "1\ta\n"},
                  {1, 0, "1\ta\n"},
                  {2, 0, "1\ta\n"},
-                 {3, 3, "2\tb\n1\tA\n"},
+                 {3, 3, "1\tA\n2\tb\n"},
                  {4, 4, "1\tA\n"},
                  {7, 4, "1\tA\n"},
                  {8, 8, "1\tA\n3\tc\n4\td\n"}};
@@ -325,7 +325,7 @@ static void times_and_lsns_stop_before_what_is_later(void **state)
     struct restore_target t = {.kind = TARGET_TIME, .time = 20};
     expect(&w, &t, 4, "1\tA\n");
     t.time = 19;
-    expect(&w, &t, 3, "2\tb\n1\tA\n");
+    expect(&w, &t, 3, "1\tA\n2\tb\n");
     t.time = 1000;
     expect(&w, &t, 8, "1\tA\n3\tc\n4\td\n");
     t = (struct restore_target){.kind = TARGET_LSN, .lsn = 0x2ff};
@@ -386,7 +386,7 @@ static void bases_of_several_times(void **state)
     t = to_seq(2);
     refuse(&w, &t, ERR_VALIDATION, "earliest restorable seq is 3");
     t = to_seq(3);
-    expect(&w, &t, 3, "2\tb\n1\tA\n");
+    expect(&w, &t, 3, "1\tA\n2\tb\n");
 }
 
 static void only_the_tiers_and_tables_that_come(void **state)
