@@ -352,9 +352,8 @@ has_keys() {
     [ "$(sql closed "SELECT count(*) FROM pg_publication")" = 0 ]
     database_drop closed
     # and a vault
-    p vault add closed file:///proc/pgstrand
-    expect_exit 12 '/proc/pgstrand' p ship closed --quiet
-    p vault remove closed
+    expect_exit 12 'cannot make the folder /proc/pgstrand' p vault add closed file:///proc/pgstrand
+    expect_exit 10 'no vault "closed"' p ship closed --quiet
 }
 
 @test "a store of a newer version is refused" {
