@@ -1,8 +1,9 @@
-# PostgreSQL's own regression suite on a captured database: the application's statements never fail because of pgstrand,
-# in every isolation level. The suite is fetched (lib/regress.bash); where that cannot be had, these tests are skipped.
+# PostgreSQL's own regression suite on a captured database: all that it changes is in the log and comes back from a restore, and
+# the application's statements never fail because of pgstrand, in every isolation level. The suite is fetched (lib/regress.bash); where that cannot be had, these tests are skipped.
 
 load ../lib/onecluster
 load ../lib/regress
+load ../lib/oracle
 
 setup_file() {
     harness_begin
@@ -86,16 +87,34 @@ schema_lines() {
         sed 's/,$//' | LC_ALL=C sort
 }
 
-# What is not compared because logical decoding does not have it: rows of unlogged tables and of materialized views.
-@test "the suite's database is captured, sealed and restored: every table's rows and the schema are equal" {
+# What the witness decodes and the log has not: rows of materialized views, which CREATE ... AS and REFRESH ... CONCURRENTLY write,
+# before 18 columns that are generated, and partitioned tables in a TRUNCATE of their partitions; pgoutput leaves all three out,
+# whatever publication there is, and a restore has them from what they are made of. A column that was generated once is not
+# compared where it was not, either. By name: what EXPLAIN ANALYZE CREATE MATERIALIZED VIEW makes, which is no command for event
+# triggers, and three tables whose values are no UTF-8: the log has them, JSON cannot show them.
+witness_alone() {
+    sql regression "
+        WITH o AS (SELECT DISTINCT jsonb_array_elements(objects::jsonb) AS o FROM pgstrand.ddl),
+             named AS (SELECT replace(o ->> 'identity', '\"', '') AS name, o FROM o)
+        SELECT name FROM named WHERE o ->> 'type' = 'materialized view'
+        UNION SELECT name || E'\t*' FROM named WHERE o ->> 'kind' = 'p'
+        UNION SELECT name || E'\t' || (c ->> 'name') FROM named, jsonb_array_elements(CASE jsonb_typeof(o -> 'columns') WHEN 'array'
+                  THEN o -> 'columns' ELSE '[]' END) c WHERE c ->> 'generated' <> ''"
+    printf '%s\n' matview_schema.mv_withdata2 public.regress_encoding public.toast_3b_utf8 public.toast_4b_utf8
+}
+
+healthy() {
+    pgstrand status --data "$DATA" --json | jq -e .healthy
+}
+
+# Not decoded by anybody, so in no log: unlogged and temporary tables. The first are not compared.
+@test "the suite runs while the agent captures: the log is what was decoded, and restored every table's rows and the schema are equal" {
     suite_cluster captured 'read committed'
+    oracle_watch regression "$DATA"
     pgstrand init --yes --no-progress --data "$DATA" --source "$(conninfo regression)" >/dev/null 2>&1
-    regress_run regression "$HARNESS/captured"
     agent_start "$DATA"
+    regress_run regression "$HARNESS/captured"
     pgstrand wait --data "$DATA" --timeout 120 >/dev/null
-    healthy() {
-        pgstrand status --data "$DATA" --json | jq -e .healthy
-    }
     wait_for 120 healthy
     # Changes after the last change of the schema come from the log, not from a base.
     sql regression "UPDATE tenk1 SET two = two + 1 WHERE unique1 < 1000; DELETE FROM onek WHERE unique1 % 10 = 0;
@@ -103,6 +122,13 @@ schema_lines() {
     pgstrand wait --data "$DATA" --timeout 60 >/dev/null
     pgstrand seal --data "$DATA" >/dev/null
     agent_stop "$DATA"
+    oracle_witness
+    oracle_end
+    witness_alone >"$ORACLE_FILES/leave"
+    [ "$(wc -l <"$ORACLE_FILES/leave")" -gt 10 ]
+    oracle_check_log
+    echo "# $(wc -l <"$ORACLE_FILES/witness") changes decoded, $(oracle_last_seq) actions in the log" >&3
+    [ "$(wc -l <"$ORACLE_FILES/witness")" -gt 100000 ]
     database_new target
     pgstrand restore --data "$DATA" --target "$(conninfo target)" >/dev/null
     schema_lines "$(conninfo regression)" >"$HARNESS/wanted"

@@ -3,6 +3,8 @@
 #
 #   oracle_begin DB DATA        makes the database and its tables, the witness (a slot of test_decoding, PostgreSQL's own other
 #                               output plugin), and runs init. The cluster has to have max_prepared_transactions.
+#   oracle_watch DB DATA        the witness alone, of a database that is there and whatever works in it; what oracle_check_log is to
+#                               leave out is named in $ORACLE_FILES/leave (oracle/comparable.awk)
 #   oracle_round SEED ROUND CHUNKS SESSIONS    the load of one round in the background; oracle_disturb goes on beside it
 #   oracle_loading              is it still running?
 #   oracle_disturb RANDOM       one disturbance, chosen by a number: the agent killed or stopped, the server crashed, its walsender
@@ -44,16 +46,20 @@ GROUP BY relname ORDER BY relname
 SQL_END
 }
 
-oracle_begin() {
+oracle_watch() {
     ORACLE_DB=$1
     ORACLE_DATA=$2
     ORACLE_FILES=$HARNESS/oracle.$1
     ORACLE_LOAD=()
     mkdir -p "$ORACLE_FILES"
-    database_new "$ORACLE_DB"
-    sql_file "$ORACLE_DB" "$ORACLE/tables.sql"
-    oracle_rows "$(conninfo "$ORACLE_DB")" >"$ORACLE_FILES/begin"
     oracle_sql "SELECT pg_create_logical_replication_slot('witness_$ORACLE_DB', 'test_decoding')" >/dev/null
+}
+
+oracle_begin() {
+    database_new "$1"
+    sql_file "$1" "$ORACLE/tables.sql"
+    oracle_watch "$1" "$2"
+    oracle_rows "$(conninfo "$ORACLE_DB")" >"$ORACLE_FILES/begin"
     pgstrand init --yes --no-progress --data "$ORACLE_DATA" --source "$(conninfo "$ORACLE_DB")" >/dev/null 2>"$ORACLE_FILES/init" ||
         complain "init failed: $(<"$ORACLE_FILES/init")"
 }
@@ -133,11 +139,15 @@ oracle_settle() {
     pgstrand wait --data "$ORACLE_DATA" --timeout 120 >/dev/null
 }
 
+# Values have ends of lines, and what the triggers tell again is cut off where it has a zero byte: hence the mark in front.
 oracle_witness() {
-    oracle_sql "SELECT data FROM pg_logical_slot_get_changes('witness_$ORACLE_DB', NULL, NULL)" >>"$ORACLE_FILES/decoded"
-    awk -f "$ORACLE/decoded.awk" "$ORACLE_FILES/decoded" >"$ORACLE_FILES/witness"
+    oracle_sql "SET datestyle = ISO; SET intervalstyle = postgres; SET extra_float_digits = 3; SET timezone = 'UTC';
+        SET bytea_output = hex; SET lc_monetary = 'C';
+        SELECT chr(30) || data FROM pg_logical_slot_get_changes('witness_$ORACLE_DB', NULL, NULL)" >>"$ORACLE_FILES/decoded"
+    LC_ALL=C awk -f "$ORACLE/decoded.awk" "$ORACLE_FILES/decoded" >"$ORACLE_FILES/witness" || return 1
     pgstrand log --data "$ORACLE_DATA" --json --from-seq "$(oracle_from)" >"$ORACLE_FILES/log.json"
-    command jq -r -f "$ORACLE/logged.jq" "$ORACLE_FILES/log.json" >"$ORACLE_FILES/logged"
+    command jq -r -f "$ORACLE/logged.jq" "$ORACLE_FILES/log.json" |
+        awk -f "$ORACLE/retold.awk" "$ORACLE_FILES/witness" - >"$ORACLE_FILES/logged"
     jq -r '[.seq, .lsn] | @tsv' "$ORACLE_FILES/log.json" >"$ORACLE_FILES/seqs"
 }
 
@@ -159,10 +169,19 @@ oracle_last_seq() {
     tail -n 1 "$ORACLE_FILES/seqs" | cut -f 1
 }
 
+oracle_comparable() {
+    if [ -e "$ORACLE_FILES/leave" ]; then
+        LC_ALL=C awk -f "$ORACLE/comparable.awk" "$ORACLE_FILES/leave" -
+    else
+        cat
+    fi
+}
+
 oracle_check_log() {
     awk -F '\t' -v from="$(oracle_from)" '$1 != from + NR - 1 { print "seq " $1 " in place " from + NR - 1; exit 1 }' "$ORACLE_FILES/seqs" ||
         complain "the log's seqs are not dense" || return 1
-    diff <(cat -v "$ORACLE_FILES/witness") <(cut -f 2- "$ORACLE_FILES/logged" | cat -v) >"$ORACLE_FILES/difference" ||
+    diff <(oracle_comparable <"$ORACLE_FILES/witness" | cat -v) <(cut -f 2- "$ORACLE_FILES/logged" | oracle_comparable | cat -v) \
+        >"$ORACLE_FILES/difference" ||
         complain "$(grep -c '^[<>]' "$ORACLE_FILES/difference") changes differ (< was committed, > was logged):" \
             "$(cut -c 1-300 "$ORACLE_FILES/difference" | head -n 12)" || return 1
     [ "$(wc -l <"$ORACLE_FILES/witness")" -gt 10 ] || complain "the workload did too little: $(wc -l <"$ORACLE_FILES/witness") changes"
