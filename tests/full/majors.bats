@@ -32,6 +32,7 @@ modes() { on_major "$1" restoremodes merge; }
 inits() { on_major "$1" init badinput ddl; }
 schemas() { on_major "$1" schemaver rewrites ddlrandom; }
 chains() { on_major "$1" differential newertarget takeover; }
+rewritten() { on_major "$1" retold; }
 
 @test "types and prepared transactions on PostgreSQL 14" { types 14; }
 @test "types and prepared transactions on PostgreSQL 16" { types 16; }
@@ -69,3 +70,7 @@ chains() { on_major "$1" differential newertarget takeover; }
 @test "chains, targets and take-over on PostgreSQL 16" { chains 16; }
 @test "chains, targets and take-over on PostgreSQL 17" { chains 17; }
 @test "chains, targets and take-over on PostgreSQL 18" { chains 18; }
+@test "what reads rewritten rows on PostgreSQL 14" { rewritten 14; }
+@test "what reads rewritten rows on PostgreSQL 16" { rewritten 16; }
+@test "what reads rewritten rows on PostgreSQL 17" { rewritten 17; }
+@test "what reads rewritten rows on PostgreSQL 18" { rewritten 18; }
