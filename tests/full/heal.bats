@@ -131,7 +131,12 @@ lead_here() {
     cluster_remove third
 }
 
-# demoted MAJOR WORDS: the captured server becomes a standby of another, and loses the slot to a conflict there.
+# Rows of the catalogue go that the slot, which holds nothing back on the primary, would need.
+rows_go() {
+    shop 'CREATE TABLE passing (id int); DROP TABLE passing' && shop 'VACUUM pg_class' && shop 'VACUUM pg_attribute'
+}
+
+# demoted MAJOR WORDS [LOSE]: the captured server becomes a standby of another, and loses the slot there: LOSE is repeated until then.
 demoted() {
     PG_BIN=$("$PGSTRAND_ROOT/deploy/get-majors.sh" --bin "$1") || skip "no PostgreSQL $1"
     export PG_BIN
@@ -139,7 +144,7 @@ demoted() {
     PG_DUMP=$(pg_client pg_dump)
     export PSQL PG_DUMP
     PATH=$PG_BIN:$PATH
-    local old folder first=captured$1 second=other$1
+    local old folder first=captured$1 second=other$1 lose=${3:-}
     cluster_new "$first" autovacuum=off
     shop_new
     old=$(incarnation)
@@ -153,10 +158,8 @@ demoted() {
     on "$first" cluster_start
     wait_for 30 problem 'standby in recovery'
     refute problem 'is lost'
-    # Rows of the catalogue go that the slot, which holds nothing back on the primary, would need.
     lost() {
-        shop 'CREATE TABLE passing (id int); DROP TABLE passing' && shop 'VACUUM pg_class' && shop 'VACUUM pg_attribute' &&
-            [ "$(on "$first" sql postgres 'SELECT conflicting FROM pg_replication_slots')" = t ]
+        "${lose:-rows_go}" && [ "$(on "$first" sql postgres 'SELECT conflicting FROM pg_replication_slots')" = t ]
     }
     wait_for 60 lost
     agent_stop "$DATA"
@@ -180,6 +183,56 @@ demoted() {
 
 @test "17: the server becomes a standby and its slot is lost to a conflict there: the reason is named" {
     demoted 17 'is lost, rows of the catalogue that it needed were removed'
+}
+
+# Once: the standby has to come there, too.
+wal_level_goes() {
+    [ "$(sql postgres 'SHOW wal_level')" = logical ] || return 0
+    sql postgres "ALTER SYSTEM SET wal_level = 'replica'" && cluster_stop fast && cluster_start
+}
+
+@test "17: the primary's wal_level is lowered: the standby's slot is lost, and the reason is named" {
+    demoted 17 'is lost, wal_level was lowered below logical' wal_level_goes
+}
+
+@test "18: the primary's wal_level is lowered: the standby's slot is lost, and the reason is named" {
+    demoted 18 'is lost, wal_level was lowered below logical' wal_level_goes
+}
+
+@test "wal_level lowered: no server starts that way while it has the slot; without it the agent says what it waits for" {
+    cluster_new seventh
+    shop_new
+    local old folder
+    old=$(incarnation)
+    folder=$(cluster_folder)/data
+    sql postgres "ALTER SYSTEM SET wal_level = 'replica'"
+    cluster_stop fast
+    refute cluster_start
+    grep -q 'logical replication slot .* exists, but wal_level < logical' "$(cluster_folder)/log"
+    wait_for 20 problem 'cannot connect'
+    as_postgres sed -i "s/^wal_level = .*/wal_level = 'logical'/" "$folder/postgresql.auto.conf"
+    cluster_start
+    wait_for 40 healthy
+    [ "$(incarnation)" = "$old" ]
+    # Who wants it nevertheless takes the slot out of its folder.
+    sql postgres "ALTER SYSTEM SET wal_level = 'replica'"
+    local slot
+    slot=$(slot_name)
+    cluster_stop fast
+    as_postgres rm -r "$folder/pg_replslot/$slot"
+    cluster_start
+    change_unseen
+    wait_for 40 problem 'wal_level is replica'
+    [ "$(incarnation)" = "$old" ]
+    agent_running "$DATA"
+    sql postgres "ALTER SYSTEM SET wal_level = 'logical'"
+    cluster_stop fast
+    cluster_start
+    wait_for 60 renewed "$old"
+    wait_for 30 healthy
+    assert_as_source
+    agent_stop "$DATA"
+    cluster_remove seventh
 }
 
 @test "another server with the database restored by other means, and the old one put back" {
