@@ -14,29 +14,42 @@ built() {
         skip "not built: cmake --build --preset $1 --target pgstrand pgstrand-agent"
 }
 
-# under_asan FILES...: the integration tests as they are, with other programs. What a sanitizer finds ends a program with 99.
+# under_asan FILE: the integration tests as they are, with other programs. What a sanitizer finds ends a program with 99.
 under_asan() {
-    local file failed=0
+    local failed=0
     built asan
-    for file in "$@"; do
-        env -i PATH="${PATH#"$BATS_LIBEXEC:"}" HOME="$HOME" TMPDIR="${TMPDIR:-/tmp}" PGSTRAND_TEST_TEMPLATES="${PGSTRAND_TEST_TEMPLATES:-}" \
-            PGSTRAND_BUILD="$PGSTRAND_BUILD" BATS_TEST_TIMEOUT=600 \
-            ASAN_OPTIONS="detect_leaks=1:exitcode=99:log_path=$HARNESS/asan" UBSAN_OPTIONS="halt_on_error=1:exitcode=99:print_stacktrace=1:log_path=$HARNESS/asan" \
-            bats --formatter tap "$CLUSTER_ROOT/tests/integration/$file.bats" >"$BATS_TEST_TMPDIR/$file" 2>&1 3>&- </dev/null || failed=1
-        echo "== $file"
-        cat "$BATS_TEST_TMPDIR/$file"
-    done
-    [ -z "$(ls "$HARNESS"/asan.* 2>/dev/null)" ] || complain "$(head -n 60 "$HARNESS"/asan.*)" || return 1
+    env -i PATH="${PATH#"$BATS_LIBEXEC:"}" HOME="$HOME" TMPDIR="${TMPDIR:-/tmp}" PGSTRAND_TEST_TEMPLATES="${PGSTRAND_TEST_TEMPLATES:-}" \
+        PGSTRAND_BUILD="$PGSTRAND_BUILD" BATS_TEST_TIMEOUT=600 \
+        ASAN_OPTIONS="detect_leaks=1:exitcode=99:log_path=$BATS_TEST_TMPDIR/asan" UBSAN_OPTIONS="halt_on_error=1:exitcode=99:print_stacktrace=1:log_path=$BATS_TEST_TMPDIR/asan" \
+        bats --formatter tap "$CLUSTER_ROOT/tests/integration/$1.bats" >"$BATS_TEST_TMPDIR/tap" 2>&1 3>&- </dev/null || failed=1
+    cat "$BATS_TEST_TMPDIR/tap"
+    [ -z "$(ls "$BATS_TEST_TMPDIR"/asan.* 2>/dev/null)" ] || complain "$(head -n 60 "$BATS_TEST_TMPDIR"/asan.*)" || return 1
     [ "$failed" -eq 0 ]
 }
 
 @test "address and undefined-behaviour sanitizers: capture" { under_asan capture; }
 @test "address and undefined-behaviour sanitizers: restore" { under_asan restore; }
-@test "address and undefined-behaviour sanitizers: DDL, healing" { under_asan ddl heal; }
-@test "address and undefined-behaviour sanitizers: merge, history" { under_asan merge history; }
-@test "address and undefined-behaviour sanitizers: modes of restore, workflows" { under_asan restoremodes workflow; }
-@test "address and undefined-behaviour sanitizers: init, take-over" { under_asan init takeover; }
-@test "address and undefined-behaviour sanitizers: versions of the schema, rewrites" { under_asan schemaver rewrites; }
+@test "address and undefined-behaviour sanitizers: loading" { under_asan loading; }
+@test "address and undefined-behaviour sanitizers: ddl" { under_asan ddl; }
+@test "address and undefined-behaviour sanitizers: heal" { under_asan heal; }
+@test "address and undefined-behaviour sanitizers: init" { under_asan init; }
+@test "address and undefined-behaviour sanitizers: badinput" { under_asan badinput; }
+@test "address and undefined-behaviour sanitizers: workflow" { under_asan workflow; }
+@test "address and undefined-behaviour sanitizers: history" { under_asan history; }
+@test "address and undefined-behaviour sanitizers: merge" { under_asan merge; }
+@test "address and undefined-behaviour sanitizers: restoremodes" { under_asan restoremodes; }
+@test "address and undefined-behaviour sanitizers: schemaver" { under_asan schemaver; }
+@test "address and undefined-behaviour sanitizers: rewrites" { under_asan rewrites; }
+@test "address and undefined-behaviour sanitizers: retold" { under_asan retold; }
+@test "address and undefined-behaviour sanitizers: takeover" { under_asan takeover; }
+@test "address and undefined-behaviour sanitizers: types" { under_asan types; }
+@test "address and undefined-behaviour sanitizers: twophase" { under_asan twophase; }
+@test "address and undefined-behaviour sanitizers: order" { under_asan order; }
+@test "address and undefined-behaviour sanitizers: truncbase" { under_asan truncbase; }
+@test "address and undefined-behaviour sanitizers: assets" { under_asan assets; }
+@test "address and undefined-behaviour sanitizers: export" { under_asan export; }
+@test "address and undefined-behaviour sanitizers: business" { under_asan business; }
+@test "address and undefined-behaviour sanitizers: differential" { under_asan differential; }
 
 nothing_raced() {
     [ -z "$(ls "$HARNESS"/tsan.* 2>/dev/null)" ] || complain "$(head -n 80 "$HARNESS"/tsan.*)"

@@ -11,6 +11,7 @@
 #   refute COMMAND...                  must fail (a bare "! command" in the middle of a bats test is not looked at by bats)
 #   expect_exit CODE PATTERN COMMAND   must end with this code and one line on stderr that has PATTERN (extended regexp)
 #   private_memory_of PID              waits until the process ends; its largest RssAnon, in kB
+#   memory_is_its_own                  not under a sanitizer, which keeps a map of all memory, and what was freed
 #   dump_tables CONNINFO FOLDER [TABLES...]        one file a table: its rows as COPY text, sorted
 #   assert_same_dumps WANTED_FOLDER GOT_FOLDER
 #   assert_same_tables SOURCE TARGET [TABLES...]   both are connection strings
@@ -39,6 +40,10 @@ private_memory_of() {
         nap 0.02
     done
     echo "$most"
+}
+
+memory_is_its_own() {
+    [[ $PGSTRAND_BUILD != */asan && $PGSTRAND_BUILD != */tsan ]]
 }
 
 # A pipe that nobody writes to.
