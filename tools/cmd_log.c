@@ -170,7 +170,8 @@ static status print_log(struct cli *cli, struct datadir *d, const struct filter 
         seqlist_sort(&only);
         only.count = f->to.given ? seqlist_from(&only, f->to.value + 1) : only.count;
         size_t from = f->from.given ? seqlist_from(&only, f->from.value) : 0;
-        memmove(only.seq, only.seq + from, (only.count - from) * sizeof *only.seq);
+        if (from > 0)
+            memmove(only.seq, only.seq + from, (only.count - from) * sizeof *only.seq);
         only.count -= from;
     }
     const struct entityindex_place place = {d, h.place.chain, h.place.log};

@@ -127,6 +127,7 @@ is() {
     from=$(jq -r "select(.seq == $late) | .time" "$BATS_TEST_TMPDIR/log")
     pgstrand log --data "$DATA" --from-time "$from" --to-time "$from" --json | jq -s -e "[.[].seq] == [$late]" >/dev/null
     pgstrand log --data "$DATA" --entity "$(entity orders 7 | jq -r .uuid)" --json | jq -s -e 'length == 3' >/dev/null
+    [ -z "$(pgstrand log --data "$DATA" --entity 00000000-0000-0000-0000-000000000000 --json)" ]
     # what an update of an item stands on: its base, and the order that it belongs to
     pgstrand log --data "$DATA" --from-seq "$rekeyed" --to-seq "$odd" --table items --json --dependencies |
         is '[.depends_on.previous, [.depends_on.foreign_keys[] | [.constraint, .table, .seq]]]' '[null,[["items_order_id_fkey","public.orders",null]]]'
