@@ -269,10 +269,10 @@ static status put_huge(struct logwriter *w, struct bytes key, const struct actio
 static status put(struct logwriter *w, const struct action *a, lsn commit_lsn, err *e)
 {
     uuid id;
-    const struct bytes key = bytes_of(id.b, sizeof id.b);
     TRY(check_order(w, commit_lsn, e));
     TRY(uuid_v8_action(w->hasher, &w->flushed.node, &w->pending.incarnation, commit_lsn,
                        w->next_seq - logstate_first(w), w->next_seq, &id, e));
+    const struct bytes key = bytes_of(id.b, sizeof id.b);
     const size_t len = a->old.len + a->new.len + a->content.len;
     TRY(len >= HUGE_ACTION ? put_huge(w, key, a, e) : put_small(w, key, a, e));
     w->commit_lsn = commit_lsn;
