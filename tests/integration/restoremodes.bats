@@ -311,6 +311,11 @@ sequences_are() {
     target_has 'SELECT count(*) FROM notes' 40
 }
 
+teardown() {
+    restoring_end
+    ! mountpoint -q "$HARNESS/small" || umount -l "$HARNESS/small"
+}
+
 @test "rollback: the target's disk is full: one line, nothing changed" {
     local small=$HARNESS/small
     mkdir "$small"
@@ -322,7 +327,8 @@ sequences_are() {
     pgstrand seal --data "$src" --type full --quiet >/dev/null
     sql postgres "CREATE TABLESPACE small LOCATION '$small/space'"
     sql postgres "CREATE DATABASE tight TABLESPACE small"
-    expect_exit 12 'No space left on device' pgstrand restore --data "$src" --target "$(conninfo tight)" --quiet
+    # Where the disk ends within a page, the server says it in other words.
+    expect_exit 12 'No space left on device|Check free disk space' pgstrand restore --data "$src" --target "$(conninfo tight)" --quiet
     [ "$(tables_of tight)" = 0 ]
     database_drop tight
     sql postgres 'DROP TABLESPACE small'
@@ -456,7 +462,7 @@ spaces_of() {
     sql postgres "CREATE DATABASE $target OWNER maker"
     pgstrand restore --data "$src" --target "$(conninfo_tcp "$target" maker)" --role postgres=maker --jobs 1 --json 2>/dev/null |
         jq -e '.warnings | any(test("tablespace \"Wide \"\"disk\"\"\" may not be used on the target.s server"))'
-    [ "$(spaces_of "$target")" = "$none" ]
+    [ "$(spaces_of "$target")" = "$none" ] || complain "not allowed: $(spaces_of "$target")" "wanted: $none"
     expect_exit 2 'goes with --mode fresh' pgstrand restore --data "$src" --target "$(conninfo "$target")" --mode replace --no-tablespaces
     source_end
     database_drop "$target"

@@ -171,6 +171,35 @@ bool schemasql_owns_already(struct bytes s, const char *owner)
            at[end - 1] == ';';
 }
 
+/* The schema public was there before, and before 15 it is the superuser's, not the database's owner's:
+ * pg_dump then writes its owner and rights down as if it were ours. */
+static bool is_of_public(struct bytes s)
+{
+    return bytes_begin(s, "ALTER SCHEMA public OWNER TO ") ||
+           bytes_begin(s, "COMMENT ON SCHEMA public IS ") ||
+           ((bytes_begin(s, "GRANT ") || bytes_begin(s, "REVOKE ")) && contains(s, " ON SCHEMA public "));
+}
+
+/* *left: the statement is not for this role to run; it is warned of. */
+static status leave_public(struct job *job, struct pgconn *c, struct bytes statement, bool *left, err *e)
+{
+    OWNED(text) char *foreign = NULL;
+    char shown[96];
+    *left = false;
+    if (!is_of_public(statement))
+        return DONE;
+    TRY(pgconn_value(c,
+                     "SELECT count(*) FROM pg_catalog.pg_namespace"
+                     " WHERE nspname = 'public' AND NOT pg_catalog.pg_has_role(nspowner, 'USAGE')",
+                     &foreign, e));
+    *left = strcmp(foreign, "0") != 0;
+    if (!*left)
+        return DONE;
+    excerpt(statement, shown);
+    return job_warn(
+        job, e, "the schema public belongs to another role there and stays as it is: %s is left out", shown);
+}
+
 status schemasql_run(struct job *job, struct pgconn *c, const char *text, const char *what, err *e)
 {
     struct reader rest = reader_over(bytes_text(text == NULL ? "" : text));
@@ -180,7 +209,10 @@ status schemasql_run(struct job *job, struct pgconn *c, const char *text, const 
     TRY(pgconn_value(c, "SELECT pg_catalog.quote_ident(current_user)", &owner, e));
     while (sqlsplit_next(&rest, &statement)) {
         job->progress->step(job->progress->context, what, all - rest.left, all);
-        if (!schemasql_owns_already(statement, owner))
+        bool left = schemasql_owns_already(statement, owner);
+        if (!left)
+            TRY(leave_public(job, c, statement, &left, e));
+        if (!left)
             TRY(schemasql_statement(c, statement, e));
     }
     return pgconn_exec(c, "SET default_tablespace = ''", e); /* the text's last one is not for what follows */
