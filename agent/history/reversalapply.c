@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "agent/pg/pgconn.h"
+#include "agent/restore/load/replayed.h"
 #include "agent/restore/load/targetdb.h"
 
 /* Another server, or a copy of this one, has other rows. */
@@ -74,6 +75,7 @@ status reversalapply_run(struct datadir *d, const struct reversal *r, const stru
     buf_text(&begin, "BEGIN;");
     buf_bytes(&begin, r->begin.data, r->begin.len);
     TRY(buf_done(&begin, e));
+    TRY(replayed_make_origin(c, REVERSALAPPLY_ORIGIN, e));
     status done = pgconn_exec(c, buf_cstring(&begin), e);
     if (done.ok)
         done = mark(c, r, marked, e);

@@ -54,6 +54,7 @@ status fresh_run(struct job *job, struct pgconn *c, err *e)
     TRY(pieces_bytes(job->plan, &bytes, &largest, e));
     TRY(targetdb_read(c, &t, e));
     TRY(pieces_index_settings(c, largest, PIECES_ALONE, e));
+    TRY(replayed_announce(job, c, &t, e));
     TRY(targetdb_begin(c, &t, e));
     if (!build(job, c, &t, e).ok) {
         targetdb_rollback(c);

@@ -123,6 +123,7 @@ status replace_run(struct job *job, struct pgconn *c, err *e)
     struct targetdb target = {0};
     orphans_init(&orphans, job, &target);
     TRY(targetdb_read(c, &target, e));
+    TRY(replayed_announce(job, c, &target, e));
     TRY(targetdb_begin(c, &target, e));
     status done = replayed_mark(job, c, &target, e);
     if (done.ok)

@@ -5,6 +5,8 @@
 #include "agent/setup/objects.h"
 #include "proto/pbmem.h"
 
+#define ORIGIN_TOLD_SINCE 150000 /* server version: then a transaction begins with its first change */
+
 #define LOCK_NUMBER INT64_C(0x7067737472616e64) /* "pgstrand" */
 
 status replayed_lock(struct pgconn *c, err *e)
@@ -171,6 +173,35 @@ status replayed_write(struct job *job, struct pgconn *c, err *e)
     }
     TRY(pgconn_exec(c, "ROLLBACK TO SAVEPOINT pgstrand_replayed; RELEASE SAVEPOINT pgstrand_replayed", e));
     return job_warn(job, e, "the target does not remember this restore: %s", why.message);
+}
+
+status replayed_make_origin(struct pgconn *c, const char *name, err *e)
+{
+    const char *const params[] = {name};
+    OWNED(pgrows) struct pgrows *rows = NULL;
+    err ignored = ERR_INIT; /* whoever sets it up is told as well */
+    if (pgconn_server_version(c) >= ORIGIN_TOLD_SINCE)
+        return DONE;
+    if (!pgconn_query(c,
+                      "SELECT CASE WHEN pg_catalog.pg_replication_origin_oid($1) IS NULL THEN"
+                      " pg_catalog.pg_replication_origin_create($1) END",
+                      1, params, &rows, &ignored)
+             .ok &&
+        ignored.class == ERR_NETWORK) {
+        *e = ignored;
+        return FAILED;
+    }
+    return DONE;
+}
+
+status replayed_announce(struct job *job, struct pgconn *c, const struct targetdb *t, err *e)
+{
+    uuid node, incarnation;
+    char name[REPLAYED_ORIGIN_TEXT];
+    if (!t->superuser)
+        return DONE;
+    TRY(replayed_source(job, &node, &incarnation, e));
+    return replayed_make_origin(c, replayed_origin(&node, name), e);
 }
 
 status replayed_mark(struct job *job, struct pgconn *c, const struct targetdb *t, err *e)

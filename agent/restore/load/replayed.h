@@ -32,6 +32,13 @@ MUST_CHECK status replayed_by(struct pgconn *c, const uuid *workflow, bool *out,
  * and nothing more; ERR_REFUSED when the schema pgstrand is somebody else's. */
 MUST_CHECK status replayed_write(struct job *job, struct pgconn *c, err *e);
 
+/* Before a transaction that is to carry this origin: before 15 it is announced under the catalogue that it
+ * began with, and an origin that it made itself would be lost. Where the role may not, nothing. */
+MUST_CHECK status replayed_make_origin(struct pgconn *c, const char *name, err *e);
+
+/* The same for the source's origin, before the restore's transaction. */
+MUST_CHECK status replayed_announce(struct job *job, struct pgconn *c, const struct targetdb *t, err *e);
+
 /* In the restore's transaction: its commit carries the source's origin. Without superuser nothing. */
 MUST_CHECK status replayed_mark(struct job *job, struct pgconn *c, const struct targetdb *t, err *e);
 

@@ -316,6 +316,8 @@ status merge_run(struct job *job, struct pgconn *c, err *e)
     OWNED(merge) struct merge m = {.job = job, .c = c};
     uint64_t all = 0;
     TRY(targetdb_read(c, &m.target, e));
+    if (!job->request->dry_run)
+        TRY(replayed_announce(job, c, &m.target, e));
     TRY(targetdb_begin(c, &m.target, e));
     if (!run(&m, &all, e).ok) {
         targetdb_rollback(c);

@@ -144,8 +144,8 @@ static void take_row(struct touches *t, struct touched *at, const struct source_
     }
     if (!key_of(s, a->relation, a->action.new, a->action.old, &t->new_key))
         return;
-    bool moved = a->action.kind == ACTION_UPDATE && old &&
-                 !bytes_equal(buf_view(&t->old_key), buf_view(&t->new_key));
+    bool moved =
+        a->action.kind == ACTION_UPDATE && old && !bytes_equal(buf_view(&t->old_key), buf_view(&t->new_key));
     if (moved)
         put(at, &t->old_key, 'M', &t->new_key, a);
     char kind = a->action.kind == ACTION_CREATE || moved ? 'C' : 'U';
