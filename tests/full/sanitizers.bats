@@ -74,7 +74,7 @@ nothing_raced() {
         sql shop "ALTER TABLE note ADD a$round int DEFAULT 3; ALTER TABLE note ALTER n TYPE bigint USING n + 1"
         pgstrand seal --data "$data" --quiet >/dev/null
         pgstrand status --data "$data" >/dev/null || true
-        pgstrand entity --data "$data" note 5 >/dev/null
+        wait_for 60 pgstrand entity --data "$data" note 5 # not before the changed schema is kept
         sql shop "SELECT pg_terminate_backend(pid) FROM pg_stat_replication" >/dev/null
         pgstrand seal --data "$data" --type full --quiet >/dev/null
         wait "$load" || true
