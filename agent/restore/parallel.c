@@ -379,7 +379,7 @@ static status tidy(struct job *job, struct newdb *db, err *e)
                         "the empty database that was there is kept as %s_pgstrand_old: drop it, or restore "
                         "with --drop-old",
                         db->target);
-    return job_warn(job, e, "restored, but the empty database it replaced is still there: %s", why.message);
+    return job_warn(job, e, "restored, but the database it replaced is still there: %s", why.message);
 }
 
 status parallel_run(struct job *job, struct pgconn **c, err *e)

@@ -150,14 +150,81 @@ setup_file() {
 
 # ---- what the target remembers ----
 
-@test "idempotent-replay: restores are recorded in the target, and two at once are refused" {
+@test "idempotent-replay: restores are recorded in the target" {
     restore >/dev/null
     target_has "SELECT count(*), min(seq) = min(whole_seq), min(scope) FROM pgstrand.replay" "1|t|fresh as=same"
     target_has "SELECT count(*) > 0 FROM pg_replication_origin WHERE roname LIKE 'pgstrand\\_%'" t
+}
+
+# ---- two at once ----
+
+# first_restore ARGS...: in the background, $first_pid; first_ends: it was whole, and so many databases are left beside it.
+first_restore() {
+    "$PGSTRAND_BUILD/pgstrand" restore --data "$DATA" --target "$(conninfo "$target")" "$@" >/dev/null 2>"$HARNESS/first" 3>&- &
+    first_pid=$!
+}
+
+first_ends() {
+    wait "$first_pid" || complain "$(<"$HARNESS/first")" || return 1
+    assert_same_tables "$(conninfo shop)" "$(conninfo "$target")" || return 1
+    [ "$(sql postgres "SELECT count(*) FROM pg_database WHERE datname LIKE '${target}\\_pgstrand%'")" = "$1" ]
+}
+
+@test "two restores at once: the second is refused in one line, and the database ends as the first leaves it" {
+    local first second
+    mkfifo "$HARNESS/held" "$HARNESS/go"
+    printf '#!/bin/sh\necho >"%s"; read go <"%s"\n' "$HARNESS/held" "$HARNESS/go" >"$HARNESS/hold.sh"
+    chmod +x "$HARNESS/hold.sh"
+    sed "s#^before_command =.*#before_command = $HARNESS/hold.sh#" "$DATA/pgstrand.conf" >"$HARNESS/hold.conf"
+    sed 's/^retry_first = .*/retry_first = 50ms/' "$DATA/pgstrand.conf" >"$HARNESS/quick.conf"
+    # The first stands before its work, planned and checked.
+    for first in 1 2; do
+        for second in 1 2; do
+            first_restore --jobs "$first" --drop-old --config "$HARNESS/hold.conf"
+            timeout 60 cat "$HARNESS/held"
+            expect_exit 15 "another restore into database $target is at work: wait" restore --jobs "$second" --quiet
+            [ "$(tables_of "$target")" = 0 ]
+            echo >"$HARNESS/go"
+            first_ends 0
+            database_again "$target"
+        done
+    done
+    # Its new database is whole and waits for somebody to leave the target, which it has left itself; stopped there it holds as long as we want.
+    swapping() {
+        [ "$(sql postgres "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pgstrand' AND query LIKE 'BEGIN; ALTER DATABASE%'")" = 1 ]
+    }
+    session_open guest "$target"
+    say guest 'SELECT 1'
+    first_restore --jobs 2 --drop-old --config "$HARNESS/quick.conf"
+    wait_for 60 swapping
+    kill -STOP "$first_pid"
+    for second in 1 2; do
+        expect_exit 15 "another restore builds database ${target}_pgstrand_new: wait" restore --jobs "$second" --quiet
+        [ "$(tables_of "$target")" = 0 ]
+    done
+    session_close guest
+    kill -CONT "$first_pid"
+    first_ends 0
+    # What a guest left there meanwhile is not dropped.
+    database_again "$target"
+    session_open guest "$target"
+    say guest 'SELECT 1'
+    first_restore --jobs 2 --drop-old
+    wait_for 60 swapping
+    say guest 'CREATE TABLE mine AS SELECT 1 AS n'
+    session_close guest
+    first_ends 1
+    grep -q "the database it replaced is still there: ${target}_pgstrand_old was used meanwhile" "$HARNESS/first"
+    [ "$(sql "${target}_pgstrand_old" 'SELECT n FROM mine')" = 1 ]
+    database_drop "${target}_pgstrand_old"
+    # A replacing one and a merge.
     session_open holder "$target"
-    say holder 'SELECT pg_advisory_lock(8099569398821514852)'
-    expect_exit 15 'another restore' restore --mode replace
+    say holder 'BEGIN; LOCK TABLE notes'
+    first_restore --mode replace
+    wait_for 60 waits_for_lock "$target"
+    expect_exit 15 "another restore into database $target is at work" restore --mode merge --quiet
     session_close holder
+    first_ends 0
 }
 
 # ---- sequences ----

@@ -299,6 +299,26 @@ static status lock_name(struct newdb *n, bool *ours, err *e)
     return DONE;
 }
 
+static status taken(const char *name, err *e)
+{
+    return err_set(e, ERR_REFUSED, "another restore builds database %s: wait until it has ended", name);
+}
+
+status newdb_check_none(struct pgconn *target, err *e)
+{
+    OWNED(pgrows) struct pgrows *rows = NULL;
+    OWNED(buf) struct buf name = {0};
+    buf_printf(&name, "%s" NEW_SUFFIX, pgconn_database(target));
+    TRY(buf_done(&name, e));
+    const char *params[] = {buf_cstring(&name)};
+    TRY(pgconn_query(target,
+                     "SELECT EXISTS (SELECT FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND granted"
+                     " AND classid = " LOCK_CLASS " AND objid::bigint ="
+                     "  pg_catalog.hashtext($1)::bigint & 4294967295)",
+                     1, params, &rows, e));
+    return pgrows_bool(rows, 0, 0) ? taken(params[0], e) : DONE;
+}
+
 static void old_name(const struct newdb *n, struct buf *out)
 {
     buf_printf(out, "%s_pgstrand_old", n->target);
@@ -329,8 +349,7 @@ status newdb_make_named(struct pgconn *target, const char *conninfo, const char 
     TRY(begin(out, target, conninfo, name, e));
     TRY(lock_name(out, &ours, e));
     if (!ours)
-        return err_set(e, ERR_REFUSED, "another restore builds database %s: wait until it has ended",
-                       out->name);
+        return taken(out->name, e);
     TRY(clear_leftover(out, out->name, e));
     TRY(read_facts(target, &facts, e));
     TRY(keep_facts(out, facts, e));
@@ -353,12 +372,12 @@ status newdb_look_again(struct newdb *n, struct pgconn *target, err *e)
 
 /* Sessions that were closed end when their processes do. RENAME looks for such ones, and when it finds one
  * looks again a tenth of a second later (CountOtherDBBackends, procarray.c): we are quicker to ask. */
-static status wait_for_sessions(struct newdb *n, err *e)
+static status wait_for_sessions(struct newdb *n, const char *old, err *e)
 {
     const struct timespec pause = {0, 2000000};
     for (int tries = 0; tries < SESSION_TRIES; tries++) {
         OWNED(pgrows) struct pgrows *rows = NULL;
-        const char *params[] = {n->name, n->target};
+        const char *params[] = {n->name, old};
         TRY(pgconn_query(n->admin,
                          "SELECT EXISTS (SELECT FROM pg_catalog.pg_stat_activity WHERE datname IN ($1, $2))",
                          2, params, &rows, e));
@@ -374,7 +393,7 @@ status newdb_swap(struct newdb *n, err *e)
     OWNED(buf) struct buf sql = {0};
     OWNED(buf) struct buf old = {0};
     TRY(clear_old(n, e)); /* another restore's, made meanwhile */
-    TRY(wait_for_sessions(n, e));
+    TRY(wait_for_sessions(n, n->target, e));
     old_name(n, &old);
     buf_text(&sql, "BEGIN; ALTER DATABASE ");
     pgconn_quote_name(&sql, n->target);
@@ -418,6 +437,18 @@ static status drop(struct newdb *n, const char *sql, err *e)
     }
 }
 
+/* Between our last look and the swap anybody could connect to it. */
+static status check_unused(const struct newdb *n, const char *name, err *e)
+{
+    OWNED(pgconn) struct pgconn *c = NULL;
+    TRY(pgconn_open_database(n->conninfo, name, &c, e));
+    if (targetdb_check_empty(c, e).ok)
+        return DONE;
+    return e->class != ERR_REFUSED
+               ? FAILED
+               : err_set(e, ERR_REFUSED, "%s was used meanwhile: see what is in it, then drop it", name);
+}
+
 status newdb_drop_old(struct newdb *n, err *e)
 {
     OWNED(buf) struct buf sql = {0};
@@ -425,7 +456,10 @@ status newdb_drop_old(struct newdb *n, err *e)
     old_name(n, &old);
     buf_text(&sql, "DROP DATABASE ");
     pgconn_quote_name(&sql, buf_cstring(&old));
+    TRY(buf_done(&old, e));
     TRY(buf_done(&sql, e));
+    TRY(check_unused(n, buf_cstring(&old), e));
+    TRY(wait_for_sessions(n, buf_cstring(&old), e)); /* ours, that looked */
     return drop(n, buf_cstring(&sql), e);
 }
 

@@ -41,13 +41,15 @@ MUST_CHECK status newdb_make(struct pgconn *target, const char *conninfo, bool k
 /* The same under a name of its own: it is not meant to be swapped in. */
 MUST_CHECK status newdb_make_named(struct pgconn *model, const char *conninfo, const char *name,
                                    struct newdb *out, err *e);
+/* ERR_REFUSED while another restore builds one for this target: for the swap it leaves the target itself. */
+MUST_CHECK status newdb_check_none(struct pgconn *target, err *e);
 MUST_CHECK status newdb_connect(const struct newdb *n, struct pgconn **out, err *e);
 /* Before the swap: what was made in the target since newdb_make is kept, too. */
 MUST_CHECK status newdb_look_again(struct newdb *n, struct pgconn *target, err *e);
 /* The new one takes the target's name, and the target another one. Nobody may be connected to either. */
 MUST_CHECK status newdb_swap(struct newdb *n, err *e);
-/* After the swap, unless keep_old: drops what was the target, which was empty. The server checkpoints first,
- * which may take as long as writing all that was restored. */
+/* After the swap, unless keep_old: drops what was the target, which was empty; ERR_REFUSED when it is not any
+ * more. The server checkpoints first, which may take as long as writing all that was restored. */
 MUST_CHECK status newdb_drop_old(struct newdb *n, err *e);
 /* After a failure: drops the new one. */
 void newdb_drop(struct newdb *n);

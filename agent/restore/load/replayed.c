@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 
+#include "agent/restore/load/newdb.h"
 #include "agent/setup/objects.h"
 #include "proto/pbmem.h"
 
@@ -16,7 +17,7 @@ status replayed_lock(struct pgconn *c, err *e)
     buf_printf(&sql, "SELECT pg_catalog.pg_try_advisory_lock(%" PRId64 ")", LOCK_NUMBER);
     TRY(pgconn_query(c, buf_cstring(&sql), 0, NULL, &rows, e));
     if (pgrows_bool(rows, 0, 0))
-        return DONE;
+        return newdb_check_none(c, e);
     return err_set(e, ERR_REFUSED, "another restore into database %s is at work: wait until it has ended",
                    pgconn_database(c));
 }
