@@ -89,8 +89,31 @@ static status is_signed(const struct chain_link *link, err *e)
                : err_set(e, ERR_STORAGE, "%s: it changed while the chain was read", link->name);
 }
 
-static status follows(const struct chain_link *before, const struct chain_link *link, err *e)
+/* Does the link with this UUID come at `at` or behind it? */
+static bool is_behind(const struct chain *c, size_t at, const ProtobufCBinaryData *id)
 {
+    while (at < c->count && !same(&c->link[at].commit->header->snapshot, id))
+        at++;
+    return at < c->count;
+}
+
+/* Numbers alone would make a row of links whose parents go round. */
+static status is_parent(const struct chain *c, size_t at, err *e)
+{
+    const struct chain_link *before = &c->link[at - 1], *link = &c->link[at];
+    const Pgstrand__SnapshotHeader *h = link->commit->header;
+    if (h->has_parent && same(&h->parent, &before->commit->header->snapshot))
+        return DONE;
+    if (h->has_parent && is_behind(c, at, &h->parent))
+        return err_set(e, ERR_STORAGE,
+                       "%s: its parent does not come before it: the chain goes round in a circle",
+                       link->name);
+    return err_set(e, ERR_STORAGE, "%s: its parent is not %s", link->name, before->name);
+}
+
+static status follows(const struct chain *c, size_t at, err *e)
+{
+    const struct chain_link *before = &c->link[at - 1], *link = &c->link[at];
     const Pgstrand__SnapshotHeader *p = before->commit->header, *h = link->commit->header;
     if (!chain_same_incarnation(before, link)) {
         if (h->number != 0)
@@ -101,8 +124,7 @@ static status follows(const struct chain_link *before, const struct chain_link *
     else if (h->number != p->number + 1)
         return err_set(e, ERR_STORAGE, "the chain has a gap: number %" PRIu64 " is missing before %s",
                        p->number + 1, link->name);
-    if (!h->has_parent || !same(&h->parent, &p->snapshot))
-        return err_set(e, ERR_STORAGE, "%s: its parent is not %s", link->name, before->name);
+    TRY(is_parent(c, at, e));
     if (h->parent_hash.len != SHA256_LEN || memcmp(h->parent_hash.data, before->hash, SHA256_LEN) != 0) {
         TRY(is_signed(before, e)); /* if that is wrong, it is what is to be said */
         return err_set(e, ERR_STORAGE, "%s: it was made on another version of its parent %s", link->name,
@@ -142,7 +164,7 @@ static status has_base(const struct chain *c, size_t at, err *e)
 static status check_link(const struct chain *c, size_t i, err *e)
 {
     TRY(chainorigin_check(c, i, e));
-    TRY(i == 0 ? is_first(&c->link[0], e) : follows(&c->link[i - 1], &c->link[i], e));
+    TRY(i == 0 ? is_first(&c->link[0], e) : follows(c, i, e));
     TRY(has_base(c, i, e));
     return c->link[i].commit->header->type == PGSTRAND__SNAPSHOT_TYPE__DIFFERENTIAL ? spans(c, i, e) : DONE;
 }
@@ -280,6 +302,10 @@ static status load_older(struct chain *c, err *e)
         uuid id;
         char text[UUID_TEXT];
         TRY(uuid_from_bytes(pbmem_view(parent), "parent", &id, e));
+        if (is_behind(c, 0, &parent))
+            return err_set(e, ERR_STORAGE,
+                           "%s: its parent %s comes behind it: the chain goes round in a circle", first->name,
+                           uuid_format(&id, text));
         TRY(find_folder(dir, &parent, &before, e));
         if (before == NULL)
             return err_set(e, ERR_STORAGE,

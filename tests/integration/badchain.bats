@@ -86,6 +86,26 @@ refused() {
     refused 12 'forks: .* have one number'
 }
 
+# other_parent FILE UUID OTHER: the first of these UUIDs in a commit's file.
+other_parent() {
+    local hex
+    hex=$(od -An -v -tx1 "$1" | tr -d ' \n')
+    [ "$hex" != "${hex/"${2//-/}"/}" ] || complain "$2 is not in $1" || return 1
+    printf '%b' "$(sed 's/../\\x&/g' <<<"${hex/"${2//-/}"/"${3//-/}"}")" >"$1"
+}
+
+@test "a cycle: two links that name each other as parent" {
+    local file ids
+    mapfile -t ids < <(pgstrand snapshots --data "$DATA" --json | jq -r '.[].uuid')
+    file=$(echo "$chain"/0000000000000002-*.commit)
+    # link 2 goes on from 3, which goes on from 2
+    other_parent "$file" "${ids[1]}" "${ids[3]}"
+    refused 12 '0000000000000002-.*: its parent does not come before it: the chain goes round in a circle'
+    # one that is its own
+    other_parent "$file" "${ids[3]}" "${ids[2]}"
+    refused 12 '0000000000000002-.*: its parent does not come before it'
+}
+
 @test "a link of another node, and of another dataset, among the chain's" {
     rm "$chain"/0000000000000000-*
     find "$HARNESS/other" -name '0000000000000000-*' -exec cp {} "$chain" \;

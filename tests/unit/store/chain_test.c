@@ -260,6 +260,34 @@ static void incarnations_in_a_circle(void **state)
     refused(l.older, "circle");
 }
 
+/* In one folder: two links are each other's parents, one is its own, and the first goes on from the last. */
+static void links_in_a_circle(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t link, parent;
+    } wrong[] = {{1, 2}, {1, 1}, {2, 2}, {0, 2}, {0, 0}};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        OWNED(scratch) struct scratch s = scratch_make();
+        struct snapmake m;
+        snapmake_init(&m);
+        for (uint64_t n = 0; n < 3; n++) {
+            char *name = NULL;
+            err e = ERR_INIT;
+            snapmake_begin(&m, n == 0 ? FULL : INCREMENTAL, n == 0 ? 1 : 10 * n - 9, 10 * n);
+            if (n == wrong[i].link) {
+                m.parent = snapmake_uuid(0xb0, wrong[i].parent);
+                m.header.has_parent = m.header.has_parent_hash = true;
+                m.header.parent = snapmake_bytes(&m.parent);
+                m.header.parent_hash = (ProtobufCBinaryData){SHA256_LEN, m.parent_hash};
+            }
+            assert_done(snapmake_try(&m, s.dir, &name, &e), &e);
+            free(name);
+        }
+        refused(s.dir, "circle");
+    }
+}
+
 /* A DIFFERENTIAL that is more, less or other than what came since the newest FULL. */
 static void differentials_that_do_not_fit(void **state)
 {
@@ -391,6 +419,7 @@ int main(void)
         cmocka_unit_test(forks),
         cmocka_unit_test(children_that_do_not_fit),
         cmocka_unit_test(incarnations_in_a_circle),
+        cmocka_unit_test(links_in_a_circle),
         cmocka_unit_test(differentials_that_do_not_fit),
         cmocka_unit_test(a_forged_signature),
         cmocka_unit_test(a_link_in_the_middle_is_changed),
