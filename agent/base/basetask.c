@@ -88,15 +88,8 @@ static int by_weight(const void *a, const void *b)
     return (left->weight < right->weight) - (left->weight > right->weight);
 }
 
-/*
- * Are large tables shared between connections? A range of pages costs the server a sixth more than the table
- * as it is, and the connection to a server on this machine keeps two processors busy, its own and ours: where
- * there are no more, a second one on the same table only takes turns. Who asks for more connections than
- * there are processors wants them all the same.
- */
-static bool is_shared(const struct base_request *request)
+bool basetasks_shared(const struct base_request *request, long processors)
 {
-    const long processors = sysconf(_SC_NPROCESSORS_ONLN);
     return request->jobs > 1 && !(request->here && processors <= 2 && request->jobs <= processors);
 }
 
@@ -123,7 +116,7 @@ static void cut(const struct table_info *table, uint32_t parts, struct basetasks
 status basetasks_plan(struct datadir *d, const struct base_request *request, const struct table_list *tables,
                       struct basetasks *out, err *e)
 {
-    const bool shared = is_shared(request);
+    const bool shared = basetasks_shared(request, sysconf(_SC_NPROCESSORS_ONLN));
     size_t room = 0;
     for (size_t i = 0; i < tables->count; i++)
         room += parts_of(&tables->table[i], shared);

@@ -37,6 +37,14 @@ OWN_VALUE(basetasks, basetasks_fini);
 MUST_CHECK status basetasks_plan(struct datadir *d, const struct base_request *request,
                                  const struct table_list *tables, struct basetasks *out, err *e);
 
+/*
+ * Are large tables shared between connections? A range of pages costs the server a sixth more than the table
+ * as it is, and the connection to a server on this machine keeps two processors busy, its own and ours: where
+ * there are no more, a second one on the same table only takes turns. Who asks for more connections than
+ * there are processors wants them all the same.
+ */
+bool basetasks_shared(const struct base_request *request, long processors);
+
 /* "<oid>-<part>.rows" */
 #define BASETASK_FILE 32
 void basetask_file(const struct basetask *task, char out[static BASETASK_FILE]);

@@ -35,6 +35,7 @@ static status put_tables(struct job *job, bool device, struct docpart *part, err
             return err_set(e, ERR_INTERRUPTED, "stopped while exporting");
         TRY(put_table(job, i, part, e));
     }
+    job->progress->step(job->progress->context, "export", job->plan->count, job->plan->count);
     return docpart_end(part, e);
 }
 

@@ -17,6 +17,7 @@ struct seal_request {
     Pgstrand__SnapshotType type;
     const char *name;        /* may be NULL */
     const char *description; /* may be NULL */
+    const uuid *snapshot;    /* its UUID; NULL: any. An INCREMENTAL on the way to it has another one */
     const char *conninfo;    /* of the database; NULL: config's */
     bool offline;            /* the database cannot be reached: schema and sequences as in the parent */
     const uint32_t *tables;  /* OIDs: an INCREMENTAL that has new bases of these, too */

@@ -16,6 +16,7 @@
 #define FIELD_COMMIT 1 /* ActionsFrame.commit, CommitActions.commit */
 #define FIELD_ACTION 2 /* CommitActions.action */
 #define TIERS (TIER_DEVICE + 1)
+#define TELL_EVERY 65536 /* actions between two reports of progress: a tenth of a second or so */
 
 /* What is being gathered for one tier. */
 struct stream {
@@ -236,11 +237,20 @@ status sealactions_end(struct sealactions *s, err *e)
     return DONE;
 }
 
-status sealactions_copy(struct sealactions *s, struct logreader *log, uint64_t first, uint64_t last, err *e)
+static status tell(const struct progress *progress, uint64_t done, uint64_t total, err *e)
+{
+    progress->step(progress->context, "seal actions", done, total);
+    return progress_stopped(progress) ? err_set(e, ERR_INTERRUPTED, "stopped while sealing") : DONE;
+}
+
+status sealactions_copy(struct sealactions *s, struct logreader *log, uint64_t first, uint64_t last,
+                        const struct progress *progress, err *e)
 {
     logreader_without_ids(log);
     TRY(logreader_seek(log, first, e));
     for (uint64_t expected = first; expected <= last; expected++) {
+        if ((expected - first) % TELL_EVERY == 0)
+            TRY(tell(progress, expected - first, last - first + 1, e));
         struct log_entry entry;
         bool end = false;
         TRY(logreader_next(log, &entry, &end, e));
@@ -249,6 +259,7 @@ status sealactions_copy(struct sealactions *s, struct logreader *log, uint64_t f
         const struct sealactions_item item = {entry.seq, entry.commit, &entry.action, entry.relation};
         TRY(sealactions_put(s, &item, e));
     }
+    progress->step(progress->context, "seal actions", last - first + 1, last - first + 1);
     return sealactions_end(s, e);
 }
 

@@ -8,6 +8,7 @@
 #ifndef PGSTRAND_SEALACTIONS_H
 #define PGSTRAND_SEALACTIONS_H
 
+#include "agent/progress.h"
 #include "agent/seal/sealheader.h"
 #include "store/actionlog.h"
 #include "store/snapwriter.h"
@@ -41,9 +42,10 @@ MUST_CHECK status sealactions_put(struct sealactions *s, const struct sealaction
 /* Ends the sections. */
 MUST_CHECK status sealactions_end(struct sealactions *s, err *e);
 
-/* Puts the log's actions from first to last (both included), and ends the sections. */
+/* Puts the log's actions from first to last (both included), and ends the sections. ERR_INTERRUPTED when
+ * `progress` is stopped. */
 MUST_CHECK status sealactions_copy(struct sealactions *s, struct logreader *log, uint64_t first,
-                                   uint64_t last, err *e);
+                                   uint64_t last, const struct progress *progress, err *e);
 
 /* How many were copied (an action that went into two tiers counts once). */
 uint64_t sealactions_count(const struct sealactions *s);

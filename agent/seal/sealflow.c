@@ -11,7 +11,8 @@ struct flow {
     struct seal_request request;
     struct seal_result *out;
     struct sealrun run; /* from the first step to the last: the chain is read once */
-    bool anew; /* the record is of an earlier try that failed: where the chain was then does not matter */
+    uuid snapshot;      /* that it gets */
+    bool anew; /* the record is of an earlier try that failed: what that one published does not matter */
 };
 
 enum { PARENT, CREATE, VALIDATE };
@@ -31,86 +32,51 @@ static void reset(void *context)
 
 /* ---- the chain ---- */
 
-static struct bytes id_of(const struct chain_link *link)
+/* What this one published; NULL: nothing. */
+static const struct chain_link *find_made(const struct chain *chain, const Pgstrand__SealJob *j)
 {
-    const ProtobufCBinaryData *id = &link->commit->header->snapshot;
-    return pbmem_view(*id);
-}
-
-static bool same_text(const char *a, const char *b)
-{
-    return strcmp(a != NULL ? a : "", b != NULL ? b : "") == 0;
-}
-
-static bool is_wanted(const Pgstrand__SnapshotHeader *h, const Pgstrand__SealJob *j)
-{
-    return (uint32_t)h->type == j->type && same_text(h->name, j->name) &&
-           same_text(h->description, j->description);
-}
-
-/* An INCREMENTAL may come before a FULL or DIFFERENTIAL. */
-#define LINKS_OF_ONE 2
-
-/* What this one sealed behind the noted link; NULL: nothing. The lock is held from there on, so that others
- * come behind it. */
-static const struct chain_link *find_behind(const struct chain *chain, const Pgstrand__SealJob *j)
-{
-    for (size_t i = chain->count; i-- > 0;) {
-        if (!bytes_equal(id_of(&chain->link[i]), bytes_of(j->behind.data, j->behind.len)))
-            continue;
-        for (size_t k = i + 1; k < chain->count && k <= i + LINKS_OF_ONE; k++)
-            if (is_wanted(chain->link[k].commit->header, j))
-                return &chain->link[k];
-        return NULL;
-    }
+    for (size_t i = chain->count; j->has_snapshot && i-- > 0;)
+        if (bytes_equal(pbmem_view(chain->link[i].commit->header->snapshot), pbmem_view(j->snapshot)))
+            return &chain->link[i];
     return NULL;
 }
 
 /* ---- the steps ---- */
+
+/* In the record before anything is made under it: so it can be told whose a snapshot is. */
+static status choose_id(struct flow *f, Pgstrand__SealJob *j, err *e)
+{
+    uint8_t *data = malloc(sizeof f->snapshot.b);
+    if (data == NULL)
+        return err_no_memory(e);
+    free(j->snapshot.data);
+    j->snapshot = (ProtobufCBinaryData){sizeof f->snapshot.b, data};
+    j->has_snapshot = true;
+    TRY(uuid_random(&f->snapshot, e));
+    memcpy(data, f->snapshot.b, sizeof f->snapshot.b);
+    f->request.snapshot = &f->snapshot;
+    return DONE;
+}
 
 static status validate_parent(void *context, struct workflow *w, err *e)
 {
     struct flow *f = context;
     Pgstrand__SealJob *j = workflow_record(w)->job->seal;
     TRY(seal_begin(f->d, &f->request, workflow_progress(w), &f->run, e));
-    const struct chain *chain = f->run.chain;
-    const bool made = j->has_behind && !f->anew && find_behind(chain, j) != NULL;
-    if (made || chain->count == 0 || workflow_completed(w, CREATE))
-        return DONE; /* else others may have sealed since */
+    if (workflow_completed(w, CREATE) || (!f->anew && find_made(f->run.chain, j) != NULL))
+        return DONE;
     f->anew = false;
-    const struct bytes last = id_of(&chain->link[chain->count - 1]);
-    free(j->behind.data);
-    j->behind.data = malloc(last.len);
-    if (j->behind.data == NULL)
-        return err_no_memory(e);
-    memcpy(j->behind.data, last.data, last.len);
-    j->behind.len = last.len;
-    j->has_behind = true;
-    return DONE;
-}
-
-/* What an earlier process published. */
-static status tell(const struct chain_link *link, struct seal_result *out, err *e)
-{
-    const Pgstrand__SnapshotCommit *c = link->commit;
-    out->type = c->header->type;
-    out->first_seq = c->header->first_seq;
-    out->last_seq = c->header->last_seq;
-    out->size = c->size;
-    for (size_t i = 0; i < c->n_section; i++) {
-        out->rows += c->section[i]->rows;
-        out->actions += c->section[i]->actions;
-    }
-    return uuid_from_bytes(id_of(link), link->name, &out->snapshot, e);
+    return choose_id(f, j, e);
 }
 
 static status create(void *context, struct workflow *w, err *e)
 {
     struct flow *f = context;
-    const struct chain_link *made =
-        workflow_resumed(w) ? find_behind(f->run.chain, workflow_record(w)->job->seal) : NULL;
-    if (made != NULL)
-        return tell(made, f->out, e);
+    const struct chain_link *made = find_made(f->run.chain, workflow_record(w)->job->seal);
+    if (made != NULL) {
+        sealrun_tell(made, f->out);
+        return DONE;
+    }
     TRY(seal_run(&f->run, f->out, e));
     if (f->out->nothing_new)
         workflow_skip(w);
@@ -121,12 +87,13 @@ static status create(void *context, struct workflow *w, err *e)
 static status validate(void *context, struct workflow *w, err *e)
 {
     struct flow *f = context;
-    const Pgstrand__WorkflowRecord__Step *create_step = workflow_record(w)->step[CREATE];
-    if (f->out->nothing_new || create_step->state == PGSTRAND__WORKFLOW_RECORD__STATE__SKIPPED) {
+    const Pgstrand__WorkflowRecord *r = workflow_record(w);
+    if (f->out->nothing_new || r->step[CREATE]->state == PGSTRAND__WORKFLOW_RECORD__STATE__SKIPPED) {
         workflow_skip(w);
         return DONE;
     }
-    if (find_behind(f->run.chain, workflow_record(w)->job->seal) != NULL)
+    /* a version that chose no name before completed it, and saw it there */
+    if (!r->job->seal->has_snapshot || find_made(f->run.chain, r->job->seal) != NULL)
         return DONE;
     return err_set(e, ERR_STORAGE, "the snapshot that was sealed is not in the chain %s: run pgstrand verify",
                    f->d->chain);
@@ -224,12 +191,9 @@ static status go_on(struct datadir *d, const Pgstrand__WorkflowRecord *record, c
     return workflow_run(d, &spec, &id, progress, NULL, e);
 }
 
-/* Microseconds: whoever types a command again that was killed does it soon; later another state is wanted. */
-#define RECENT (INT64_C(3600) * 1000000)
-
-/* Killed, but behind the moment in which its snapshot was there? */
+/* Killed, but behind the moment in which its snapshot was there? `created`: when that was made. */
 static bool was_published(struct datadir *d, const Pgstrand__WorkflowRecord *record, struct seal_result *out,
-                          bool *recent)
+                          pgtime *created)
 {
     OWNED(chain) struct chain *chain = NULL;
     const Pgstrand__SealJob *j = record->job->seal;
@@ -238,16 +202,28 @@ static bool was_published(struct datadir *d, const Pgstrand__WorkflowRecord *rec
         return false;
     if (!lineage_load(d, &chain, &damaged).ok)
         return false;
-    const struct chain_link *made = find_behind(chain, j);
-    *recent = made != NULL && pgtime_now() - made->commit->header->created < RECENT;
-    return made != NULL && tell(made, out, &damaged).ok;
+    const struct chain_link *made = find_made(chain, j);
+    if (made == NULL)
+        return false;
+    *created = made->commit->header->created;
+    sealrun_tell(made, out);
+    return true;
 }
 
-static bool is_same(const Pgstrand__SealJob *j, const struct seal_request *request)
+/* Microseconds: whoever types a command again that was killed does it soon; later another state is wanted. */
+#define RECENT (INT64_C(3600) * 1000000)
+
+static bool same_text(const char *a, const char *b)
 {
-    return !j->scheduled && j->type == (uint32_t)request->type && j->n_table == 0 &&
-           request->table_count == 0 && same_text(j->name, request->name) &&
-           same_text(j->description, request->description);
+    return strcmp(a != NULL ? a : "", b != NULL ? b : "") == 0;
+}
+
+bool sealflow_answers(const Pgstrand__SealJob *job, pgtime created, const struct seal_request *request,
+                      pgtime now)
+{
+    return now - created < RECENT && !job->scheduled && job->type == (uint32_t)request->type &&
+           job->n_table == 0 && request->table_count == 0 && same_text(job->name, request->name) &&
+           same_text(job->description, request->description);
 }
 
 static status complete(struct datadir *d, const Pgstrand__WorkflowRecord *record, const struct sealflow *how,
@@ -279,13 +255,13 @@ static status supersede(struct datadir *d, const struct seal_request *request, c
             continue;
         err ended = ERR_INIT; /* it stays open, and the new one can be sealed all the same */
         struct seal_result found = {0};
-        bool recent = false;
-        const bool published = was_published(d, all.record[i], &found, &recent);
+        pgtime created = 0;
+        const bool published = was_published(d, all.record[i], &found, &created);
         if (published || !sealflow_cancel(d, all.record[i], &ended).ok) {
             ended = ERR_INIT;
             (void)complete(d, all.record[i], how, progress, &ended).ok;
         }
-        if (published && recent && is_same(j, request))
+        if (published && sealflow_answers(j, created, request, pgtime_now()))
             *made = found;
     }
     return DONE;

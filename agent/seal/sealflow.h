@@ -1,11 +1,11 @@
 /*
  * sealflow: sealing as a workflow of type BACKUP (agent/workflow): what was begun and killed goes on.
  *
- *   VALIDATE_PARENT    the chain is loaded and tidied; its last snapshot is noted       anew
+ *   VALIDATE_PARENT    the chain is loaded and tidied; what comes gets its UUID         anew
  *   CREATE_SNAPSHOT    schema, rows, actions; read back; published by its commit file   lasting, final
- *   VALIDATE_SNAPSHOT  it is in the chain, behind the noted one                         lasting
+ *   VALIDATE_SNAPSHOT  it is in the chain                                               lasting
  *
- * Whether a snapshot was published before a kill is asked of the chain. Threads: one.
+ * Whether a snapshot was published before a kill is asked of the chain, by its UUID. Threads: one.
  */
 #ifndef PGSTRAND_SEALFLOW_H
 #define PGSTRAND_SEALFLOW_H
@@ -29,6 +29,9 @@ MUST_CHECK status sealflow_run(struct datadir *d, const struct seal_request *req
                                struct seal_result *out, err *e);
 MUST_CHECK status sealflow_resume(struct datadir *d, const Pgstrand__WorkflowRecord *record,
                                   const struct sealflow *how, const struct progress *progress, err *e);
+/* What a killed one of this job had published at `created` is the answer to `request`, typed `now`. */
+bool sealflow_answers(const Pgstrand__SealJob *job, pgtime created, const struct seal_request *request,
+                      pgtime now);
 /* Was one by schedule killed? Then what it was for is due at once. */
 MUST_CHECK status sealflow_interrupted(struct datadir *d, bool *found, Pgstrand__SnapshotType *type, err *e);
 MUST_CHECK status sealflow_cancel(struct datadir *d, const Pgstrand__WorkflowRecord *record, err *e);

@@ -55,7 +55,10 @@ status sealheader_fill(const struct datadir *d, const struct seal_request *reque
     *out = (struct sealheader){0};
     Pgstrand__SnapshotHeader *h = &out->message;
     pgstrand__snapshot_header__init(h);
-    TRY(uuid_random(&out->snapshot, e));
+    if (request->snapshot != NULL)
+        out->snapshot = *request->snapshot;
+    else
+        TRY(uuid_random(&out->snapshot, e));
     h->role = PGSTRAND__FILE_ROLE__SNAP;
     h->type = request->type;
     h->snapshot = pbmem_uuid(&out->snapshot);

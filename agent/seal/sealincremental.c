@@ -64,7 +64,7 @@ static status write_sections(struct sealrun *run, struct snapwriter *writer, con
     const struct sealactions_relations relations = sealactions_of_log(run->log);
     TRY(sealactions_new(writer, coder, &relations, &actions, e));
     const bool any = range->last_seq >= range->first_seq;
-    TRY(any ? sealactions_copy(actions, run->log, range->first_seq, range->last_seq, e)
+    TRY(any ? sealactions_copy(actions, run->log, range->first_seq, range->last_seq, run->progress, e)
             : sealactions_end(actions, e));
     TRY(sealschema_relations(writer, coder, actions, run->chain, versions, rows, e));
     if (run->conn != NULL)
@@ -82,8 +82,9 @@ static status make(struct sealrun *run, const struct seal_range *range, const st
     OWNED(snapwriter) struct snapwriter *writer = NULL;
     OWNED(versionbook) struct versionbook versions = {0};
     if (request.type != PGSTRAND__SNAPSHOT_TYPE__INCREMENTAL) {
-        /* On the way to a FULL or DIFFERENTIAL: the name is that one's. */
+        /* On the way to a FULL or DIFFERENTIAL: UUID and name are that one's. */
         request.type = PGSTRAND__SNAPSHOT_TYPE__INCREMENTAL;
+        request.snapshot = NULL;
         request.name = NULL;
         request.description = NULL;
     }

@@ -112,7 +112,7 @@ static status record_published(struct sealrun *run, err *e)
     return sealrecord_put(run->d, link, schema, e);
 }
 
-static void fill_result(const struct chain_link *link, struct seal_result *out)
+void sealrun_tell(const struct chain_link *link, struct seal_result *out)
 {
     const Pgstrand__SnapshotHeader *header = link->commit->header;
     memcpy(out->snapshot.b, header->snapshot.data, sizeof out->snapshot.b);
@@ -163,7 +163,7 @@ status sealrun_publish(struct sealrun *run, struct snapwriter *writer, struct se
     out->file = name;
     TRY(chain_append(run->chain, name, e));
     TRY(record_published(run, e));
-    fill_result(&run->chain->link[run->chain->count - 1], out);
+    sealrun_tell(&run->chain->link[run->chain->count - 1], out);
     return DONE;
 }
 

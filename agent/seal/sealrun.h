@@ -35,6 +35,9 @@ MUST_CHECK status sealrun_open(struct sealrun *run, const Pgstrand__SnapshotHead
 MUST_CHECK status sealrun_publish(struct sealrun *run, struct snapwriter *writer, struct seal_result *out,
                                   err *e);
 
+/* What a link of the chain is: all but the file's name. */
+void sealrun_tell(const struct chain_link *link, struct seal_result *out);
+
 /* Every action from the chain's end to `last_seq` as the next INCREMENTAL; nothing_new when there is none. */
 MUST_CHECK status sealincremental_run(struct sealrun *run, uint64_t last_seq, struct seal_result *out,
                                       err *e);

@@ -185,6 +185,7 @@ static status apply(struct merge *m, err *e)
         if (!verdict_apply(&m->stage[i], m->job, m->c, e).ok)
             return err_wrap(e, "nothing was changed: merging %s.%s", t->schema, t->name);
     }
+    m->job->progress->step(m->job->progress->context, "merge", m->count, m->count);
     return DONE;
 }
 

@@ -233,6 +233,77 @@ static void many_threads_write_one_section(void **state)
     }
 }
 
+/* Bytes that do not compress, so that there is enough stored for several threads to read back. */
+static void put_noise(struct snapsection *section, uint32_t frames, size_t len)
+{
+    OWNED(framecoder) struct framecoder *coder = NULL;
+    OWNED(buf) struct buf payload = {0};
+    uint64_t x = 88172645463325252u;
+    err e = ERR_INIT;
+    assert_done(framecoder_new(1, &coder, &e), &e);
+    for (uint32_t i = 0; i < frames; i++) {
+        buf_reset(&payload);
+        while (payload.len < len) {
+            x ^= x << 13;
+            x ^= x >> 7;
+            x ^= x << 17; /* xorshift64 */
+            buf_bytes(&payload, &x, sizeof x);
+        }
+        assert_done(snapsection_frame(section, coder, 1, i, i, buf_view(&payload), &e), &e);
+    }
+}
+
+static void flip(const char *dir, size_t at)
+{
+    OWNED(io_names) struct io_names names = {0};
+    char path[400];
+    uint8_t byte = 0;
+    err e = ERR_INIT;
+    assert_done(io_list(dir, &names, &e), &e);
+    assert_int_equal(names.count, 1);
+    (void)snprintf(path, sizeof path, "%s/%s", dir, names.name[0]);
+    FILE *f = fopen(path, "r+");
+    assert_non_null(f);
+    assert_int_equal(fseek(f, (long)at, SEEK_SET), 0);
+    assert_int_equal(fread(&byte, 1, 1, f), 1);
+    byte ^= 16;
+    assert_int_equal(fseek(f, (long)at, SEEK_SET), 0);
+    assert_int_equal(fwrite(&byte, 1, 1, f), 1);
+    assert_int_equal(fclose(f), 0);
+}
+
+/* Several threads share the reading of a large file, every second frame each: all frames are read. */
+static void what_reads_back_otherwise_is_not_published(void **state)
+{
+    (void)state;
+    enum { frames = 32, len = 128 << 10, none = frames };
+    for (uint32_t wrong = 12; wrong <= none; wrong += wrong < 15 ? 1 : none - 15) {
+        OWNED(scratch) struct scratch s = scratch_make();
+        OWNED(snapwriter) struct snapwriter *w = NULL;
+        OWNED(text) char *name = NULL;
+        struct snapsection *section = NULL;
+        struct snapmake m;
+        uint8_t hash[SHA256_LEN];
+        err e = ERR_INIT;
+        snapmake_init(&m);
+        snapmake_begin(&m, PGSTRAND__SNAPSHOT_TYPE__FULL, 1, 0);
+        assert_done(snapwriter_open(s.dir, &m.header, 1, 0, &w, &e), &e);
+        assert_done(snapwriter_section(w, TIER_BUSINESS, PGSTRAND__SECTION_KIND__ASSETS, &section, &e), &e);
+        put_noise(section, frames, len);
+        if (wrong < none)
+            flip(s.dir, (size_t)wrong * len + len / 2);
+        if (wrong == none) {
+            assert_done(snapwriter_publish(w, &m.key, hash, &name, &e), &e);
+            continue;
+        }
+        assert_fails(snapwriter_publish(w, &m.key, hash, &name, &e), &e, ERR_STORAGE);
+        assert_mentions(&e, "cannot publish snapshot");
+        snapwriter_close(w);
+        w = NULL;
+        assert_int_equal(files_in(s.dir), 0);
+    }
+}
+
 /* ---- faults ---- */
 
 /* In a child: the n-th call that changes something kills it, before or after it is done. True: it lived. */
@@ -384,6 +455,7 @@ int main(void)
         cmocka_unit_test(rows_need_a_digest),
         cmocka_unit_test(roll_over),
         cmocka_unit_test(many_threads_write_one_section),
+        cmocka_unit_test(what_reads_back_otherwise_is_not_published),
         cmocka_unit_test(killed_before_every_call),
         cmocka_unit_test(killed_after_every_call),
         cmocka_unit_test(a_full_disk_publishes_nothing),

@@ -162,20 +162,25 @@ static inline void shop_shut(struct shop *s)
     (void)scratch_path(&s->scratch, "data");
 }
 
-/* Kills a sealing child before its n-th call that changes a file; true when it got to its end instead. */
-static inline bool shop_seal_killed(struct shop *s, Pgstrand__SnapshotType type, uint64_t nth)
+/* Kills a child before or behind its n-th call that changes a file like `pattern` (NULL: any); true when it
+ * got to the end of `work` instead. */
+struct shop_fault {
+    enum io_fault action;
+    uint64_t nth;
+    const char *pattern;
+};
+static inline bool shop_killed(struct shop *s, status (*work)(struct datadir *, const void *, err *),
+                               const void *context, struct shop_fault fault)
 {
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
         err e = ERR_INIT;
         struct datadir *d = NULL;
-        struct seal_result out = {0};
-        const struct seal_request request = {.type = type, .offline = true};
         if (!datadir_open(s->scratch.path, NULL, DATADIR_EXISTING, &d, &e).ok)
             _exit(3);
-        io_fault_arm(IO_FAULT_KILL, nth, NULL);
-        _exit(seal_snapshot(d, &request, &progress_silent, &out, &e).ok ? 0 : 4);
+        io_fault_arm(fault.action, fault.nth, fault.pattern);
+        _exit(work(d, context, &e).ok ? 0 : 4);
     }
     int code = 0;
     assert_int_equal(waitpid(child, &code, 0), child);
@@ -185,6 +190,19 @@ static inline bool shop_seal_killed(struct shop *s, Pgstrand__SnapshotType type,
     }
     assert_int_equal(WEXITSTATUS(code), 0);
     return true;
+}
+
+static inline status shop_seal_in_child(struct datadir *d, const void *context, err *e)
+{
+    struct seal_result out = {0};
+    const Pgstrand__SnapshotType *type = context;
+    const struct seal_request request = {.type = *type, .offline = true};
+    return seal_snapshot(d, &request, &progress_silent, &out, e);
+}
+
+static inline bool shop_seal_killed(struct shop *s, Pgstrand__SnapshotType type, uint64_t nth)
+{
+    return shop_killed(s, shop_seal_in_child, &type, (struct shop_fault){IO_FAULT_KILL, nth, NULL});
 }
 
 #endif

@@ -1,0 +1,195 @@
+/* Seals that were killed, and what is known of them afterwards. Without a server. */
+#include "tests/unit/agent/seal/shop.h"
+
+#include "agent/seal/sealflow.h"
+#include "agent/workflow/workflowrecord.h"
+
+#define STATE(name) PGSTRAND__WORKFLOW_RECORD__STATE__##name
+
+enum { PARENT, CREATE, VALIDATE };
+
+static const struct sealflow by_hand = {.stop = WORKFLOW_CANCELS};
+
+static status seal(struct datadir *d, struct seal_result *out, err *e)
+{
+    const struct seal_request request = {.type = INCREMENTAL, .offline = true};
+    return sealflow_run(d, &request, &by_hand, &progress_silent, out, e);
+}
+
+static status seal_in_child(struct datadir *d, const void *context, err *e)
+{
+    struct seal_result out;
+    (void)context;
+    return seal(d, &out, e);
+}
+
+static bool seal_killed(struct shop *s, enum io_fault action, uint64_t nth, const char *pattern)
+{
+    return shop_killed(s, seal_in_child, NULL, (struct shop_fault){action, nth, pattern});
+}
+
+static void reopen(struct shop *s)
+{
+    err e = ERR_INIT;
+    datadir_close(s->d);
+    assert_done(datadir_open(s->scratch.path, NULL, DATADIR_EXISTING, &s->d, &e), &e);
+}
+
+static void shut(struct shop *s)
+{
+    datadir_close(s->d);
+    s->d = NULL;
+}
+
+static size_t links(const struct shop *s)
+{
+    err e = ERR_INIT;
+    OWNED(chain) struct chain *chain = NULL;
+    assert_done(chain_load(s->d->chain, &chain, &e), &e);
+    return chain->count;
+}
+
+/* Of the n-th last. */
+static Pgstrand__WorkflowRecord *last_record(struct shop *s, size_t back)
+{
+    err e = ERR_INIT;
+    Pgstrand__WorkflowRecord *found = NULL;
+    OWNED(workflow_list) struct workflow_list all = {0};
+    assert_done(workflowrecord_list(s->d, &all, &e), &e);
+    assert_true(all.count > back);
+    found = all.record[all.count - 1 - back];
+    all.record[all.count - 1 - back] = NULL;
+    return found;
+}
+
+static void one_row(struct shop *s)
+{
+    shop_open(s);
+    shop_row(s, s->orders, 1, "one");
+    shop_commit(s);
+}
+
+/* Killed behind a step that had nothing to do, it is no damage of the chain that nothing is in it. */
+static void a_kill_where_there_was_nothing_to_seal(void **state)
+{
+    (void)state;
+    OWNED(shop) struct shop s;
+    bool seen = false;
+    err e = ERR_INIT;
+    one_row(&s);
+    shop_sealed(&s, INCREMENTAL);
+    shop_shut(&s);
+    for (uint64_t nth = 1; !seal_killed(&s, IO_FAULT_KILL, nth, "catalog.mdb"); nth++) {
+        reopen(&s);
+        PB_OWNED(Pgstrand__WorkflowRecord) *killed = NULL;
+        OWNED(workflow_list) struct workflow_list all = {0};
+        assert_done(workflowrecord_list(s.d, &all, &e), &e);
+        if (all.count > 0 && workflowrecord_is_open(all.record[all.count - 1])) {
+            killed = last_record(&s, 0);
+            seen |= killed->step[CREATE]->state == STATE(SKIPPED) &&
+                    killed->step[VALIDATE]->state == STATE(IN_PROGRESS);
+            assert_done(sealflow_resume(s.d, killed, &by_hand, &progress_silent, &e), &e);
+        }
+        assert_int_equal(links(&s), 2);
+        shut(&s);
+    }
+    assert_true(seen);
+    reopen(&s);
+}
+
+static void what_a_killed_one_published_is_its_own(void **state)
+{
+    (void)state;
+    OWNED(shop) struct shop s;
+    OWNED(seal_result) struct seal_result sealed = {0};
+    err e = ERR_INIT;
+    one_row(&s);
+    shop_shut(&s);
+    for (uint64_t nth = 1, count = 1; count == 1; nth++) {
+        assert_false(seal_killed(&s, IO_FAULT_KILL_AFTER, nth, ".commit"));
+        reopen(&s);
+        count = links(&s);
+        shut(&s);
+    }
+    reopen(&s);
+    PB_OWNED(Pgstrand__WorkflowRecord) *killed = last_record(&s, 0);
+    assert_int_equal(killed->step[CREATE]->state, STATE(IN_PROGRESS));
+    assert_done(seal(s.d, &sealed, &e), &e);
+    assert_false(sealed.nothing_new);
+    assert_int_equal(sealed.last_seq, 1);
+    assert_int_equal(sealed.actions, 1);
+    assert_memory_equal(sealed.snapshot.b, killed->job->seal->snapshot.data, sizeof sealed.snapshot.b);
+    assert_int_equal(links(&s), 2);
+    PB_OWNED(Pgstrand__WorkflowRecord) *completed = last_record(&s, 1);
+    assert_memory_equal(completed->workflow.data, killed->workflow.data, sizeof(uuid));
+    assert_int_equal(completed->state, STATE(COMPLETED));
+}
+
+/* Of the same type, under the same name, at the same place. */
+static void what_another_sealed_is_not(void **state)
+{
+    (void)state;
+    OWNED(shop) struct shop s;
+    OWNED(seal_result) struct seal_result sealed = {0};
+    err e = ERR_INIT;
+    one_row(&s);
+    shop_shut(&s);
+    assert_false(seal_killed(&s, IO_FAULT_KILL, 1, ".commit"));
+    reopen(&s);
+    assert_int_equal(links(&s), 1);
+    shop_sealed(&s, INCREMENTAL);
+    assert_int_equal(links(&s), 2);
+    assert_done(seal(s.d, &sealed, &e), &e);
+    assert_true(sealed.nothing_new);
+    PB_OWNED(Pgstrand__WorkflowRecord) *killed = last_record(&s, 1);
+    assert_int_equal(killed->state, STATE(CANCELLED));
+}
+
+/* Whoever types a command again that was killed does it soon. */
+static void the_same_within_the_hour_is_answered(void **state)
+{
+    (void)state;
+    const pgtime made = INT64_C(800000000000000), hour = INT64_C(3600000000);
+    char name[] = "noon", why[] = "before the move";
+    uint32_t table = 1;
+    Pgstrand__SealJob job = PGSTRAND__SEAL_JOB__INIT;
+    job.type = INCREMENTAL;
+    job.name = name;
+    struct seal_request r = {.type = INCREMENTAL, .name = "noon"};
+    assert_true(sealflow_answers(&job, made, &r, made));
+    assert_true(sealflow_answers(&job, made, &r, made + hour - 1));
+    assert_false(sealflow_answers(&job, made, &r, made + hour));
+    assert_true(sealflow_answers(&job, made, &r, made - hour)); /* a clock that was put back */
+    r.name = NULL;
+    assert_false(sealflow_answers(&job, made, &r, made));
+    job.name = NULL;
+    r.name = "";
+    assert_true(sealflow_answers(&job, made, &r, made));
+    job.description = why;
+    assert_false(sealflow_answers(&job, made, &r, made));
+    job.description = NULL;
+    r.type = PGSTRAND__SNAPSHOT_TYPE__FULL;
+    assert_false(sealflow_answers(&job, made, &r, made));
+    r.type = INCREMENTAL;
+    r.tables = &table;
+    r.table_count = 1;
+    assert_false(sealflow_answers(&job, made, &r, made));
+    r.table_count = 0;
+    job.table = &table;
+    job.n_table = 1;
+    assert_false(sealflow_answers(&job, made, &r, made));
+    job.n_table = 0;
+    job.scheduled = true;
+    assert_false(sealflow_answers(&job, made, &r, made));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_kill_where_there_was_nothing_to_seal),
+        cmocka_unit_test(what_a_killed_one_published_is_its_own),
+        cmocka_unit_test(what_another_sealed_is_not),
+        cmocka_unit_test(the_same_within_the_hour_is_answered),
+    };
+    return cmocka_run_group_tests_name("sealflow", tests, NULL, NULL);
+}
