@@ -176,26 +176,38 @@ merge_other() {
     source_end
 }
 
-@test "merge of another device: a rewrite there makes no row newer than what the source changed before it" {
+@test "merge of another device: a rewrite there makes no row newer than what the source changed before it, also of a table without key" {
     source_begin
+    sql "$source" "CREATE TABLE plain (id int, v text); INSERT INTO plain SELECT i, 'old' FROM generate_series(1, 6) i"
+    pgstrand wait --data "$src" --timeout 60 >/dev/null
+    pgstrand seal --data "$src" --quiet >/dev/null
     other_begin
-    sql "$source" "UPDATE people SET note = 'source' WHERE id IN (1, 2)"
-    sql "$target" "UPDATE people SET note = 'target' WHERE id = 2; ALTER TABLE people ALTER email TYPE text USING email || ''"
+    sql "$source" "UPDATE people SET note = 'source' WHERE id IN (1, 2); UPDATE plain SET v = 'source' WHERE id IN (1, 2);
+        INSERT INTO plain VALUES (10, 'made on the source')"
+    sql "$target" "UPDATE people SET note = 'target' WHERE id = 2; ALTER TABLE people ALTER email TYPE text USING email || '';
+        UPDATE plain SET v = 'target' WHERE id = 2; ALTER TABLE plain ALTER v TYPE text USING v || ''; INSERT INTO plain VALUES (10, 'made on the target')"
+    sql "$target" 'ALTER TABLE plain ADD PRIMARY KEY (id)'
     pgstrand wait --data "$other" --timeout 60 >/dev/null
-    [ "$(pgstrand log --data "$other" --json | jq -s '[.[] | select(.rewritten)] | length')" -eq 1 ]
-    merge_other 2>/dev/null >"$HARNESS/merged"
+    [ "$(pgstrand log --data "$other" --json | jq -s '[.[] | select(.rewritten)] | length')" -eq 2 ]
+    merge_other 2>"$HARNESS/said" >"$HARNESS/merged"
     assert_changes people "$HARNESS/merged" '[0,1,0,1,0,0]'
+    assert_changes plain "$HARNESS/merged" '[0,1,0,1,1,0]'
+    grep -q 'public.plain: rows that both devices made under one key: 1, .*(10)' "$HARNESS/said"
     target_has "SELECT string_agg(note, ',' ORDER BY id) FROM people WHERE id < 3" 'source,target'
+    target_has "SELECT string_agg(v, ',' ORDER BY id) FROM plain WHERE id IN (1, 2, 3, 10)" 'source,target,old,made on the target'
     # Nor does one of the source that is the last thing that comes, with more behind it.
-    sql "$target" "UPDATE people SET note = 'target, later' WHERE id = 3"
+    sql "$target" "UPDATE people SET note = 'target, later' WHERE id = 3; UPDATE plain SET v = 'target, later' WHERE id = 3"
     pgstrand wait --data "$other" --timeout 60 >/dev/null
+    sql "$source" "ALTER TABLE plain ALTER v TYPE text USING v || ''; INSERT INTO plain VALUES (11, 'with it')"
     sql "$source" "ALTER TABLE people ALTER email TYPE text USING email || ''"
     pgstrand wait --data "$src" --timeout 60 >/dev/null
     pgstrand seal --data "$src" --name rewritten --quiet >/dev/null
     sql "$source" "UPDATE people SET note = 'behind' WHERE id = 9"
     merge_other --to-name rewritten 2>/dev/null >"$HARNESS/merged"
     assert_changes people "$HARNESS/merged" '[0,0,0,2,0,0]'
+    assert_changes plain "$HARNESS/merged" '[1,0,0,2,1,0]'
     target_has 'SELECT note FROM people WHERE id = 3' 'target, later'
+    target_has "SELECT string_agg(v, ',' ORDER BY id) FROM plain WHERE id IN (3, 11)" 'target, later,with it'
     other_end
     source_end
 }

@@ -2,15 +2,22 @@
 
 #include <inttypes.h>
 
-void retelling_begin(struct retelling *r, const struct stage *s, uint64_t seq)
+bool retelling_compares(const struct history *h, const struct source_action *a, const struct relation *r)
 {
-    *r = (struct retelling){s, seq, seq + 1};
+    return h->truncates || ((a->action.flags & ACTION_TRUNCATE_REWRITTEN) != 0 && !relation_is_keyed(r));
+}
+
+void retelling_begin(struct retelling *r, const struct stage *s, const struct source_action *a,
+                     const struct relation *told)
+{
+    *r = (struct retelling){s, relation_is_keyed(told), a->seq, a->seq + 1, a->commit.last_seq};
 }
 
 bool retelling_takes(struct retelling *r, const struct stage *s, const struct source_action *a)
 {
-    if (r->stage == NULL || r->stage != s || a->seq != r->next || a->action.kind != ACTION_UPDATE ||
-        a->action.old_kind != 0)
+    const enum action_kind kind = r->keyed ? ACTION_UPDATE : ACTION_CREATE;
+    if (r->stage == NULL || r->stage != s || a->seq != r->next || a->seq > r->last ||
+        a->action.kind != kind || a->action.old_kind != 0)
         return false;
     r->next++;
     return true;
@@ -49,7 +56,15 @@ static void put_stayed(struct buf *sql, const struct retelling *r, const struct 
     same_key(sql, s, "r", "d");
 }
 
-/* Where a TRUNCATE leaves no touches, what was there before is not known: nothing is changed by it. */
+/* Where a TRUNCATE leaves no touches, those it has left for the comparison go. */
+static void put_forgotten(struct buf *sql, const struct retelling *r, const struct history *h)
+{
+    buf_text(sql, "; DELETE FROM ");
+    touches_name(sql, h->name, r->stage);
+    buf_printf(sql, " WHERE kind = 'D' AND seq = %" PRIu64, r->seq);
+}
+
+/* What was there before is not known, and nothing is changed by it. */
 static void put_told(struct buf *sql, const struct retelling *r, const struct history *h)
 {
     buf_text(sql, "DELETE FROM ");
@@ -61,13 +76,15 @@ static void put_told(struct buf *sql, const struct retelling *r, const struct hi
 status retelling_settle(struct retelling *r, const struct history *h, struct pgconn *c, err *e)
 {
     OWNED(buf) struct buf sql = {0};
-    if (h->truncates)
+    if (h->truncates || !r->keyed)
         put_stayed(&sql, r, h);
     else
         put_told(&sql, r, h);
+    if (!h->truncates)
+        put_forgotten(&sql, r, h);
     buf_text(&sql, "; UPDATE ");
     touches_name(&sql, h->name, r->stage);
-    buf_text(&sql, " SET kind = 'U' WHERE kind = 'R'");
+    buf_printf(&sql, " SET kind = '%c' WHERE kind = 'R'", r->keyed ? 'U' : 'C');
     *r = (struct retelling){0};
     TRY(buf_done(&sql, e));
     return pgconn_exec(c, buf_cstring(&sql), e);

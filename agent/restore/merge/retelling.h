@@ -5,7 +5,9 @@
  * What the rewrite left out, because USING wrote the key, is deleted; what it made is changed.
  *
  * The log has a TRUNCATE that says rewritten, and behind it, without a gap, an UPDATE of each row; the
- * application's own UPDATEs may follow as closely, but each of a row that was told before.
+ * application's own UPDATEs may follow as closely, but each of a row that was told before. Where the
+ * history's table had no key the rows come as CREATEs, and the same transaction's own ones may follow: those
+ * of a key that was there before are told, the others made.
  *
  * Ownership: {0}, nothing is held. Threads: one.
  */
@@ -19,12 +21,18 @@
 
 struct retelling {
     const struct stage *stage; /* NULL: none goes on */
+    bool keyed;                /* the history's table: not the stage's, whose key is the target's */
     uint64_t seq;              /* of the TRUNCATE */
     uint64_t next;
+    uint64_t last; /* of its transaction */
 };
 
-/* The touches of the TRUNCATE are in the stage's table. */
-void retelling_begin(struct retelling *r, const struct stage *s, uint64_t seq);
+/* Do the touches of this TRUNCATE have to be in the stage's table? */
+bool retelling_compares(const struct history *h, const struct source_action *a, const struct relation *r);
+
+/* They are, where they have to. */
+void retelling_begin(struct retelling *r, const struct stage *s, const struct source_action *a,
+                     const struct relation *told);
 
 /* Is this the next row, or might it be? */
 bool retelling_takes(struct retelling *r, const struct stage *s, const struct source_action *a);

@@ -176,10 +176,10 @@ static status take_truncate(struct touches *t, struct source *source, const stru
         if (at == NULL)
             continue;
         TRY(flush(t, at, e));
-        if (t->history->truncates)
+        if (retelling_compares(t->history, a, r))
             TRY(truncated_touch(t->history, at->stage, t->c, a, e));
         if ((a->action.flags & ACTION_TRUNCATE_REWRITTEN) != 0)
-            retelling_begin(&t->retelling, at->stage, a->seq);
+            retelling_begin(&t->retelling, at->stage, a, r);
     }
     return DONE;
 }
