@@ -1,6 +1,7 @@
 #include "tools/snapdetail.h"
 
 #include "agent/document/docmeta.h"
+#include "agent/restore/plan/plantable.h"
 #include "proto/pbmem.h"
 #include "store/snapreader.h"
 #include "tools/jsonout.h"
@@ -41,7 +42,9 @@ static const Pgstrand__Table *numbered(const Pgstrand__Schema *schema, uint32_t 
     return NULL;
 }
 
-static void add_rows(json_t **list, const Pgstrand__Schema *schema, const Pgstrand__SectionIndex *index)
+/* *entities grows by those of them: equal rows of a table without a key are none. */
+static void add_rows(json_t **list, const Pgstrand__Schema *schema, const Pgstrand__SectionIndex *index,
+                     uint64_t *entities)
 {
     for (size_t i = 0; i < index->n_table; i++) {
         const Pgstrand__Table *t = numbered(schema, index->table[i]->table);
@@ -51,7 +54,10 @@ static void add_rows(json_t **list, const Pgstrand__Schema *schema, const Pgstra
         buf_printf(&name, "%s.%s", t->schema, t->name);
         json_t *o = json_object();
         jsonout_set(&o, "table", jsonout_text(buf_cstring(&name)));
+        const bool keyed = plantable_is_keyed(t);
         jsonout_set(&o, "rows", jsonout_count(index->table[i]->rows));
+        jsonout_set(&o, "entities", keyed ? jsonout_count(index->table[i]->rows) : json_null());
+        *entities += keyed ? index->table[i]->rows : 0;
         jsonout_append(list, o);
     }
 }
@@ -59,6 +65,7 @@ static void add_rows(json_t **list, const Pgstrand__Schema *schema, const Pgstra
 static status add_tables(struct snapreader *r, const Pgstrand__Schema *schema, json_t **o, err *e)
 {
     json_t *list = json_array();
+    uint64_t entities = 0;
     for (enum tier tier = TIER_BUSINESS; tier <= TIER_DEVICE; tier++) {
         bool found = false;
         if (!snapreader_section(r, tier, PGSTRAND__SECTION_KIND__ROWS, &found, e).ok) {
@@ -66,8 +73,10 @@ static status add_tables(struct snapreader *r, const Pgstrand__Schema *schema, j
             return FAILED;
         }
         if (found)
-            add_rows(&list, schema, snapreader_index(r));
+            add_rows(&list, schema, snapreader_index(r), &entities);
     }
+    /* Of actions it is not known how many rows they are about. */
+    jsonout_set(o, "entities", json_array_size(list) > 0 ? jsonout_count(entities) : json_null());
     jsonout_set(o, "tables", list);
     return DONE;
 }

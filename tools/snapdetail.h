@@ -9,7 +9,7 @@
 
 #include "store/chain.h"
 
-/* Adds schema_version, tables, config and ratio to the object of snapview. */
+/* Adds schema_version, tables, entities, config and ratio to the object of snapview. */
 MUST_CHECK status snapdetail_add(const struct chain_link *link, json_t **o, err *e);
 
 #endif

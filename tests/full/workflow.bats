@@ -33,6 +33,21 @@ setup() {
     agent_stop "$DATA"
 }
 
+@test "a seal behind a re-typed column, whose rows were told again, killed at every step" {
+    agent_start "$DATA"
+    workflow_sweep 1 1 killed_retyped incremental
+    agent_stop "$DATA"
+}
+
+@test "a seal behind a re-typed column, whose table gets a new base, killed at every step" {
+    sql shop 'ALTER DATABASE shop SET pgstrand.retell_bytes = 0'
+    agent_start "$DATA"
+    workflow_sweep 1 1 killed_retyped incremental
+    workflow_sweep 1 1 killed_retyped full
+    agent_stop "$DATA"
+    sql shop 'ALTER DATABASE shop RESET pgstrand.retell_bytes'
+}
+
 @test "a migration killed at every step" {
     workflow_sweep 1 1 killed_migration
 }

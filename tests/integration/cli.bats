@@ -96,7 +96,7 @@ has_keys() {
     from=$(($(p wait) + 1))
     sql shop "INSERT INTO orders (customer, status, total) VALUES ('ann', 'new', 3)"
     id=$(sql shop "SELECT max(id) FROM orders")
-    sql shop "UPDATE orders SET status = 'paid' WHERE id = 5; DELETE FROM orders WHERE id = $id; TRUNCATE sync_log"
+    sql shop "SELECT pgstrand.set_context('ann', 'till 3'); UPDATE orders SET status = 'paid' WHERE id = 5; DELETE FROM orders WHERE id = $id; TRUNCATE sync_log"
     p wait >/dev/null
     p log --from-seq "$from" --json >"$HARNESS/log.json"
     [ "$(wc -l <"$HARNESS/log.json")" -eq 4 ]
@@ -109,7 +109,8 @@ has_keys() {
         .[0].new == {id: $id, customer: "ann", status: "new", total: "3.00", document: null} and .[0].old == null and
         .[1].new.status == "paid" and (.[1].new | has("document") | not) and .[1].unchanged == ["document"] and
         .[2].old == {id: $id} and .[2].new == null and .[0].entity == .[2].entity and
-        .[3].table == "public.sync_log" and .[1].xid == .[2].xid' "$HARNESS/log.json"
+        .[3].table == "public.sync_log" and .[1].xid == .[2].xid and
+        map([.user, .session]) == [[null, null], ["ann", "till 3"], ["ann", "till 3"], ["ann", "till 3"]]' "$HARNESS/log.json"
 }
 
 @test "log: filters by table, transaction, entity and range" {

@@ -5,7 +5,8 @@ bats_require_minimum_version 1.5.0
 load ../lib/restoring
 
 setup_file() {
-    captured_begin "CREATE TABLE items (id int PRIMARY KEY, note text); CREATE TABLE carts (id int PRIMARY KEY);
+    captured_begin "CREATE TABLE items (id int PRIMARY KEY, note text); CREATE TABLE carts (id int PRIMARY KEY); CREATE TABLE loose (word text);
+        INSERT INTO loose VALUES ('same'), ('same'), ('other');
         INSERT INTO items SELECT i, 'item ' || i FROM generate_series(1, 3000) i" $'[tiers]\ndefault = business\ntransient = carts\n[seal]\nlevel = 1'
     sql shop "UPDATE items SET note = (SELECT string_agg((ARRAY['tea', 'coffee', 'sugar', 'bread', 'butter', 'milk', 'paper', 'soap'])
         [1 + (hashint4(items.id * 100 + g) & 7)], ' ') FROM generate_series(1, 40) g)"
@@ -17,11 +18,16 @@ of_first() {
     pgstrand snapshots first --data "$1" --json | jq -r "$2"
 }
 
-@test "snapshot-metadata: name, description, time, parent, base, number, size, count" {
+@test "snapshot-metadata: name, description, time, parent, base, number, size, counts; the file's name says the type" {
     pgstrand snapshots first --data "$DATA" --json >"$HARNESS/first"
     jq -e '.name == "first" and .description == "before the move" and .type == "incremental" and .number == 1 and .actions == 3000
-        and (.uuid | length) == 36 and (.parent | length) == 36 and (.base | length) == 36 and .size > 0 and (.time | startswith("20"))' "$HARNESS/first" ||
-        complain "$(<"$HARNESS/first")"
+        and (.uuid | length) == 36 and (.parent | length) == 36 and (.base | length) == 36 and .size > 0 and (.time | startswith("20"))
+        and .complete and (.checksum | length == 64) and .ratio > 1 and .entities == null and .verified == null' "$HARNESS/first" || complain "$(<"$HARNESS/first")"
+    pgstrand snapshots "$(jq -r .base "$HARNESS/first")" --data "$DATA" --json >"$HARNESS/base"
+    jq -e '.type == "full" and .parent == null and .rows == 3003 and .entities == 3000 and ([.tables[] | [.table, .rows, .entities]] ==
+        [["public.items", 3000, 3000], ["public.loose", 3, null]])' "$HARNESS/base" || complain "$(<"$HARNESS/base")"
+    [ "$(find "$DATA/snapshots" -name '0000000000000000-*-full-*.snap' | wc -l)" = 1 ]
+    [ "$(find "$DATA/snapshots" -name '0000000000000001-*-incremental-*.snap' | wc -l)" = 1 ]
 }
 
 @test "compression: the configured level decides the size, and every level restores" {
@@ -38,18 +44,38 @@ of_first() {
     assert_same_tables "$(conninfo shop)" "$(conninfo "$target")" public.items
 }
 
-@test "progress-ui: a bar on a terminal, none elsewhere and none with --no-progress" {
+@test "progress-ui: a bar on a terminal for each long operation, none elsewhere and none with --no-progress" {
     command -v script >/dev/null || skip 'script (bsdutils) is not there'
+    local seen=$HARNESS/seen
     on_terminal() {
-        script -qec "'$PGSTRAND_BUILD/pgstrand' restore --data '$DATA' --target '$(conninfo "$target")' $*" /dev/null </dev/null
-        database_again "$target"
+        script -qec "'$PGSTRAND_BUILD/pgstrand' $*" /dev/null </dev/null >"$HARNESS/screen"
     }
-    on_terminal >"$HARNESS/screen"
-    grep -q '100 *%' "$HARNESS/screen" || complain "$(cat -v "$HARNESS/screen")"
-    on_terminal --no-progress >"$HARNESS/screen"
+    shows_bar() {
+        on_terminal "$@"
+        grep -q '100 *%' "$HARNESS/screen" || complain "$*" "$(cat -v "$HARNESS/screen")"
+    }
+    local to="--data '$DATA' --target '$(conninfo "$target")'"
+    shows_bar restore "$to"
+    sql "$target" 'DELETE FROM items WHERE id < 9'
+    shows_bar restore "$to" --mode merge --again
+    database_again "$target"
+    on_terminal restore "$to" --no-progress
     refute grep -q '100 *%' "$HARNESS/screen"
+    database_again "$target"
     restore >"$HARNESS/screen" 2>&1
     refute grep -q '100 *%' "$HARNESS/screen"
+    # the same actions sealed again
+    cp -r "$DATA" "$seen"
+    find "$seen/snapshots" -name '0000000000000001-*' -delete
+    shows_bar seal --data "'$seen'" --no-wait
+    pgstrand vault add --data "$seen" there "file://$HARNESS/there" >/dev/null
+    shows_bar ship --data "'$seen'" there
+    shows_bar export --data "'$seen'" --output "'$HARNESS/seen.json'"
+    shows_bar verify --data "'$seen'"
+    database_new seen
+    sql seen "CREATE TABLE few (id int PRIMARY KEY); INSERT INTO few VALUES (1)"
+    shows_bar init --data "'$HARNESS/began'" --source "'$(conninfo seen)'" --yes --no-wal-limit
+    pgstrand uninstall --data "$HARNESS/began" --yes >/dev/null
 }
 
 @test "configuration: the chain brings its rules to another machine" {

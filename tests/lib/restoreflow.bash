@@ -6,6 +6,7 @@
 #   killed_migration FAULT          likewise into a schema that has a column more
 #   killed_full | killed_incremental | killed_differential FAULT      one seal; the agent has to run
 #   killed_again TYPE FAULT         one seal, typed again
+#   killed_retyped TYPE FAULT       one seal behind a column that got another type; the agent has to run
 #   killed_drill FAULT
 
 source "${BASH_SOURCE[0]%/*}/onecluster.bash"
@@ -129,6 +130,32 @@ killed_again() {
         complain "not one $1" || return 1
     [ -z "$(workflow_open "$DATA")" ] || complain 'a workflow is left open' || return 1
     pgstrand verify --data "$DATA" >/dev/null
+}
+
+# killed_retyped TYPE FAULT: with a new version of the schema on its way into the chain. What is open is gone on from, and what the chain
+# brings back is what the shop has.
+killed_retyped() {
+    local id was
+    was=$(sql shop "SELECT format_type(atttypid, NULL) FROM pg_attribute WHERE attrelid = 'goods'::regclass AND attname = 'price'")
+    case $was in
+    numeric) sql shop 'ALTER TABLE goods ALTER price TYPE double precision USING price + 1' ;;
+    *) sql shop 'ALTER TABLE goods ALTER price TYPE numeric USING price::numeric + 1' ;;
+    esac
+    sql shop 'UPDATE goods SET price = price + 1 WHERE id = 1'
+    pgstrand wait --data "$DATA" --timeout 60 >/dev/null || return 1
+    workflow_killed "$2" seal --data "$DATA" --type "$1" || return 1
+    # the agent has its own where the table needs a base
+    for id in $(pgstrand workflow list --data "$DATA" --json | jq -r '.[] | select(.name == "seal '"$1"'" and (.running | not) and
+        (.status == "PENDING" or .status == "IN_PROGRESS")) | .uuid'); do
+        pgstrand workflow resume "$id" --data "$DATA" --quiet || return 1
+    done
+    # Killed before there was a record: then nothing had begun.
+    [ "$workflow_whole" = yes ] || pgstrand seal --data "$DATA" --quiet >/dev/null || return 1
+    pgstrand verify --data "$DATA" >/dev/null || return 1
+    restoreflow_prepare fresh
+    # refused until the agent has taken that base
+    wait_for 60 pgstrand restore --data "$DATA" --target "$(conninfo "$target")" --quiet || return 1
+    assert_same_tables "$(conninfo shop)" "$(conninfo "$target")"
 }
 
 killed_full() {
