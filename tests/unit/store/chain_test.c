@@ -278,7 +278,7 @@ static void links_in_a_circle(void **state)
             if (n == wrong[i].link) {
                 m.parent = snapmake_uuid(0xb0, wrong[i].parent);
                 m.header.has_parent = m.header.has_parent_hash = true;
-                m.header.parent = snapmake_bytes(&m.parent);
+                m.header.parent = pbmem_uuid(&m.parent);
                 m.header.parent_hash = (ProtobufCBinaryData){SHA256_LEN, m.parent_hash};
             }
             assert_done(snapmake_try(&m, s.dir, &name, &e), &e);
