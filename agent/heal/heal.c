@@ -151,18 +151,16 @@ static status switch_over(struct heal *h, struct healwriter *writer, uuid *next,
 static status hold_still(struct heal *h, struct pgconn *reading, const struct table_list *tables, bool *torn,
                          err *e)
 {
-    OWNED(buf) struct buf sql = {0};
+    OWNED(buf) struct buf names = {0};
     struct schema_fingerprint seen, now;
     for (size_t i = 0; i < tables->count; i++) {
         if (!tablemsg_has_rows(&tables->table[i]))
             continue;
-        buf_text(&sql, sql.len == 0 ? "LOCK TABLE ONLY " : ", ONLY ");
-        table_quote(&sql, tables->table[i].schema, tables->table[i].name);
+        table_quote(&names, tables->table[i].schema, tables->table[i].name);
+        buf_u8(&names, 0);
     }
-    if (sql.len > 0)
-        buf_text(&sql, " IN ACCESS SHARE MODE");
-    TRY(buf_done(&sql, e));
-    const bool locked = sql.len == 0 || lockturns_take(reading, buf_cstring(&sql), LOCK_PATIENCE_MS, e).ok;
+    TRY(buf_done(&names, e));
+    const bool locked = lockturns_take(reading, buf_view(&names), LOCK_PATIENCE_MS, e).ok;
     *torn = !locked && strcmp(e->sqlstate, "42P01") == 0; /* dropped since */
     if (!locked)
         return *torn ? DONE : FAILED;

@@ -1,12 +1,13 @@
 #include "agent/pg/lockturns.h"
 
+#include <string.h>
 #include <time.h>
 
 #define TURN_MAX_MS 500
 #define PAUSE_MIN_MS 50 /* doubled each time */
 #define PAUSE_MAX_MS 1000
 
-static int64_t now_ms(void)
+int64_t lockturns_now(void)
 {
     struct timespec t;
     (void)clock_gettime(CLOCK_MONOTONIC, &t);
@@ -20,14 +21,14 @@ status lockturns_begin(struct pgconn *c, int64_t patience_ms, struct lockturns *
                      &rows, e));
     const int64_t half = pgrows_count(rows) > 0 ? pgrows_int(rows, 0, 0) / 2 : TURN_MAX_MS;
     out->turn_ms = half < 1 ? 1 : half > TURN_MAX_MS ? TURN_MAX_MS : (int)half;
-    out->until = now_ms() + patience_ms;
+    out->until = lockturns_now() + patience_ms;
     out->pause_ms = PAUSE_MIN_MS;
     return DONE;
 }
 
 bool lockturns_again(struct lockturns *t)
 {
-    if (now_ms() >= t->until)
+    if (lockturns_now() >= t->until)
         return false;
     const struct timespec wait = {t->pause_ms / 1000, t->pause_ms % 1000 * 1000000};
     (void)nanosleep(&wait, NULL);
@@ -35,14 +36,28 @@ bool lockturns_again(struct lockturns *t)
     return true;
 }
 
-status lockturns_take(struct pgconn *c, const char *lock, int64_t patience_ms, err *e)
+/* lock_timeout counts for each lock anew: the later ones have what the turn has left. */
+static status take_turn(struct pgconn *c, struct bytes tables, int turn_ms, err *e)
+{
+    const int64_t until = lockturns_now() + turn_ms;
+    const char *end = (const char *)tables.data + tables.len;
+    for (const char *name = (const char *)tables.data; name < end; name += strlen(name) + 1) {
+        const int64_t left = until - lockturns_now();
+        TRY(pgconn_execf(c, e, "SET LOCAL lock_timeout = %d; LOCK TABLE ONLY %s IN ACCESS SHARE MODE",
+                         left < 1 ? 1 : (int)left, name));
+    }
+    return DONE;
+}
+
+status lockturns_take(struct pgconn *c, struct bytes tables, int64_t patience_ms, err *e)
 {
     struct lockturns t;
     TRY(lockturns_begin(c, patience_ms, &t, e));
     TRY(pgconn_exec(c, "SAVEPOINT pgstrand_lock", e));
-    while (!pgconn_execf(c, e, "SET LOCAL lock_timeout = %d; %s", t.turn_ms, lock).ok) {
+    while (!take_turn(c, tables, t.turn_ms, e).ok) {
         err rolled = ERR_INIT; /* the first failure is the one to tell */
-        if (e->class != ERR_TIMEOUT || !pgconn_exec(c, "ROLLBACK TO SAVEPOINT pgstrand_lock", &rolled).ok ||
+        const bool waited = strcmp(e->sqlstate, "55P03") == 0;
+        if (!waited || !pgconn_exec(c, "ROLLBACK TO SAVEPOINT pgstrand_lock", &rolled).ok ||
             !lockturns_again(&t))
             return FAILED;
         *e = ERR_INIT;

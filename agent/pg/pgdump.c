@@ -256,23 +256,41 @@ static status dump(const struct job *j, const char *snapshot, int lock_wait_ms, 
     return program_run(argv, j->password, &said, e);
 }
 
-/* The server's own words may be of any language; pg_dump quotes the command. */
-static bool wants_lock(const err *e)
+/* Does anybody hold a lock that a reader has to wait for, or wait for one himself, ahead of the reader? */
+static status is_held(struct pgconn *c, bool *held, err *e)
 {
-    return strstr(e->message, "LOCK TABLE") != NULL;
+    OWNED(pgrows) struct pgrows *rows = NULL;
+    TRY(pgconn_query(
+        c,
+        "SELECT EXISTS (SELECT FROM pg_catalog.pg_locks WHERE mode = 'AccessExclusiveLock' AND "
+        "locktype = 'relation' AND pid <> pg_catalog.pg_backend_pid() AND database = "
+        "(SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()))",
+        0, NULL, &rows, e));
+    *held = pgrows_bool(rows, 0, 0);
+    return DONE;
 }
 
-/* pg_dump locks one table after the other and keeps what it has. */
+/*
+ * pg_dump locks one table after the other and keeps what it has. What it says is of any language, and it does
+ * not pass on SQLSTATE: it quotes the command. But a lock that was waited for took a turn's time, and a table
+ * that is gone or may not be read is told at once. When who held it has gone meanwhile, one more turn does.
+ */
 static status dump_in_turns(const struct job *j, struct pgconn *c, const char *snapshot, err *e)
 {
     struct lockturns turns;
+    bool held = true;
     TRY(lockturns_begin(c, LOCK_PATIENCE_MS, &turns, e));
-    while (!dump(j, snapshot, turns.turn_ms, e).ok) {
-        if (!wants_lock(e) || !lockturns_again(&turns))
+    for (;;) {
+        const int64_t begun = lockturns_now();
+        if (dump(j, snapshot, turns.turn_ms, e).ok)
+            return DONE;
+        err asked = ERR_INIT; /* the dump's failure is the one to tell */
+        const bool was_held = held;
+        if (strstr(e->message, "LOCK TABLE") == NULL || lockturns_now() - begun < turns.turn_ms ||
+            !is_held(c, &held, &asked).ok || !(held || was_held) || !lockturns_again(&turns))
             return FAILED;
         *e = ERR_INIT;
     }
-    return DONE;
 }
 
 static status make_list(const struct job *j, const char *excluded, err *e)

@@ -40,21 +40,18 @@ static status lock_tables(const struct sealrun *run, const char *conninfo, struc
 {
     OWNED(pgconn) struct pgconn *c = NULL;
     OWNED(table_list) struct table_list *all = NULL;
-    OWNED(buf) struct buf sql = {0};
+    OWNED(buf) struct buf names = {0};
     TRY(pgconn_open(conninfo, PGCONN_QUERY, &c, e));
     TRY(pgconn_exec(c, "BEGIN", e));
     TRY(table_list_read(c, run->d->config->tiers, &all, e));
     for (size_t i = 0; i < all->count; i++) {
         if (!is_wanted(run, &all->table[i]))
             continue;
-        buf_text(&sql, sql.len == 0 ? "LOCK TABLE ONLY " : ", ONLY ");
-        table_quote(&sql, all->table[i].schema, all->table[i].name);
+        table_quote(&names, all->table[i].schema, all->table[i].name);
+        buf_u8(&names, 0);
     }
-    if (sql.len > 0)
-        buf_text(&sql, " IN ACCESS SHARE MODE");
-    TRY(buf_done(&sql, e));
-    if (sql.len > 0)
-        TRY(lockturns_take(c, buf_cstring(&sql), LOCK_PATIENCE_MS, e));
+    TRY(buf_done(&names, e));
+    TRY(lockturns_take(c, buf_view(&names), LOCK_PATIENCE_MS, e));
     *out = c;
     c = NULL;
     return DONE;

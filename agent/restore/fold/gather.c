@@ -308,7 +308,7 @@ static bool is_news(const struct plan *p, const struct source_action *a)
     return a->action.kind == ACTION_DDL && a->commit.first_seq > p->end_seq;
 }
 
-status gather_run(struct plan *p, struct fold *f, const struct progress *progress, err *e)
+static status gather_actions(struct plan *p, struct fold *f, const struct progress *progress, err *e)
 {
     const struct source_options options = {
         .chain = p->chain,
@@ -344,6 +344,16 @@ status gather_run(struct plan *p, struct fold *f, const struct progress *progres
             break; /* what comes later need not even be readable */
     }
     p->seq = floor_of(reached, p->stop_seq);
-    TRY(stages_end(p, f, e));
-    return fold_settle(f, e);
+    return stages_end(p, f, e);
+}
+
+/* Actions are folded a little behind their being read: what failed there comes before what failed here. */
+status gather_run(struct plan *p, struct fold *f, const struct progress *progress, err *e)
+{
+    err folding = ERR_INIT;
+    const status gathered = gather_actions(p, f, progress, e);
+    if (fold_settle(f, &folding).ok)
+        return gathered;
+    *e = folding;
+    return FAILED;
 }
