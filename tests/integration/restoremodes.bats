@@ -205,18 +205,25 @@ first_ends() {
     session_close guest
     kill -CONT "$first_pid"
     first_ends 0
-    # What a guest left there meanwhile is not dropped.
-    database_again "$target"
-    session_open guest "$target"
-    say guest 'SELECT 1'
-    first_restore --jobs 2 --drop-old
-    wait_for 60 swapping
-    say guest 'CREATE TABLE mine AS SELECT 1 AS n'
-    session_close guest
-    first_ends 1
-    grep -q "the database it replaced is still there: ${target}_pgstrand_old was used meanwhile" "$HARNESS/first"
-    [ "$(sql "${target}_pgstrand_old" 'SELECT n FROM mine')" = 1 ]
-    database_drop "${target}_pgstrand_old"
+    # What a guest left there meanwhile is not dropped, nor by the next restore.
+    local made
+    for made in 'TABLE mine AS SELECT 1 AS n' "FUNCTION mine() RETURNS int LANGUAGE sql AS 'SELECT 1'"; do
+        database_again "$target"
+        session_open guest "$target"
+        say guest 'SELECT 1'
+        first_restore --jobs 2 --drop-old
+        wait_for 60 swapping
+        say guest "CREATE $made"
+        session_close guest
+        first_ends 1
+        grep -q "the database it replaced is still there: ${target}_pgstrand_old was used meanwhile" "$HARNESS/first"
+        database_again "$target"
+        expect_exit 15 "there is a database ${target}_pgstrand_old already" restore --jobs 2 --quiet
+        [ "$(sql "${target}_pgstrand_old" "SELECT count(*) FROM (SELECT relname FROM pg_class UNION ALL SELECT proname FROM pg_proc) s
+            WHERE relname = 'mine'")" = 1 ]
+        database_drop "${target}_pgstrand_old"
+    done
+    restore --quiet
     # A replacing one and a merge.
     session_open holder "$target"
     say holder 'BEGIN; LOCK TABLE notes'

@@ -97,12 +97,27 @@ status newdb_suits(struct pgconn *target, const char *conninfo, bool *suits, err
     return DONE;
 }
 
+/* Anybody could connect to it behind our last look, and put something into it. */
+static status check_unused(const struct newdb *n, const char *name, err *e)
+{
+    OWNED(pgconn) struct pgconn *c = NULL;
+    bool more = false;
+    TRY(pgconn_open_database(n->conninfo, name, &c, e));
+    const bool empty = targetdb_check_empty(c, e).ok;
+    if (!empty && e->class != ERR_REFUSED)
+        return FAILED;
+    if (empty)
+        TRY(holds_more(c, &more, e));
+    return empty && !more
+               ? DONE
+               : err_set(e, ERR_REFUSED, "%s was used meanwhile: see what is in it, then drop it", name);
+}
+
 /* Killed between making the database and marking it, a restore leaves one behind that is empty. */
 static bool is_empty(const struct newdb *n, const char *name)
 {
-    OWNED(pgconn) struct pgconn *c = NULL;
     err ignored = ERR_INIT; /* whatever keeps us from knowing: then it is not ours to drop */
-    return pgconn_open_database(n->conninfo, name, &c, &ignored).ok && targetdb_check_empty(c, &ignored).ok;
+    return check_unused(n, name, &ignored).ok;
 }
 
 /* A database with subscriptions cannot be dropped; those that a restore made are off and have no slot. What
@@ -435,18 +450,6 @@ static status drop(struct newdb *n, const char *sql, err *e)
         if (strcmp(e->sqlstate, CANCELED) != 0 || tries == DROP_TRIES)
             return FAILED;
     }
-}
-
-/* Between our last look and the swap anybody could connect to it. */
-static status check_unused(const struct newdb *n, const char *name, err *e)
-{
-    OWNED(pgconn) struct pgconn *c = NULL;
-    TRY(pgconn_open_database(n->conninfo, name, &c, e));
-    if (targetdb_check_empty(c, e).ok)
-        return DONE;
-    return e->class != ERR_REFUSED
-               ? FAILED
-               : err_set(e, ERR_REFUSED, "%s was used meanwhile: see what is in it, then drop it", name);
 }
 
 status newdb_drop_old(struct newdb *n, err *e)
