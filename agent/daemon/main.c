@@ -182,8 +182,8 @@ static status run_all(struct agent *a, err *e)
     return ran;
 }
 
-/* A snapshot in progress is finished; one that waits for the server (a FULL, behind an old transaction) is
- * not. */
+/* An INCREMENTAL by schedule that is in progress is finished. What may wait for the server (new bases, behind
+ * an old transaction) is given up, and the next start makes it. */
 static bool stop_sealer(struct agent *a)
 {
     for (int waited = 0; waited < SEALER_PATIENCE_S; waited++) {

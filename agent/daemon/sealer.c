@@ -75,7 +75,8 @@ static status seal(struct sealer *s, enum schedule_due due, enum seal_when when,
                                                  : PGSTRAND__SNAPSHOT_TYPE__INCREMENTAL,
                                    .offline = when == AT_STOP_OFFLINE};
     struct progress progress = report_events;
-    if (when == BY_SCHEDULE) { /* a FULL waits for a log that nobody feeds any more */
+    /* Bases wait for a log that nobody feeds any more. What needs the log as it is, is finished. */
+    if (when == BY_SCHEDULE && bases) {
         progress.context = s->board;
         progress.stopped = is_stopping;
     }

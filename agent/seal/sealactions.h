@@ -43,7 +43,7 @@ MUST_CHECK status sealactions_put(struct sealactions *s, const struct sealaction
 MUST_CHECK status sealactions_end(struct sealactions *s, err *e);
 
 /* Puts the log's actions from first to last (both included), and ends the sections. ERR_INTERRUPTED when
- * `progress` is stopped. */
+ * `progress` is stopped, as by Ctrl-C: what was put is of no use then. */
 MUST_CHECK status sealactions_copy(struct sealactions *s, struct logreader *log, uint64_t first,
                                    uint64_t last, const struct progress *progress, err *e);
 

@@ -100,3 +100,17 @@ no_parts() {
     agent_log "$DATA" | tail -n 1 | grep -q ' stopped$' || complain "$(agent_log "$DATA" | tail -n 3)"
     [ "$(pgstrand snapshots --data "$DATA" --json | jq '.[-1].last_seq')" -eq "$seq" ]
 }
+
+@test "the agent stopped while it seals by schedule: that snapshot is finished, where stopping itself seals nothing" {
+    local before
+    ! agent_running "$DATA" || agent_stop "$DATA"
+    before=$(pgstrand snapshots --data "$DATA" --json | jq '.[-1].last_seq')
+    sed -i '/^\[seal\]/,/^\[/ { s/^actions = .*/actions = 1/; s/^on_stop = .*/on_stop = no/ }' "$DATA/pgstrand.conf"
+    PGSTRAND_IO_FAULT=slow:400:.snap agent_start "$DATA"
+    sql source 'UPDATE many SET a = NULL WHERE id = 2'
+    wait_for 30 eval '[ -n "$(find "$DATA/snapshots" -name "*.part")" ]' # its first write lasts 400 ms
+    agent_stop "$DATA"
+    agent_log "$DATA" | tail -n 1 | grep -q ' stopped$' || complain "$(agent_log "$DATA" | tail -n 3)"
+    [ "$(pgstrand snapshots --data "$DATA" --json | jq '.[-1].last_seq')" -gt "$before" ]
+    no_parts
+}
