@@ -313,7 +313,8 @@ static bool has_other_tier(const Pgstrand__Table *was, const struct table_info *
            (t->column != NULL && (int)was->other_tier != (int)t->other);
 }
 
-/* A role without superuser captures a list of tables: what is in it and in no version was not kept. */
+/* A role without superuser captures a list of tables: what is in it and in no version was not kept. The
+ * server looks through the whole list for it. */
 static status is_captured(const struct datadir *d, struct pgconn *c, const struct table_info *t, bool *out,
                           err *e)
 {
@@ -344,10 +345,9 @@ status schemaversion_tiers_changed(struct datadir *d, struct pgconn *c, bool *ou
     for (size_t i = 0; i < list->count && !*out; i++) {
         const struct table_info *is = &list->table[i];
         const Pgstrand__Table *was = named(n.of_version, is);
-        bool captured = true;
-        if (was == NULL && !now.counted) /* without triggers nobody tells of tables that were made */
-            TRY(is_captured(d, c, is, &captured, e));
-        *out = captured && has_other_tier(was, is);
+        *out = has_other_tier(was, is);
+        if (*out && was == NULL && !now.counted) /* without triggers nobody tells of tables that were made */
+            TRY(is_captured(d, c, is, out, e));
     }
     return DONE;
 }

@@ -451,7 +451,7 @@ SQL_END
 
 @test "without superuser a change shows with the table's next row, also when the agent is killed before it is noted" {
     database_new "$DB"
-    sql postgres 'CREATE ROLE plain LOGIN REPLICATION'
+    sql postgres "CREATE ROLE plain LOGIN REPLICATION; ALTER ROLE plain SET log_statement = 'all'"
     shop "GRANT CREATE ON DATABASE $DB TO plain; GRANT CREATE ON SCHEMA public TO plain"
     plain() {
         "$PSQL" -X -q -A -t -v ON_ERROR_STOP=1 -d "$(conninfo "$DB") user=plain" -c "$1"
@@ -481,11 +481,17 @@ SQL_END
     plain "INSERT INTO t VALUES (3, 'after', 7)"
     pgstrand wait --data "$DATA" --timeout 30 >/dev/null
     inferred 1
-    # A tier that only the configuration takes away: the table is captured, and its rows from before are in no base.
+    # A tier that only the configuration takes away: the table is captured, and its rows from before are in no base. The server, which
+    # looks through all of its publication for an answer, is asked about that table alone, and not while it is transient.
+    publication_asked() {
+        grep -c 'execute .*SELECT EXISTS (SELECT FROM pg_catalog.pg_publication_tables WHERE pubname' "$(cluster_folder)/log"
+    }
+    [ "$(publication_asked)" -eq 0 ]
     agent_stop "$DATA"
     sed -i 's/^transient = passing/transient =/' "$DATA/pgstrand.conf"
     agent_start "$DATA"
     wait_for 40 healthy_with 3
+    [ "$(publication_asked)" -eq 1 ]
     agent_stop "$DATA"
     agent_start "$DATA"
     plain "INSERT INTO passing VALUES (2)"
