@@ -30,7 +30,7 @@ heals() { on_major "$1" heal; }
 restores() { on_major "$1" restore loading golden; }
 modes() { on_major "$1" restoremodes merge; }
 inits() { on_major "$1" init badinput ddl; }
-schemas() { on_major "$1" schemaver rewrites retold ddlrandom; }
+schemas() { on_major "$1" schemaver rewrites ddlrandom; }
 chains() { on_major "$1" differential newertarget takeover; }
 rewritten() { on_major "$1" retold; }
 

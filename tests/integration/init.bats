@@ -84,7 +84,7 @@ catalogue() {
     refute "$PSQL" -X -q -v ON_ERROR_STOP=1 -d "$(conninfo_tcp "$DB" owner1)" -c "INSERT INTO pgstrand.ddl VALUES (1, '0/0', 'x', 'x', '[]')"
 }
 
-@test "a table that others read: the application's own DDL does not wait for what the triggers would like, which is tried for 50 ms" {
+@test "a table that others read: the application's own DDL does not wait for what the triggers would like" {
     shop
     init
     # No key, and nothing that makes up for it: as where the triggers were away.
