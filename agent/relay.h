@@ -7,8 +7,9 @@
  * Memory:   RELAY_BLOCKS blocks; one grows to what is written into it before relay_pass, and shrinks again.
  * Threads:  the handle belongs to the thread that fills; relay_settle with nothing to wait for may be called
  *           by several. `take` runs in the relay's thread, or in the caller's; never in two at once.
+ *
  * Failure:  that of `take`, at a later relay_pass or relay_settle and from then on at each; what follows it
- * is not taken.
+ *           is not taken.
  */
 #ifndef PGSTRAND_RELAY_H
 #define PGSTRAND_RELAY_H

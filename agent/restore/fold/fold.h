@@ -10,10 +10,12 @@
  *
  * Memory:   `memory` bytes over all tables; beyond it the largest table goes to disk (foldspill.h). The
  *           result does not depend on it.
+ *
  * Threads:  one, until fold_settle; then fold_emit may run for different tables at once. Actions are folded
- * in a thread of the fold's own, while the caller reads the next ones; other calls wait for it. Failure:
- * ERR_STORAGE when actions do not fit the rows before them (damage); ERR_SCHEMA when a row has another number
- * of columns than its table. A later call may tell it, fold_settle at the latest.
+ *           in a thread of the fold's own, while the caller reads the next ones; other calls wait for it.
+ *
+ * Failure:  ERR_STORAGE when actions do not fit the rows before them (damage); ERR_SCHEMA when a row has
+ *           another number of columns than its table. A later call may tell it, fold_settle at the latest.
  */
 #ifndef PGSTRAND_FOLD_H
 #define PGSTRAND_FOLD_H

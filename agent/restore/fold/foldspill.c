@@ -3,7 +3,7 @@
 #define WRITE_BUFFER ((size_t)65536)
 #define PART_BUFFER ((size_t)16384)
 #define PARTS_MAX 256u   /* two files each: half of the usual 1024 descriptors */
-#define MAP_OVERHEAD 56u /* bytes a map needs for a row besides its line: record, entry and index */
+#define MAP_OVERHEAD 64u /* bytes a map needs for a row besides its line: record, entry and index */
 
 struct foldspill {
     const struct fold_shape *shape;
@@ -93,7 +93,7 @@ OWN_VALUE(parts, parts_fini);
 
 static unsigned part_of(struct foldspill *s, const struct parts *p, uint64_t hash)
 {
-    /* The upper half: the maps use the lower one. */
+    /* The upper half: the maps place by the lower one. */
     return (unsigned)((foldlink_root(&s->links, hash) >> 32) % p->count);
 }
 
