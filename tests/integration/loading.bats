@@ -220,6 +220,24 @@ small="CREATE EXTENSION citext; CREATE TABLE parent (name citext PRIMARY KEY); C
     sql "$target" "REASSIGN OWNED BY keeper TO postgres; DROP ROLE keeper"
 }
 
+@test "a schema public that is another role's stays as it is, and what is left out is said" {
+    local about="SELECT obj_description(oid, 'pg_namespace'), nspacl::text ~ 'pg_monitor' FROM pg_namespace WHERE nspname = 'public'"
+    source_made "CREATE TABLE plain (id int PRIMARY KEY); INSERT INTO plain VALUES (1);
+        COMMENT ON SCHEMA public IS 'the shop'; GRANT CREATE ON SCHEMA public TO pg_monitor"
+    source_based
+    sql "$target" "DROP ROLE IF EXISTS keeper; CREATE ROLE keeper LOGIN; ALTER DATABASE $target OWNER TO keeper;
+        ALTER SCHEMA public OWNER TO postgres; GRANT CREATE ON SCHEMA public TO keeper"
+    pgstrand restore --data "$DATA" --target "$(conninfo_tcp "$target" keeper)" --role postgres=keeper --json >"$HARNESS/restored" 2>/dev/null
+    jq -e '(.tables | length == 1 and all(.proven)) and ([.warnings[] | select(startswith("the schema public belongs to another role there"))]
+        | length == 2 and any(contains("COMMENT ON SCHEMA public IS")) and any(contains("GRANT CREATE ON SCHEMA public TO pg_monitor")))' "$HARNESS/restored"
+    target_has "$about" 'standard public schema|f'
+    sql "$target" 'REVOKE ALL ON SCHEMA public FROM keeper'
+    keeper_leaves "$target"
+    database_again "$target"
+    restore --json 2>/dev/null | jq -e '.warnings | any(contains("schema public")) | not'
+    target_has "$about" 'the shop|t'
+}
+
 @test "a base that init took again after an interruption: seqs that it lies behind are refused, later ones are exact" {
     source_made "$small"
     sql "$source" "CREATE TABLE gone (id int PRIMARY KEY)"

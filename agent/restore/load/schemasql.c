@@ -171,22 +171,21 @@ bool schemasql_owns_already(struct bytes s, const char *owner)
            at[end - 1] == ';';
 }
 
-/* The schema public was there before, and before 15 it is the superuser's, not the database's owner's:
- * pg_dump then writes its owner and rights down as if it were ours. */
-static bool is_of_public(struct bytes s)
+bool schemasql_is_of_public(struct bytes s)
 {
     return bytes_begin(s, "ALTER SCHEMA public OWNER TO ") ||
            bytes_begin(s, "COMMENT ON SCHEMA public IS ") ||
            ((bytes_begin(s, "GRANT ") || bytes_begin(s, "REVOKE ")) && contains(s, " ON SCHEMA public "));
 }
 
-/* *left: the statement is not for this role to run; it is warned of. */
+/* Before 15 it is the superuser's, not the database's owner's; later also in a cluster that was upgraded.
+ * *left: the statement is not for this role to run; it is warned of. */
 static status leave_public(struct job *job, struct pgconn *c, struct bytes statement, bool *left, err *e)
 {
     OWNED(text) char *foreign = NULL;
     char shown[96];
     *left = false;
-    if (!is_of_public(statement))
+    if (!schemasql_is_of_public(statement))
         return DONE;
     TRY(pgconn_value(c,
                      "SELECT count(*) FROM pg_catalog.pg_namespace"
@@ -226,9 +225,14 @@ status schemasql_run_phase(struct job *job, struct pgconn *c, enum schemasql_pha
     const size_t all = rest.left;
     struct bytes statement, space = {0};
     while (sqlsplit_next(&rest, &statement)) {
+        bool left = false;
         if (tablespaces_is_set(statement, &space) || schemasql_phase_of(statement) != phase)
             continue;
         job->progress->step(job->progress->context, what, all - rest.left, all);
+        /* What is said of public follows all else where no statement of pre-data is about it. */
+        TRY(leave_public(job, c, statement, &left, e));
+        if (left)
+            continue;
         TRY(schemasql_statement_in(c, phase == SCHEMASQL_INDEX ? space : (struct bytes){0}, statement, e));
     }
     return DONE;

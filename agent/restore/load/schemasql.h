@@ -24,6 +24,10 @@ enum schemasql_phase schemasql_phase_of(struct bytes statement);
  * of a schema's statements do. */
 bool schemasql_owns_already(struct bytes statement, const char *owner);
 
+/* Is it about the owner, comment or rights of the schema public, which no statement makes? pg_dump writes
+ * them down as if it were the database's own. */
+bool schemasql_is_of_public(struct bytes statement);
+
 MUST_CHECK status schemasql_statement(struct pgconn *c, struct bytes statement, err *e);
 /* Makes something in a tablespace (its name as in the text; empty: the database's own), and sets none for
  * what follows. */

@@ -68,12 +68,37 @@ static void what_is_made_belongs_to_who_made_it(void **state)
     assert_false(owns("ALTER TABLE ;", "kim"));
 }
 
+static bool of_public(const char *statement)
+{
+    return schemasql_is_of_public(bytes_text(statement));
+}
+
+static void what_is_said_of_the_schema_public(void **state)
+{
+    (void)state;
+    assert_true(of_public("ALTER SCHEMA public OWNER TO kim;"));
+    assert_true(of_public("COMMENT ON SCHEMA public IS 'the shop';"));
+    assert_true(of_public("COMMENT ON SCHEMA public IS NULL;"));
+    assert_true(of_public("GRANT ALL ON SCHEMA public TO kim WITH GRANT OPTION;"));
+    assert_true(of_public("REVOKE USAGE ON SCHEMA public FROM PUBLIC;"));
+
+    assert_false(of_public("GRANT SELECT ON TABLE public.t TO kim;"));
+    assert_false(of_public("GRANT USAGE ON SCHEMA publicity TO kim;"));
+    assert_false(of_public("REVOKE ALL ON SCHEMA app FROM public;"));
+    assert_false(of_public("ALTER SCHEMA publicity OWNER TO kim;"));
+    assert_false(of_public("COMMENT ON SCHEMA app IS 'GRANT ALL ON SCHEMA public TO kim';"));
+    assert_false(of_public("ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO kim;"));
+    assert_false(of_public("CREATE TABLE public.t (id integer);"));
+    assert_false(of_public(""));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(commands_that_stand_alone),
         cmocka_unit_test(what_pg_dump_writes),
         cmocka_unit_test(what_is_made_belongs_to_who_made_it),
+        cmocka_unit_test(what_is_said_of_the_schema_public),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
