@@ -390,22 +390,22 @@ settled() {
     for worker in 1 2 3; do
         (
             while [ ! -e "$stop" ]; do
-                app "SET statement_timeout = '6s'; CREATE TABLE w$worker (id int PRIMARY KEY); ALTER TABLE w$worker ADD v text; DROP TABLE w$worker" ||
-                    echo failed >>"$HARNESS/ddl-failed"
+                app "SET statement_timeout = '6s'; CREATE TABLE w$worker (id int PRIMARY KEY); ALTER TABLE w$worker ADD v text; DROP TABLE w$worker" \
+                    2>"$HARNESS/words$worker" || cat "$HARNESS/words$worker" >>"$HARNESS/ddl-failed"
             done
         ) 3>&- >/dev/null 2>&1 &
         workers+=($!)
     done
     sleep 1
     local begun ended watcher
-    # The agent's lock on the gate, as long as it has it.
+    # The FULL's lock on the gate, as long as it has it: the agent closes it for its own dumps, too.
     "$PSQL" -X -q -A -t -d "$(conninfo "$DB")" >"$HARNESS/gate" 2>&1 3>&- <<'SQL_END' &
-SELECT 'closed' FROM pg_locks WHERE locktype = 'advisory' AND (classid, objid) = (1885827956, 1734440037) AND mode = 'ExclusiveLock' AND granted
+SELECT 'closed' FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE application_name = 'the FULL' AND locktype = 'advisory' AND (classid, objid) = (1885827956, 1734440037) AND mode = 'ExclusiveLock' AND granted
 \watch 0.02
 SQL_END
     watcher=$!
     begun=$(shop 'SELECT count(*) FROM pgstrand.ddl')
-    pgstrand seal --data "$DATA" --type full >/dev/null 2>"$HARNESS/seal.log" || complain "no FULL: $(<"$HARNESS/seal.log")"
+    PGAPPNAME='the FULL' pgstrand seal --data "$DATA" --type full >/dev/null 2>"$HARNESS/seal.log" || complain "no FULL: $(<"$HARNESS/seal.log")"
     ended=$(shop 'SELECT count(*) FROM pgstrand.ddl')
     touch "$stop"
     wait "${workers[@]}"
@@ -414,7 +414,7 @@ SQL_END
     grep -qx closed "$HARNESS/gate"
     echo "$begun to $ended rows of DDL" >&2
     [ "$ended" -gt "$begun" ]
-    [ ! -e "$HARNESS/ddl-failed" ]
+    [ ! -e "$HARNESS/ddl-failed" ] || complain "$(<"$HARNESS/ddl-failed")"
     agent_stop "$DATA"
 }
 
