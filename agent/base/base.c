@@ -108,6 +108,15 @@ static status check_files(struct pgconn *conn, const struct basebatch *batch, er
         table->schema, table->name);
 }
 
+/* A snapshot keeps rows, not tables: who takes a new one meets it no more. */
+static status has_gone(const struct table_info *table, err *e)
+{
+    return err_set(e, ERR_TIMEOUT,
+                   "table %s.%s was dropped or renamed while its base was taken, again and again: try once "
+                   "more",
+                   table->schema, table->name);
+}
+
 /* The rows of a task, in a file that is whole and not yet durable. */
 static status copy_task(struct copying *c, struct pgconn *conn, const struct basetask *task,
                         struct basebatch *batch, err *e)
@@ -121,7 +130,9 @@ static status copy_task(struct copying *c, struct pgconn *conn, const struct bas
     TRY(io_unlink(path, e));
     TRY(rowfile_create(path, c->d->config->base_level, &file, e));
     if (!copy_rows(c, conn, task, file, e).ok)
-        return err_wrap(e, "copying table %s.%s", task->table->schema, task->table->name);
+        return strcmp(e->sqlstate, "42P01") == 0
+                   ? has_gone(task->table, e)
+                   : err_wrap(e, "copying table %s.%s", task->table->schema, task->table->name);
     struct basepiece piece = {.task = task, .file = file};
     TRY(rowfile_end(file, &piece.digest, &piece.stored, e));
     basebatch_add(batch, &piece);

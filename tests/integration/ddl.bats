@@ -387,11 +387,15 @@ settled() {
     agent_start "$DATA"
     local worker workers=() stop=$HARNESS/stop
     rm -f "$stop"
+    # Each statement is a transaction of its own: what a dump or a copy has seen is gone when it wants it.
+    ddl_of() {
+        PGOPTIONS='-c statement_timeout=6s' "$PSQL" -X -q -v ON_ERROR_STOP=1 -d "$(conninfo "$DB") user=app" \
+            -c "CREATE TABLE $1 (id int PRIMARY KEY)" -c "ALTER TABLE $1 ADD v text" -c "DROP TABLE $1"
+    }
     for worker in 1 2 3; do
         (
             while [ ! -e "$stop" ]; do
-                app "SET statement_timeout = '6s'; CREATE TABLE w$worker (id int PRIMARY KEY); ALTER TABLE w$worker ADD v text; DROP TABLE w$worker" \
-                    2>"$HARNESS/words$worker" || cat "$HARNESS/words$worker" >>"$HARNESS/ddl-failed"
+                ddl_of "w$worker" 2>"$HARNESS/words$worker" || cat "$HARNESS/words$worker" >>"$HARNESS/ddl-failed"
             done
         ) 3>&- >/dev/null 2>&1 &
         workers+=($!)
