@@ -286,7 +286,10 @@ forget_last_commit() {
         DATA=$copy problem 'is a copy of another one'
     }
     wait_for 20 waits
-    DATA=$copy problem 'in use by server process'
+    in_use() {
+        DATA=$copy problem 'in use by server process'
+    }
+    wait_for 20 in_use # each is told at its own time
     [ "$(DATA=$copy incarnation)" = "$old" ]
     change_unseen
     caught_up
