@@ -78,6 +78,14 @@ static status copy_rows(struct copying *c, struct pgconn *conn, const struct bas
     }
 }
 
+/* A snapshot keeps rows, not tables. Who takes a new one meets the table as it is now, or no more. */
+static status was_changed(const struct table_info *table, const char *how, err *e)
+{
+    return err_set(e, ERR_TIMEOUT,
+                   "table %s.%s was %s while its base was taken, again and again: try once more",
+                   table->schema, table->name, how);
+}
+
 /* TRUNCATE and rewrites are not MVCC-safe (PostgreSQL documentation, 13.6): when one was committed between
  * the snapshot and the COPY's lock, the table looked empty. Then its file is another one than the snapshot's
  * catalogue says. The lock lasts as long as the transaction: before the rows are kept is soon enough to ask.
@@ -100,21 +108,7 @@ static status check_files(struct pgconn *conn, const struct basebatch *batch, er
         1, params, &rows, e));
     if (pgrows_count(rows) == 0)
         return DONE;
-    const struct table_info *table = batch->piece[pgrows_int(rows, 0, 0) - 1].task->table;
-    return err_set(
-        e, ERR_TIMEOUT,
-        "table %s.%s was truncated or rewritten while its base was taken, again and again: try once "
-        "more",
-        table->schema, table->name);
-}
-
-/* A snapshot keeps rows, not tables: who takes a new one meets it no more. */
-static status has_gone(const struct table_info *table, err *e)
-{
-    return err_set(e, ERR_TIMEOUT,
-                   "table %s.%s was dropped or renamed while its base was taken, again and again: try once "
-                   "more",
-                   table->schema, table->name);
+    return was_changed(batch->piece[pgrows_int(rows, 0, 0) - 1].task->table, "truncated or rewritten", e);
 }
 
 /* The rows of a task, in a file that is whole and not yet durable. */
@@ -131,7 +125,7 @@ static status copy_task(struct copying *c, struct pgconn *conn, const struct bas
     TRY(rowfile_create(path, c->d->config->base_level, &file, e));
     if (!copy_rows(c, conn, task, file, e).ok)
         return strcmp(e->sqlstate, "42P01") == 0
-                   ? has_gone(task->table, e)
+                   ? was_changed(task->table, "dropped or renamed", e)
                    : err_wrap(e, "copying table %s.%s", task->table->schema, task->table->name);
     struct basepiece piece = {.task = task, .file = file};
     TRY(rowfile_end(file, &piece.digest, &piece.stored, e));
