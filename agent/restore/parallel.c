@@ -324,8 +324,12 @@ static status add_keys(struct parallel *p, err *e)
 
 static status run_in_order(struct parallel *p, struct pgconn *c, enum schemasql_phase phase, err *e)
 {
-    for (size_t i = 0; i < p->statements[phase]; i++)
-        TRY(schemasql_statement(c, p->statement[phase][i], e));
+    for (size_t i = 0; i < p->statements[phase]; i++) {
+        bool left = false;
+        TRY(schemasql_leave_public(p->job, c, p->statement[phase][i], &left, e));
+        if (!left)
+            TRY(schemasql_statement(c, p->statement[phase][i], e));
+    }
     return DONE;
 }
 

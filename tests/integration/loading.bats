@@ -222,15 +222,29 @@ small="CREATE EXTENSION citext; CREATE TABLE parent (name citext PRIMARY KEY); C
 
 @test "a schema public that is another role's stays as it is, and what is left out is said" {
     local about="SELECT obj_description(oid, 'pg_namespace'), nspacl::text ~ 'pg_monitor' FROM pg_namespace WHERE nspname = 'public'"
+    local left=2 before15
+    before15=$(sql postgres "SELECT current_setting('server_version_num')::int < 150000")
+    [ "$before15" = f ] || left=5 # pg_dump then also writes down its owner and what PUBLIC may
     source_made "CREATE TABLE plain (id int PRIMARY KEY); INSERT INTO plain VALUES (1);
         COMMENT ON SCHEMA public IS 'the shop'; GRANT CREATE ON SCHEMA public TO pg_monitor"
     source_based
     sql "$target" "DROP ROLE IF EXISTS keeper; CREATE ROLE keeper LOGIN; ALTER DATABASE $target OWNER TO keeper;
         ALTER SCHEMA public OWNER TO postgres; GRANT CREATE ON SCHEMA public TO keeper"
     pgstrand restore --data "$DATA" --target "$(conninfo_tcp "$target" keeper)" --role postgres=keeper --json >"$HARNESS/restored" 2>/dev/null
-    jq -e '(.tables | length == 1 and all(.proven)) and ([.warnings[] | select(startswith("the schema public belongs to another role there"))]
-        | length == 2 and any(contains("COMMENT ON SCHEMA public IS")) and any(contains("GRANT CREATE ON SCHEMA public TO pg_monitor")))' "$HARNESS/restored"
+    jq -e --argjson left "$left" '(.tables | length == 1 and all(.proven)) and ([.warnings[] | select(startswith("the schema public belongs to another role there"))]
+        | length == $left and any(contains("COMMENT ON SCHEMA public IS")) and any(contains("GRANT CREATE ON SCHEMA public TO pg_monitor")))' "$HARNESS/restored"
     target_has "$about" 'standard public schema|f'
+    # Before 15 a new database's is the superuser's: several connections leave it, too.
+    if [ "$before15" = t ]; then
+        database_new more
+        sql more "ALTER DATABASE more OWNER TO keeper; ALTER ROLE keeper CREATEDB; GRANT CREATE ON TABLESPACE pg_default TO keeper"
+        pgstrand restore --data "$DATA" --target "$(conninfo_tcp more keeper)" --role postgres=keeper --jobs 2 --json 2>/dev/null |
+            jq -e --argjson left "$left" '(.tables | all(.proven)) and
+                ([.warnings[] | select(startswith("the schema public belongs to another role there"))] | length == $left)'
+        database_drop more
+        database_drop more_pgstrand_old
+        sql postgres 'REVOKE CREATE ON TABLESPACE pg_default FROM keeper'
+    fi
     sql "$target" 'REVOKE ALL ON SCHEMA public FROM keeper'
     keeper_leaves "$target"
     database_again "$target"

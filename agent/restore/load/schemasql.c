@@ -178,9 +178,7 @@ bool schemasql_is_of_public(struct bytes s)
            ((bytes_begin(s, "GRANT ") || bytes_begin(s, "REVOKE ")) && contains(s, " ON SCHEMA public "));
 }
 
-/* Before 15 it is the superuser's, not the database's owner's; later also in a cluster that was upgraded.
- * *left: the statement is not for this role to run; it is warned of. */
-static status leave_public(struct job *job, struct pgconn *c, struct bytes statement, bool *left, err *e)
+status schemasql_leave_public(struct job *job, struct pgconn *c, struct bytes statement, bool *left, err *e)
 {
     OWNED(text) char *foreign = NULL;
     char shown[96];
@@ -210,7 +208,7 @@ status schemasql_run(struct job *job, struct pgconn *c, const char *text, const 
         job->progress->step(job->progress->context, what, all - rest.left, all);
         bool left = schemasql_owns_already(statement, owner);
         if (!left)
-            TRY(leave_public(job, c, statement, &left, e));
+            TRY(schemasql_leave_public(job, c, statement, &left, e));
         if (!left)
             TRY(schemasql_statement(c, statement, e));
     }
@@ -230,7 +228,7 @@ status schemasql_run_phase(struct job *job, struct pgconn *c, enum schemasql_pha
             continue;
         job->progress->step(job->progress->context, what, all - rest.left, all);
         /* What is said of public follows all else where no statement of pre-data is about it. */
-        TRY(leave_public(job, c, statement, &left, e));
+        TRY(schemasql_leave_public(job, c, statement, &left, e));
         if (left)
             continue;
         TRY(schemasql_statement_in(c, phase == SCHEMASQL_INDEX ? space : (struct bytes){0}, statement, e));

@@ -28,6 +28,11 @@ bool schemasql_owns_already(struct bytes statement, const char *owner);
  * them down as if it were the database's own. */
 bool schemasql_is_of_public(struct bytes statement);
 
+/* Before 15 public is the superuser's, not the database's owner's; later also in a cluster that was upgraded.
+ * *left: the statement is about it and not for this role to run, which is warned of. */
+MUST_CHECK status schemasql_leave_public(struct job *job, struct pgconn *c, struct bytes statement,
+                                         bool *left, err *e);
+
 MUST_CHECK status schemasql_statement(struct pgconn *c, struct bytes statement, err *e);
 /* Makes something in a tablespace (its name as in the text; empty: the database's own), and sets none for
  * what follows. */
