@@ -49,7 +49,7 @@ static status make_scratch(void *context, struct workflow *w, err *e)
     k->workflow = *workflow_id(w);
     k->began = pgtime_now();
     TRY(pgconn_open(k->conninfo, PGCONN_QUERY, &model, e));
-    if (!newdb_make_named(model, k->conninfo, k->name, &k->db, e).ok)
+    if (!newdb_make(model, k->conninfo, k->name, &k->db, e).ok)
         return err_wrap(e, "making the scratch database %s", k->name);
     return pgconn_with_database(k->conninfo, k->name, &k->scratch, e);
 }
@@ -80,7 +80,7 @@ static status drop(void *context, struct workflow *w, err *e)
     (void)w;
     newdb_drop(&k->db);
     newdb_fini(&k->db);
-    return newdb_clear_named(k->conninfo, k->name, e);
+    return newdb_clear(k->conninfo, k->name, e);
 }
 
 static status record(void *context, struct workflow *w, err *e)
@@ -108,7 +108,7 @@ static void undo(void *context, struct workflow *w, const err *why)
     k->workflow = *workflow_id(w);
     newdb_drop(&k->db);
     newdb_fini(&k->db);
-    (void)newdb_clear_named(k->conninfo, k->name, &ignored).ok;
+    (void)newdb_clear(k->conninfo, k->name, &ignored).ok;
     if (why->class != ERR_INTERRUPTED)
         (void)proofs_record_drill(k->d, k->out, &k->workflow, k->began != 0 ? k->began : pgtime_now(), why,
                                   &ignored)

@@ -93,8 +93,11 @@ void pgconn_copy_fail(struct pgconn *c, const char *why);
 
 /* Asks the server to stop what the connection is doing. */
 void pgconn_cancel(struct pgconn *c);
-/* The same for every open connection of this process; any thread. */
+/* The same for every open connection of this process; any thread. It may meet a later statement than the one
+ * it was meant for: whoever has to finish looks for it and asks again. */
 void pgconn_cancel_all(void);
+/* Did a statement fail because somebody cancelled it? (Or a timeout, which our sessions have none of.) */
+bool pgconn_was_cancelled(const err *e);
 
 /* ---- replication ---- */
 

@@ -1,5 +1,6 @@
 /* Which connections are open: a process that is told to stop cancels what they do. */
 #include <pthread.h>
+#include <string.h>
 
 #include "agent/pg/pglib.h"
 
@@ -31,4 +32,9 @@ void pgconn_cancel_all(void)
     for (struct pgconn *c = newest; c != NULL; c = c->older)
         pgconn_cancel(c);
     (void)pthread_mutex_unlock(&guard);
+}
+
+bool pgconn_was_cancelled(const err *e)
+{
+    return strcmp(e->sqlstate, "57014") == 0;
 }

@@ -3,8 +3,9 @@
 #include "agent/restore/hooks.h"
 #include "agent/restore/load/agenda.h"
 #include "agent/restore/load/analyze.h"
+#include "agent/restore/load/dblike.h"
 #include "agent/restore/load/ddltext.h"
-#include "agent/restore/load/newdb.h"
+#include "agent/restore/load/newdbswap.h"
 #include "agent/restore/load/orphans.h"
 #include "agent/restore/load/pieces.h"
 #include "agent/restore/load/replayed.h"
@@ -21,7 +22,7 @@
 
 struct parallel {
     struct job *job;
-    struct newdb *db;
+    struct newdbswap *swap;
     struct targetdb facts;
     struct pgconn *worker[WORKPOOL_MAX]; /* connections, used by one phase after the other */
     struct pieces pieces;
@@ -61,7 +62,7 @@ OWN_VALUE(parallel, parallel_fini);
 
 status parallel_check(struct pgconn *c, err *e)
 {
-    return newdb_check(c, e);
+    return dblike_check(c, e);
 }
 
 /* ---- what there is to do ---- */
@@ -171,7 +172,7 @@ static status list_work(struct parallel *p, err *e)
 static status connect_worker(void *context, struct pgconn **out, err *e)
 {
     const struct parallel *p = context;
-    TRY(newdb_connect(p->db, out, e));
+    TRY(newdb_connect(&p->swap->db, out, e));
     TRY(targetdb_settings(*out, &p->facts, e));
     /* Nothing here counts before the names are swapped, and that commit makes all before it durable. */
     TRY(pgconn_exec(*out, "SET synchronous_commit = off; SET default_tablespace = ''", e));
@@ -367,29 +368,29 @@ static status build(struct parallel *p, err *e)
 }
 
 /* The new database is in its place. */
-static status tidy(struct job *job, struct newdb *db, err *e)
+static status tidy(struct job *job, struct newdbswap *swap, err *e)
 {
     err why = ERR_INIT;
-    if (!db->keep_old && newdb_drop_old(db, &why).ok)
+    if (!swap->keep_old && newdbswap_drop_old(swap, &why).ok)
         return DONE;
-    if (db->holds_more)
+    if (swap->holds_more)
         return job_warn(
             job, e,
             "the database that was there holds more than tables (functions, extensions, privileges): "
             "it is kept as %s_pgstrand_old",
-            db->target);
-    if (db->keep_old)
+            swap->db.target);
+    if (swap->keep_old)
         return job_warn(job, e,
                         "the empty database that was there is kept as %s_pgstrand_old: drop it, or restore "
                         "with --drop-old",
-                        db->target);
+                        swap->db.target);
     return job_warn(job, e, "restored, but the database it replaced is still there: %s", why.message);
 }
 
 status parallel_run(struct job *job, struct pgconn **c, err *e)
 {
-    OWNED(newdb) struct newdb db = {0};
-    OWNED(parallel) struct parallel p = {.job = job, .db = &db};
+    OWNED(newdbswap) struct newdbswap swap = {0};
+    OWNED(parallel) struct parallel p = {.job = job, .swap = &swap};
     orphans_init(&p.orphans, job, &p.facts);
     (void)pthread_mutex_init(&p.lock, NULL);
     p.no_statistics = ERR_INIT;
@@ -397,23 +398,23 @@ status parallel_run(struct job *job, struct pgconn **c, err *e)
     TRY(pieces_init(&p.pieces, job, *c, e));
     TRY(list_statements(&p, e));
     TRY(list_work(&p, e));
-    status done = newdb_make(*c, job->request->conninfo, !job->request->drop_old, &db, e);
+    status done = newdbswap_begin(*c, job->request->conninfo, !job->request->drop_old, &swap, e);
     if (done.ok)
         done = build(&p, e);
     parallel_close(&p);
     if (done.ok)
         done = targetdb_check_empty(*c, e); /* nobody has used it meanwhile */
     if (done.ok)
-        done = newdb_look_again(&db, *c, e);
+        done = newdbswap_look_again(&swap, *c, e);
     pgconn_close(*c);
     *c = NULL;
     if (done.ok)
-        done = newdb_swap(&db, e);
+        done = newdbswap_run(&swap, e);
     if (!done.ok) {
-        newdb_drop(&db);
+        newdb_drop(&swap.db);
         return FAILED;
     }
     if (p.no_statistics.class != ERR_NONE)
         TRY(analyze_warn(job, &p.no_statistics, e));
-    return tidy(job, &db, e);
+    return tidy(job, &swap, e);
 }

@@ -8,7 +8,7 @@
 #include "agent/restore/fresh.h"
 #include "agent/restore/inherit.h"
 #include "agent/restore/load/emptied.h"
-#include "agent/restore/load/newdb.h"
+#include "agent/restore/load/newdbswap.h"
 #include "agent/restore/load/orphans.h"
 #include "agent/restore/load/pieces.h"
 #include "agent/restore/load/replayed.h"
@@ -81,7 +81,7 @@ static status choose_jobs(const struct job *job, struct pgconn *c, int *jobs, er
         return DONE;
     TRY(pieces_bytes(job->plan, &bytes, &largest, e));
     if (bytes - (largest > bytes / 2 ? largest : bytes / 2) >= PARALLEL_FROM)
-        TRY(newdb_suits(c, job->request->conninfo, &fits, e));
+        TRY(newdbswap_suits(c, job->request->conninfo, &fits, e));
     if (fits)
         *jobs = 2;
     return DONE;

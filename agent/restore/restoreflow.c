@@ -193,7 +193,7 @@ static void undo(void *context, struct workflow *w, const err *why)
     if (workflow_completed(w, LOAD))
         return;
     if (f->r.request->mode == RESTORE_FRESH && f->r.request->jobs != 1)
-        (void)newdb_clear(f->r.request->conninfo, &ignored).ok;
+        (void)newdb_clear(f->r.request->conninfo, NULL, &ignored).ok;
     resume_paused(f, w, why->class == ERR_INTERRUPTED ? HOOKS_CANCELLED : HOOKS_FAILED);
 }
 

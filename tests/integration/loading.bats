@@ -237,19 +237,54 @@ small="CREATE EXTENSION citext; CREATE TABLE parent (name citext PRIMARY KEY); C
     # Before 15 a new database's is the superuser's: several connections leave it, too.
     if [ "$before15" = t ]; then
         database_new more
-        sql more "ALTER DATABASE more OWNER TO keeper; ALTER ROLE keeper CREATEDB; GRANT CREATE ON TABLESPACE pg_default TO keeper"
+        sql more "ALTER DATABASE more OWNER TO keeper; ALTER ROLE keeper CREATEDB"
         pgstrand restore --data "$DATA" --target "$(conninfo_tcp more keeper)" --role postgres=keeper --jobs 2 --json 2>/dev/null |
             jq -e --argjson left "$left" '(.tables | all(.proven)) and
                 ([.warnings[] | select(startswith("the schema public belongs to another role there"))] | length == $left)'
         database_drop more
         database_drop more_pgstrand_old
-        sql postgres 'REVOKE CREATE ON TABLESPACE pg_default FROM keeper'
     fi
     sql "$target" 'REVOKE ALL ON SCHEMA public FROM keeper'
     keeper_leaves "$target"
     database_again "$target"
     restore --json 2>/dev/null | jq -e '.warnings | any(contains("schema public")) | not'
     target_has "$about" 'the shop|t'
+}
+
+@test "several connections for an owner who is no superuser: where CREATE on the tablespace is missing the plan says so, the server's own takes none" {
+    local before
+    source_made 'CREATE TABLE plain (id int PRIMARY KEY); INSERT INTO plain VALUES (1), (2)'
+    source_based
+    as_keeper() {
+        pgstrand restore --data "$DATA" --target "$(conninfo_tcp "$target" keeper)" --role postgres=keeper --jobs 2 --drop-old "$@"
+    }
+    sql postgres 'DROP ROLE IF EXISTS keeper'
+    sql postgres 'CREATE ROLE keeper LOGIN CREATEDB'
+    before=$(oid_of "$target")
+    expect_exit 11 "takes the place of $target, which is for its owner postgres: connect as that role" as_keeper --quiet
+    sql postgres "ALTER DATABASE $target OWNER TO keeper"
+    as_keeper --quiet
+    [ "$(oid_of "$target")" != "$before" ]
+    target_has 'SELECT count(*) FROM plain' 2
+
+    mkdir "$HARNESS/apart"
+    [ "$(id -u)" -ne 0 ] || chown postgres "$HARNESS/apart"
+    sql postgres "CREATE TABLESPACE apart LOCATION '$HARNESS/apart'"
+    database_drop "$target"
+    sql postgres "CREATE DATABASE $target OWNER keeper TABLESPACE apart"
+    before=$(oid_of "$target")
+    expect_exit 11 "made in $target's tablespace apart, and the role keeper may not: GRANT CREATE ON TABLESPACE" as_keeper --quiet
+    as_keeper --dry-run --json 2>/dev/null |
+        jq -e '.warnings | any(startswith("the target would be refused: with several jobs a new database is made in"))'
+    [ "$(oid_of "$target")" = "$before" ]
+    [ "$(tables_of "$target")" = 0 ]
+    sql postgres 'GRANT CREATE ON TABLESPACE apart TO keeper'
+    as_keeper --quiet
+    target_has "SELECT count(*), (SELECT spcname FROM pg_database d JOIN pg_tablespace t ON t.oid = dattablespace
+        WHERE datname = current_database()) FROM plain" '2|apart'
+    database_drop "$target"
+    sql postgres 'DROP TABLESPACE apart'
+    sql postgres 'DROP ROLE keeper'
 }
 
 @test "a base that init took again after an interruption: seqs that it lies behind are refused, later ones are exact" {

@@ -1,63 +1,53 @@
 /*
- * newdb: a database built beside the target, and the swap of their names.
+ * newdb: a database of ours beside another one: made, built by whoever restores into it, and dropped again
+ * unless it takes the other one's place (newdbswap).
  *
- * It is called <target>_pgstrand_new and carries a comment by which a later restore knows that it was left
- * over by a killed one, and may remove it. Both names are swapped in one transaction.
+ * It carries a comment by which a later restore knows that it was left over by a killed one, and may remove
+ * it. Threads: one; newdb_connect any.
  */
 #ifndef PGSTRAND_NEWDB_H
 #define PGSTRAND_NEWDB_H
 
 #include "agent/pg/pgconn.h"
 
+#define NEWDB_SUFFIX "_pgstrand_new"
+#define NEWDB_NAME_MAX 63 /* NAMEDATALEN - 1 */
+#define NEWDB_REPLACED "pgstrand: replaced by a restore; it may be dropped"
+
 struct newdb {
     const char *conninfo;
     char *target;
     char *name;           /* of the new one */
     bool made;            /* by us: it may be dropped */
-    bool holds_more;      /* the target, than tables would tell */
-    bool keep_old;        /* asked for, or for that reason: the target is not dropped */
-    char *comment;        /* the target's, NULL: none */
-    int connections;      /* the target's limit, -1: none */
     struct pgconn *admin; /* to another database of the server */
 };
 void newdb_fini(struct newdb *n);
 OWN_VALUE(newdb, newdb_fini);
 
-/* ERR_SCHEMA when the role may not make databases. */
-MUST_CHECK status newdb_check(struct pgconn *target, err *e);
-
-/* May it be made and take the target's place without anybody having been asked? The role may make databases
- * and owns the target, nobody else is connected to it, nothing of the server's (a logical slot, a
- * subscription) belongs to it, and it holds nothing that a new one would not (functions, extensions, large
- * objects, privileges). */
-MUST_CHECK status newdb_suits(struct pgconn *target, const char *conninfo, bool *suits, err *e);
-
-/* Makes it from template0, with all that the target is as a database: encoding, locale, owner, tablespace,
- * privileges, settings; its comment and its connection limit come with the swap. `keep_old`: what was the
- * target stays as <target>_pgstrand_old, until somebody drops it or, still empty, the next restore does.
- * ERR_REFUSED while another restore has it, or another database has one of the two names. */
-MUST_CHECK status newdb_make(struct pgconn *target, const char *conninfo, bool keep_old, struct newdb *out,
+/* Makes it from template0, with all that `model` is as a database (dblike). `name` NULL: model's with
+ * NEWDB_SUFFIX. ERR_REFUSED while another restore has it, or another database has its name. */
+MUST_CHECK status newdb_make(struct pgconn *model, const char *conninfo, const char *name, struct newdb *out,
                              err *e);
-/* The same under a name of its own: it is not meant to be swapped in. */
-MUST_CHECK status newdb_make_named(struct pgconn *model, const char *conninfo, const char *name,
-                                   struct newdb *out, err *e);
 /* ERR_REFUSED while another restore builds one for this target: for the swap it leaves the target itself. */
 MUST_CHECK status newdb_check_none(struct pgconn *target, err *e);
 MUST_CHECK status newdb_connect(const struct newdb *n, struct pgconn **out, err *e);
-/* Before the swap: what was made in the target since newdb_make is kept, too. */
-MUST_CHECK status newdb_look_again(struct newdb *n, struct pgconn *target, err *e);
-/* The new one takes the target's name, and the target another one. Nobody may be connected to either. */
-MUST_CHECK status newdb_swap(struct newdb *n, err *e);
-/* After the swap, unless keep_old: drops what was the target, which was empty; ERR_REFUSED when it is not any
- * more. The server checkpoints first, which may take as long as writing all that was restored. */
-MUST_CHECK status newdb_drop_old(struct newdb *n, err *e);
-/* After a failure: drops the new one. */
+/* After a failure: drops it. */
 void newdb_drop(struct newdb *n);
 
-/* Drops what a restore into this database that was killed left beside it, if there is something. Nothing is
- * done while another restore has it. */
-MUST_CHECK status newdb_clear(const char *conninfo, err *e);
-/* The same for one with a name of its own. */
-MUST_CHECK status newdb_clear_named(const char *conninfo, const char *name, err *e);
+/* Drops what a restore into conninfo's database that was killed left beside it, under this name or NULL as
+ * above, if there is something. Nothing is done while another restore has it. */
+MUST_CHECK status newdb_clear(const char *conninfo, const char *name, err *e);
+
+/* ---- for newdbswap ---- */
+
+/* A database to give orders from, while the target's name changes. */
+MUST_CHECK status newdb_admin(const char *conninfo, const char *target, struct pgconn **out, err *e);
+
+/* What a killed restore left under this name goes away, and what an earlier one replaced, if it is still
+ * empty; ERR_REFUSED for anything else of that name. */
+MUST_CHECK status newdb_make_way(struct newdb *n, const char *name, err *e);
+
+/* A DROP DATABASE, again when it was cancelled. */
+MUST_CHECK status newdb_run_drop(struct newdb *n, const char *sql, err *e);
 
 #endif
