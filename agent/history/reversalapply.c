@@ -75,7 +75,8 @@ status reversalapply_run(struct datadir *d, const struct reversal *r, const stru
     buf_text(&begin, "BEGIN;");
     buf_bytes(&begin, r->begin.data, r->begin.len);
     TRY(buf_done(&begin, e));
-    TRY(replayed_make_origin(c, REVERSALAPPLY_ORIGIN, e));
+    bool made = false;
+    TRY(replayed_make_origin(c, REVERSALAPPLY_ORIGIN, &made, e));
     status done = pgconn_exec(c, buf_cstring(&begin), e);
     if (done.ok)
         done = mark(c, r, marked, e);
@@ -84,6 +85,9 @@ status reversalapply_run(struct datadir *d, const struct reversal *r, const stru
     if (done.ok)
         return DONE;
     classify(e);
-    targetdb_rollback(c);
+    if (made)
+        replayed_drop_origin(c, REVERSALAPPLY_ORIGIN);
+    else
+        targetdb_rollback(c);
     return FAILED;
 }

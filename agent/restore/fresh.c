@@ -55,11 +55,8 @@ status fresh_run(struct job *job, struct pgconn *c, err *e)
     TRY(targetdb_read(c, &t, e));
     TRY(pieces_index_settings(c, largest, PIECES_ALONE, e));
     TRY(replayed_announce(job, c, &t, e));
-    TRY(targetdb_begin(c, &t, e));
-    if (!build(job, c, &t, e).ok) {
-        targetdb_rollback(c);
-        return FAILED;
-    }
-    TRY(skip_commit(job, c, e));
-    return analyze_tables(job, e);
+    if (targetdb_begin(c, &t, e).ok && build(job, c, &t, e).ok && skip_commit(job, c, e).ok)
+        return analyze_tables(job, e);
+    replayed_rollback(job, c);
+    return FAILED;
 }

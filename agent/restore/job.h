@@ -49,7 +49,8 @@ struct job {
     struct hook_facts *facts; /* what hooks are told (hooks.h); NULL: there are none */
     struct skipped_row *left_out;
     size_t left_out_count;
-    bool marked; /* the transaction carries the source's origin */
+    bool announced; /* the source's origin was made for the transaction, before it */
+    bool marked;    /* the transaction carries it */
 };
 void job_fini(struct job *job);
 OWN_VALUE(job, job_fini);

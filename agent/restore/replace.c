@@ -116,28 +116,25 @@ static status as_owner(struct job *job, const struct emptied *t, struct orphans 
     return triggers.len == 0 ? DONE : pgconn_exec(c, buf_cstring(&triggers), e);
 }
 
-status replace_run(struct job *job, struct pgconn *c, err *e)
+static status change(struct job *job, const struct targetdb *target, struct pgconn *c, err *e)
 {
     OWNED(emptied) struct emptied t = {0};
     OWNED(orphans) struct orphans orphans;
-    struct targetdb target = {0};
-    orphans_init(&orphans, job, &target);
+    orphans_init(&orphans, job, target);
+    TRY(replayed_mark(job, c, target, e));
+    TRY(emptied_find(job, c, &t, e));
+    TRY(target->replica ? as_replica(job, &t, &orphans, c, e) : as_owner(job, &t, &orphans, c, e));
+    TRY(hooks_inside(job, c, e));
+    return replayed_write(job, c, e);
+}
+
+status replace_run(struct job *job, struct pgconn *c, err *e)
+{
+    struct targetdb target;
     TRY(targetdb_read(c, &target, e));
     TRY(replayed_announce(job, c, &target, e));
-    TRY(targetdb_begin(c, &target, e));
-    status done = replayed_mark(job, c, &target, e);
-    if (done.ok)
-        done = emptied_find(job, c, &t, e);
-    if (done.ok)
-        done = target.replica ? as_replica(job, &t, &orphans, c, e) : as_owner(job, &t, &orphans, c, e);
-    if (done.ok)
-        done = hooks_inside(job, c, e);
-    if (done.ok)
-        done = replayed_write(job, c, e);
-    if (!done.ok) {
-        targetdb_rollback(c);
-        return FAILED;
-    }
-    TRY(skip_commit(job, c, e));
-    return analyze_tables(job, e);
+    if (targetdb_begin(c, &target, e).ok && change(job, &target, c, e).ok && skip_commit(job, c, e).ok)
+        return analyze_tables(job, e);
+    replayed_rollback(job, c);
+    return FAILED;
 }

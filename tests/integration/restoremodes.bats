@@ -156,6 +156,23 @@ setup_file() {
     target_has "SELECT count(*) > 0 FROM pg_replication_origin WHERE roname LIKE 'pgstrand\\_%'" t
 }
 
+# Before 15 it is made before the transaction.
+@test "a restore that fails leaves no replication origin, which would be the whole server's" {
+    local mode ours="FROM pg_replication_origin WHERE roname LIKE 'pgstrand\\_%'"
+    sed 's/^same_sql =.*/same_sql = same.sql/' "$DATA/pgstrand.conf" >"$BATS_TEST_TMPDIR/hooks.conf"
+    echo 'SELECT 1 / 0' >"$BATS_TEST_TMPDIR/same.sql"
+    for mode in fresh replace merge; do
+        sql postgres "SELECT pg_replication_origin_drop(roname) $ours" >/dev/null
+        expect_exit 11 'division by zero' restore --mode "$mode" --config "$BATS_TEST_TMPDIR/hooks.conf" --quiet
+        target_has "SELECT count(*) $ours" 0
+        [ "$mode" != fresh ] || restore --quiet # for the others
+    done
+    # One that was there stays.
+    restore --mode merge --quiet
+    expect_exit 11 'division by zero' restore --mode replace --config "$BATS_TEST_TMPDIR/hooks.conf" --quiet
+    target_has "SELECT count(*) $ours" 1
+}
+
 # ---- two at once ----
 
 # first_restore ARGS...: in the background, $first_pid; first_ends: it was whole, and so many databases are left beside it.

@@ -176,33 +176,64 @@ status replayed_write(struct job *job, struct pgconn *c, err *e)
     return job_warn(job, e, "the target does not remember this restore: %s", why.message);
 }
 
-status replayed_make_origin(struct pgconn *c, const char *name, err *e)
+status replayed_make_origin(struct pgconn *c, const char *name, bool *made, err *e)
 {
     const char *const params[] = {name};
     OWNED(pgrows) struct pgrows *rows = NULL;
     err ignored = ERR_INIT; /* whoever sets it up is told as well */
+    *made = false;
     if (pgconn_server_version(c) >= ORIGIN_TOLD_SINCE)
         return DONE;
-    if (!pgconn_query(c,
-                      "SELECT CASE WHEN pg_catalog.pg_replication_origin_oid($1) IS NULL THEN"
-                      " pg_catalog.pg_replication_origin_create($1) END",
-                      1, params, &rows, &ignored)
-             .ok &&
-        ignored.class == ERR_NETWORK) {
+    if (pgconn_query(c,
+                     "SELECT CASE WHEN pg_catalog.pg_replication_origin_oid($1) IS NULL THEN"
+                     " pg_catalog.pg_replication_origin_create($1) END",
+                     1, params, &rows, &ignored)
+            .ok)
+        *made = pgrows_text(rows, 0, 0) != NULL;
+    else if (ignored.class == ERR_NETWORK) {
         *e = ignored;
         return FAILED;
     }
     return DONE;
 }
 
+void replayed_drop_origin(struct pgconn *c, const char *name)
+{
+    const char *const params[] = {name};
+    OWNED(pgrows) struct pgrows *rows = NULL;
+    err ignored = ERR_INIT; /* the first failure is the one to tell */
+    targetdb_rollback(c);
+    /* No rollback takes it from the session, and nobody can drop what a session has. */
+    if (pgconn_alive(c) && pgconn_exec(c,
+                                       "SELECT pg_catalog.pg_replication_origin_session_reset()"
+                                       " WHERE pg_catalog.pg_replication_origin_session_is_setup()",
+                                       &ignored)
+                               .ok)
+        (void)pgconn_query(c, "SELECT pg_catalog.pg_replication_origin_drop($1)", 1, params, &rows, &ignored)
+            .ok;
+}
+
 status replayed_announce(struct job *job, struct pgconn *c, const struct targetdb *t, err *e)
 {
     uuid node, incarnation;
     char name[REPLAYED_ORIGIN_TEXT];
+    job->announced = false;
     if (!t->superuser)
         return DONE;
     TRY(replayed_source(job, &node, &incarnation, e));
-    return replayed_make_origin(c, replayed_origin(&node, name), e);
+    return replayed_make_origin(c, replayed_origin(&node, name), &job->announced, e);
+}
+
+void replayed_rollback(struct job *job, struct pgconn *c)
+{
+    uuid node, incarnation;
+    char name[REPLAYED_ORIGIN_TEXT];
+    err ignored = ERR_INIT;
+    if (job->announced && replayed_source(job, &node, &incarnation, &ignored).ok)
+        replayed_drop_origin(c, replayed_origin(&node, name));
+    else
+        targetdb_rollback(c);
+    job->announced = false;
 }
 
 status replayed_mark(struct job *job, struct pgconn *c, const struct targetdb *t, err *e)

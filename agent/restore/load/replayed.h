@@ -33,11 +33,16 @@ MUST_CHECK status replayed_by(struct pgconn *c, const uuid *workflow, bool *out,
 MUST_CHECK status replayed_write(struct job *job, struct pgconn *c, err *e);
 
 /* Before a transaction that is to carry this origin: before 15 it is announced under the catalogue that it
- * began with, and an origin that it made itself would be lost. Where the role may not, nothing. */
-MUST_CHECK status replayed_make_origin(struct pgconn *c, const char *name, err *e);
+ * began with, and an origin that it made itself would be lost. Where the role may not, nothing. `made`: it
+ * was not there, and stays when the process is killed; the next one uses it. */
+MUST_CHECK status replayed_make_origin(struct pgconn *c, const char *name, bool *made, err *e);
 
-/* The same for the source's origin, before the restore's transaction. */
+/* After a failure, of what was made: rolls back and drops it, unless another session has it. */
+void replayed_drop_origin(struct pgconn *c, const char *name);
+
+/* The same two for the source's origin, before the restore's transaction and when that has failed. */
 MUST_CHECK status replayed_announce(struct job *job, struct pgconn *c, const struct targetdb *t, err *e);
+void replayed_rollback(struct job *job, struct pgconn *c);
 
 /* In the restore's transaction: its commit carries the source's origin. Without superuser nothing. */
 MUST_CHECK status replayed_mark(struct job *job, struct pgconn *c, const struct targetdb *t, err *e);

@@ -315,17 +315,16 @@ static status run(struct merge *m, uint64_t *all, err *e)
 status merge_run(struct job *job, struct pgconn *c, err *e)
 {
     OWNED(merge) struct merge m = {.job = job, .c = c};
+    const bool dry = job->request->dry_run;
     uint64_t all = 0;
     TRY(targetdb_read(c, &m.target, e));
-    if (!job->request->dry_run)
+    if (!dry)
         TRY(replayed_announce(job, c, &m.target, e));
-    TRY(targetdb_begin(c, &m.target, e));
-    if (!run(&m, &all, e).ok) {
-        targetdb_rollback(c);
+    if (!targetdb_begin(c, &m.target, e).ok || !run(&m, &all, e).ok || (!dry && !skip_commit(job, c, e).ok)) {
+        replayed_rollback(job, c);
         return FAILED;
     }
-    if (job->request->dry_run)
+    if (dry)
         return pgconn_exec(c, "ROLLBACK", e);
-    TRY(skip_commit(job, c, e));
     return all > 0 ? analyze_tables(job, e) : DONE;
 }
