@@ -6,24 +6,29 @@
 #include "agent/seal/schemaversion.h"
 #include "agent/seal/sealrun.h"
 
+static status read_tables(struct sealrun *run, err *e)
+{
+    const struct seal_request *request = run->request;
+    const char *conninfo = request->conninfo == NULL ? run->d->config->conninfo : request->conninfo;
+    TRY(pgconn_open(conninfo, PGCONN_QUERY, &run->conn, e));
+    for (int tries = 1; !table_list_read(run->conn, run->d->config->tiers, &run->tables, e).ok; tries++)
+        if (!sealrun_asks_again(run, tries, e))
+            return FAILED;
+    return DONE;
+}
+
 /* Sealing actions needs the log alone; without the database only the sequences are missing, and the parent's
  * count. */
 static status connect(struct sealrun *run, err *e)
 {
     const struct seal_request *request = run->request;
-    bool needed = request->type == PGSTRAND__SNAPSHOT_TYPE__FULL;
-    if (request->offline && !needed)
+    if (request->offline && request->type != PGSTRAND__SNAPSHOT_TYPE__FULL)
         return DONE;
-    const char *conninfo = request->conninfo == NULL ? run->d->config->conninfo : request->conninfo;
-    status connected = pgconn_open(conninfo, PGCONN_QUERY, &run->conn, e);
-    if (!connected.ok && (needed || !err_is_transient(e)))
-        return FAILED;
-    if (!connected.ok) {
-        run->progress->say(run->progress->context,
-                           "the database cannot be reached: sealing without the sequences' values");
+    if (read_tables(run, e).ok)
         return DONE;
-    }
-    return table_list_read(run->conn, run->d->config->tiers, &run->tables, e);
+    pgconn_close(run->conn);
+    run->conn = NULL;
+    return sealrun_does_without(run, e) ? DONE : FAILED;
 }
 
 #define VERSION_PATIENCE_MS 3000 /* how long sealing waits for the log to have the DDL of a dump */

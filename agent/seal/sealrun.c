@@ -77,6 +77,28 @@ status sealrun_begin(struct datadir *d, const struct seal_request *request, cons
     return load_chain(out, e);
 }
 
+#define ASK_TRIES 3 /* what is cancelled so often waits for somebody's lock */
+
+bool sealrun_asks_again(const struct sealrun *run, int tries, err *e)
+{
+    if (!pgconn_was_cancelled(e) || tries >= ASK_TRIES || progress_stopped(run->progress))
+        return false;
+    *e = ERR_INIT;
+    return true;
+}
+
+bool sealrun_does_without(struct sealrun *run, err *e)
+{
+    char line[ERR_TEXT + 64];
+    if (run->request->type == PGSTRAND__SNAPSHOT_TYPE__FULL || !err_is_transient(e) ||
+        progress_stopped(run->progress))
+        return false;
+    (void)snprintf(line, sizeof line, "sealing without the sequences' values: %s", e->message);
+    run->progress->say(run->progress->context, line);
+    *e = ERR_INIT;
+    return true;
+}
+
 /* The number is reserved before the first byte is written: a crash leaves a trace that the next sealing
  * removes. */
 static status reserve(struct sealrun *run, const Pgstrand__SnapshotHeader *header, const char *name, err *e)

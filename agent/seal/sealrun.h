@@ -27,6 +27,15 @@ OWN_VALUE(sealrun, sealrun_fini);
 MUST_CHECK status sealrun_begin(struct datadir *d, const struct seal_request *request,
                                 const struct progress *progress, struct sealrun *out, err *e);
 
+/* Is a query of the database that failed to be asked again, the `tries`-th time? Stopping the agent cancels
+ * every connection's statement once a second, and an INCREMENTAL is to be finished all the same. *e is clean
+ * then. */
+bool sealrun_asks_again(const struct sealrun *run, int tries, err *e);
+
+/* Is an INCREMENTAL to be made without the database, of which it failed to have something? Then that is
+ * said, and *e is clean. */
+bool sealrun_does_without(struct sealrun *run, err *e);
+
 /* A writer for the next snapshot, after its number was reserved in the catalogue. */
 MUST_CHECK status sealrun_open(struct sealrun *run, const Pgstrand__SnapshotHeader *header,
                                struct snapwriter **out, err *e);

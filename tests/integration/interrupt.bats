@@ -8,7 +8,7 @@ setup_file() {
     database_new source
     sql source "CREATE TABLE many (id int PRIMARY KEY, a text, b text);
         INSERT INTO many SELECT i, md5(i::text), md5((i + 1)::text) FROM generate_series(1, 120000) i;
-        CREATE INDEX ON many (a); CREATE INDEX ON many (b)"
+        CREATE INDEX ON many (a); CREATE INDEX ON many (b); CREATE SEQUENCE numbers"
 }
 
 # interrupted SECONDS ARGS...: SIGINT to that process alone. It may have been quicker than we: then it is done, exit 0. On a busy machine
@@ -30,7 +30,9 @@ interrupted() {
 }
 
 no_parts() {
-    [ -z "$(find "$DATA" "$HARNESS/vault" -name '*.part' 2>/dev/null)" ]
+    local parts
+    parts=$(find "$DATA" "$HARNESS/vault" -name '*.part' 2>/dev/null) || true
+    [ -z "$parts" ] || complain "$parts" "$(<"$HARNESS/err")" "$(agent_log "$DATA" 2>/dev/null | tail -n 3)"
 }
 
 @test "init interrupted: nothing is published, and the next run finishes" {
@@ -113,4 +115,32 @@ no_parts() {
     agent_log "$DATA" | tail -n 1 | grep -q ' stopped$' || complain "$(agent_log "$DATA" | tail -n 3)"
     [ "$(pgstrand snapshots --data "$DATA" --json | jq '.[-1].last_seq')" -gt "$before" ]
     no_parts
+}
+
+# What it asks the server for is cancelled, since it may wait for ever; here it waits for a sequence that somebody is about to drop.
+@test "the agent stopped while its seal by schedule asks the server: it asks again, or does without the sequences" {
+    local before stopper how
+    sealed_seq() {
+        pgstrand snapshots --data "$DATA" --json | jq '.[-1].last_seq'
+    }
+    for how in again without; do
+        ! agent_running "$DATA" || agent_stop "$DATA"
+        before=$(sealed_seq)
+        session_open holder source
+        say holder 'BEGIN; DROP SEQUENCE numbers'
+        agent_start "$DATA"
+        sql source 'UPDATE many SET a = NULL WHERE id = 3'
+        wait_for 30 waits_for_lock source
+        : >"$(cluster_folder)/log"
+        agent_stop "$DATA" 3>&- &
+        stopper=$!
+        wait_for 30 grep -q 'canceling statement due to user request' "$(cluster_folder)/log"
+        [ "$how" = without ] || session_close holder
+        wait "$stopper"
+        [ "$how" = again ] || session_close holder
+        agent_log "$DATA" | tail -n 1 | grep -q ' stopped$' || complain "$(agent_log "$DATA" | tail -n 3)"
+        [ "$(sealed_seq)" -gt "$before" ]
+        [ "$how" = "$(agent_log "$DATA" | grep -q "sealing without the sequences' values: .*canceling statement" && echo without || echo again)" ]
+        no_parts
+    done
 }
