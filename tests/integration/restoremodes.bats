@@ -222,16 +222,23 @@ first_ends() {
     session_close guest
     kill -CONT "$first_pid"
     first_ends 0
-    # What a guest left there meanwhile is not dropped, nor by the next restore.
+    # What a guest leaves there between the last look and the change of names is not dropped, nor by the next restore. Both wait for
+    # catalogues that are the whole server's: the transaction before that look, and the change.
     local made
+    sed 's/^same_sql =.*/same_sql = wait.sql/' "$DATA/pgstrand.conf" >"$HARNESS/wait.conf"
+    echo 'LOCK TABLE pg_catalog.pg_shseclabel IN ACCESS SHARE MODE' >"$HARNESS/wait.sql"
     for made in 'TABLE mine AS SELECT 1 AS n' "FUNCTION mine() RETURNS int LANGUAGE sql AS 'SELECT 1'"; do
         database_again "$target"
-        session_open guest "$target"
-        say guest 'SELECT 1'
-        first_restore --jobs 2 --drop-old
-        wait_for 60 swapping
-        say guest "CREATE $made"
-        session_close guest
+        session_open look postgres
+        say look 'BEGIN; LOCK TABLE pg_catalog.pg_shseclabel'
+        first_restore --jobs 2 --drop-old --config "$HARNESS/wait.conf"
+        wait_for 60 waits_for_lock "${target}_pgstrand_new"
+        session_open names postgres
+        say names 'BEGIN; LOCK TABLE pg_catalog.pg_database IN SHARE MODE'
+        session_close look
+        wait_for 60 waits_for_lock postgres
+        sql "$target" "CREATE $made"
+        session_close names
         first_ends 1
         grep -q "the database it replaced is still there: ${target}_pgstrand_old was used meanwhile" "$HARNESS/first"
         database_again "$target"
