@@ -2,6 +2,8 @@
 
 #include <errno.h>
 
+#include "proto/base/array.h"
+
 const char *output_size(uint64_t bytes, char out[static OUTPUT_TEXT])
 {
     static const char *const units[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
@@ -102,6 +104,7 @@ void output_table_fini(struct output_table *t)
     free(t->cell);
     t->cell = NULL;
     t->cells = 0;
+    t->room = 0;
 }
 
 void output_cell(struct output_table *t, const char *format, ...)
@@ -120,10 +123,8 @@ void output_cell(struct output_table *t, const char *format, ...)
     }
     output_clean(&clean, bytes_of(raw, (size_t)len));
     char *text = buf_take_cstring(&clean);
-    char **grown = realloc(t->cell, (t->cells + 1) * sizeof *grown);
-    if (grown != NULL)
-        t->cell = grown;
-    if (text == NULL || grown == NULL) {
+    err no_room = ERR_INIT;
+    if (text == NULL || !array_room(&t->cell, t->cells, &t->room, sizeof *t->cell, &no_room).ok) {
         free(text);
         t->bad = true;
         return;

@@ -39,6 +39,7 @@ struct output_table {
     size_t columns;
     char **cell; /* row by row; malloc'ed */
     size_t cells;
+    size_t room;
     bool bad; /* memory was out: printing says so */
 };
 void output_table_fini(struct output_table *t);

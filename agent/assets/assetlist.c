@@ -1,5 +1,7 @@
 #include "agent/assets/assetlist.h"
 
+#include "proto/base/array.h"
+
 static void fini_asset(struct asset *a)
 {
     free(a->path);
@@ -18,30 +20,31 @@ void assetlist_fini(struct assetlist *l)
     *l = (struct assetlist){0};
 }
 
-struct assetfolder *assetlist_folder(struct assetlist *l, const char *path)
+status assetlist_folder(struct assetlist *l, const char *path, struct assetfolder **out, err *e)
 {
     for (size_t i = 0; i < l->count; i++)
-        if (strcmp(l->folder[i].path, path) == 0)
-            return &l->folder[i];
-    struct assetfolder *grown = realloc(l->folder, (l->count + 1) * sizeof *grown);
-    if (grown == NULL)
-        return NULL;
-    l->folder = grown;
-    grown[l->count] = (struct assetfolder){.path = strdup(path)};
-    return grown[l->count].path == NULL ? NULL : &grown[l->count++];
+        if (strcmp(l->folder[i].path, path) == 0) {
+            *out = &l->folder[i];
+            return DONE;
+        }
+    TRY(array_one_more(&l->folder, l->count, sizeof *l->folder, e));
+    *out = &l->folder[l->count];
+    **out = (struct assetfolder){.path = strdup(path)};
+    if ((*out)->path == NULL)
+        return err_no_memory(e);
+    l->count++;
+    return DONE;
 }
 
-struct asset *assetfolder_add(struct assetfolder *f, const char *path, size_t path_len)
+status assetfolder_add(struct assetfolder *f, const char *path, size_t path_len, struct asset **out, err *e)
 {
-    if (f->count % 64 == 0) {
-        struct asset *grown = realloc(f->item, (f->count + 64) * sizeof *grown);
-        if (grown == NULL)
-            return NULL;
-        f->item = grown;
-    }
-    struct asset *a = &f->item[f->count];
-    *a = (struct asset){.path = strndup(path, path_len)};
-    return a->path == NULL ? NULL : &f->item[f->count++];
+    TRY(array_room(&f->item, f->count, &f->room, sizeof *f->item, e));
+    *out = &f->item[f->count];
+    **out = (struct asset){.path = strndup(path, path_len)};
+    if ((*out)->path == NULL)
+        return err_no_memory(e);
+    f->count++;
+    return DONE;
 }
 
 const struct assetfolder *assetlist_find(const struct assetlist *l, const char *path)

@@ -29,6 +29,7 @@ struct assetfolder {
     char *path;         /* absolute */
     struct asset *item; /* by path, byte order: a folder comes before what is in it */
     size_t count;
+    size_t room;
 };
 
 struct assetlist {
@@ -41,9 +42,10 @@ struct assetlist {
 void assetlist_fini(struct assetlist *l);
 OWN_VALUE(assetlist, assetlist_fini);
 
-/* NULL when memory is out. */
-struct assetfolder *assetlist_folder(struct assetlist *l, const char *path);
-struct asset *assetfolder_add(struct assetfolder *f, const char *path, size_t path_len);
+/* The folder of this path, a new one if there is none; a new item. Borrowed, until the next is added. */
+MUST_CHECK status assetlist_folder(struct assetlist *l, const char *path, struct assetfolder **out, err *e);
+MUST_CHECK status assetfolder_add(struct assetfolder *f, const char *path, size_t path_len,
+                                  struct asset **out, err *e);
 
 const struct assetfolder *assetlist_find(const struct assetlist *l, const char *path);
 const struct asset *assetfolder_find(const struct assetfolder *f, const char *path);

@@ -26,9 +26,8 @@ static status take_entry(const struct chain_link *link, const Pgstrand__AssetEnt
         return damaged(link, "has an entry of an unknown kind", e);
     if (!asset_path_is_safe(path, from->path.len))
         return damaged(link, "has a path that leads out of its folder", e);
-    struct asset *a = assetfolder_add(to, from->path.len == 0 ? "" : path, from->path.len);
-    if (a == NULL)
-        return err_no_memory(e);
+    struct asset *a = NULL;
+    TRY(assetfolder_add(to, from->path.len == 0 ? "" : path, from->path.len, &a, e));
     if (to->count > 1 && strcmp(to->item[to->count - 2].path, a->path) >= 0)
         return damaged(link, "is out of order", e);
     a->kind = (enum asset_kind)from->kind;
@@ -54,9 +53,8 @@ static status take_folder(const struct chain_link *link, const Pgstrand__AssetFo
         return damaged(link, "has a folder whose path is not absolute or leads elsewhere", e);
     if (known != NULL && known != &out->folder[out->count - 1])
         return damaged(link, "is out of order", e);
-    struct assetfolder *to = assetlist_folder(out, from->folder);
-    if (to == NULL)
-        return err_no_memory(e);
+    struct assetfolder *to = NULL;
+    TRY(assetlist_folder(out, from->folder, &to, e));
     for (size_t i = 0; i < from->n_entry; i++)
         TRY(take_entry(link, from->entry[i], to, e));
     return DONE;

@@ -49,8 +49,8 @@ status assetscan_folders(const struct config *c, enum tier tier, struct assetlis
                 e, ERR_VALIDATION,
                 "%s in [assets] has the folder %s: it must be an absolute path without . and .., and not /",
                 tier_name(tier), word);
-        if (assetlist_folder(out, word) == NULL)
-            return err_no_memory(e);
+        struct assetfolder *folder = NULL;
+        TRY(assetlist_folder(out, word, &folder, e));
     }
     if (out->count > 1)
         qsort(out->folder, out->count, sizeof *out->folder, by_path);
@@ -81,9 +81,8 @@ static status add(struct scanning *s, const struct stat *facts, err *e)
     const size_t root = strlen(s->folder->path);
     const char *path = buf_cstring(&s->path);
     const size_t below = s->path.len > root ? root + 1 : root;
-    struct asset *a = assetfolder_add(s->folder, path + below, s->path.len - below);
-    if (a == NULL)
-        return err_no_memory(e);
+    struct asset *a = NULL;
+    TRY(assetfolder_add(s->folder, path + below, s->path.len - below, &a, e));
     a->kind = S_ISDIR(facts->st_mode) ? ASSET_FOLDER : S_ISLNK(facts->st_mode) ? ASSET_LINK : ASSET_FILE;
     a->mode = facts->st_mode & 07777;
     a->mtime = (int64_t)facts->st_mtim.tv_sec * 1000000000 + facts->st_mtim.tv_nsec;
@@ -137,9 +136,8 @@ static int by_item(const void *a, const void *b)
 
 static status copy_item(struct assetfolder *to, const struct asset *from, err *e)
 {
-    struct asset *a = assetfolder_add(to, from->path, strlen(from->path));
-    if (a == NULL)
-        return err_no_memory(e);
+    struct asset *a = NULL;
+    TRY(assetfolder_add(to, from->path, strlen(from->path), &a, e));
     char *path = a->path;
     *a = *from;
     a->path = path;

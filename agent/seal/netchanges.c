@@ -58,16 +58,7 @@ void netchanges_free(struct netchanges *n)
 
 static status version_room(struct netchanges *n, uint32_t version, err *e)
 {
-    if (version < n->versions)
-        return DONE;
-    size_t room = (size_t)version + 64;
-    size_t *grown = realloc(n->of_version, room * sizeof *grown);
-    if (grown == NULL)
-        return err_no_memory(e);
-    memset(grown + n->versions, 0, (room - n->versions) * sizeof *grown);
-    n->of_version = grown;
-    n->versions = room;
-    return DONE;
+    return array_reach(&n->of_version, version, &n->versions, sizeof *n->of_version, e);
 }
 
 static status add_table(struct netchanges *n, const struct relation *r, err *e)

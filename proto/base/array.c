@@ -29,6 +29,20 @@ status array_grow(void *list, size_t *room, size_t size, err *e)
     return DONE;
 }
 
+status array_reach_grow(void *list, size_t index, size_t *room, size_t size, err *e)
+{
+    size_t more = *room == 0 ? FIRST : *room;
+    uint8_t *first = NULL;
+    while (more <= index)
+        if ((more *= 2) == 0)
+            return err_no_memory(e);
+    TRY(resize(list, more, size, e));
+    memcpy(&first, list, sizeof first);
+    memset(first + *room * size, 0, (more - *room) * size);
+    *room = more;
+    return DONE;
+}
+
 status array_one_more(void *list, size_t count, size_t size, err *e)
 {
     size_t room = FIRST;

@@ -4,6 +4,7 @@
 
 #include "agent/relay.h"
 #include "agent/restore/fold/foldspill.h"
+#include "proto/base/array.h"
 
 #define BLOCK ((size_t)128 << 10) /* bytes of actions that go to the other thread at once */
 #define LARGE (BLOCK / 2)         /* rows of that many are not copied into a block */
@@ -87,10 +88,8 @@ status fold_table(struct fold *f, const struct fold_shape *shape, err *e)
 {
     wait_sent(f);
     OWNED(foldtable) struct foldtable *t = calloc(1, sizeof *t);
-    struct foldtable **grown = realloc(f->table, (f->count + 1) * sizeof *grown);
-    if (grown != NULL)
-        f->table = grown;
-    if (t == NULL || grown == NULL || (t->label = strdup(shape->label)) == NULL ||
+    TRY(array_one_more(&f->table, f->count, sizeof *f->table, e));
+    if (t == NULL || (t->label = strdup(shape->label)) == NULL ||
         (t->key = calloc(shape->key_count + 1u, sizeof *t->key)) == NULL)
         return err_no_memory(e);
     if (shape->key_count > 0)

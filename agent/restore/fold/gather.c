@@ -7,6 +7,7 @@
 #include "agent/restore/fold/stages.h"
 #include "agent/restore/plan/plantable.h"
 #include "agent/seal/versiontypes.h"
+#include "proto/base/array.h"
 
 #define TELL_EVERY 100000 /* actions between two reports of progress */
 
@@ -178,15 +179,7 @@ static status find_way(struct gather *g, const struct source_action *a, const st
 static status way_of(struct gather *g, const struct source_action *a, const struct relation *r,
                      struct way **out, err *e)
 {
-    if (r->version >= g->versions) {
-        size_t room = r->version + 64;
-        struct way *grown = realloc(g->way, room * sizeof *grown);
-        if (grown == NULL)
-            return err_no_memory(e);
-        memset(grown + g->versions, 0, (room - g->versions) * sizeof *grown);
-        g->way = grown;
-        g->versions = room;
-    }
+    TRY(array_reach(&g->way, r->version, &g->versions, sizeof *g->way, e));
     *out = &g->way[r->version];
     if ((*out)->epoch == shapes_epoch(g->shapes))
         return DONE;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "agent/ddlobjects.h"
+#include "proto/base/array.h"
 
 struct shape {
     uint32_t oid;
@@ -42,11 +43,8 @@ static status shape_of(struct shapes *s, uint32_t oid, struct shape **out, err *
     *out = find(s, oid);
     if (*out != NULL)
         return DONE;
-    struct shape *grown = realloc(s->shape, (s->count + 1) * sizeof *grown);
-    if (grown == NULL)
-        return err_no_memory(e);
-    s->shape = grown;
-    *out = &grown[s->count++];
+    TRY(array_one_more(&s->shape, s->count, sizeof *s->shape, e));
+    *out = &s->shape[s->count++];
     **out = (struct shape){.oid = oid};
     return DONE;
 }

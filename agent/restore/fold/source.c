@@ -1,6 +1,7 @@
 #include "agent/restore/fold/source.h"
 
 #include "agent/restore/fold/sealedstream.h"
+#include "proto/base/array.h"
 #include "proto/pbmem.h"
 #include "store/actionlog.h"
 
@@ -100,18 +101,9 @@ void source_close(struct source *s)
 
 static status relation_room(struct source *s, uint32_t version, err *e)
 {
-    if (version < s->relation_room)
-        return DONE;
     if (version > VERSIONS_MAX)
         return err_set(e, ERR_STORAGE, "relation version %u is not possible; run pgstrand verify", version);
-    size_t room = version + 64;
-    struct relation **grown = realloc(s->relation, room * sizeof *grown);
-    if (grown == NULL)
-        return err_no_memory(e);
-    memset(grown + s->relation_room, 0, (room - s->relation_room) * sizeof *grown);
-    s->relation = grown;
-    s->relation_room = room;
-    return DONE;
+    return array_reach(&s->relation, version, &s->relation_room, sizeof *s->relation, e);
 }
 
 static status keep_relations(struct source *s, const Pgstrand__Schema *schema, err *e)

@@ -4,6 +4,7 @@
 #include "agent/restore/fold/baserows.h"
 #include "agent/restore/fold/spillfile.h"
 #include "agent/restore/plan/plantable.h"
+#include "proto/base/array.h"
 
 #define BETWEEN_BUFFER ((size_t)262144) /* of a file between two stages */
 
@@ -89,11 +90,8 @@ static status add_to_fold(const struct plan_table *t, struct fold *f, struct sta
 /* Behind the last one. */
 static status append(struct plan_table *t, struct fold *f, const uint16_t *key, uint16_t key_count, err *e)
 {
-    struct stage *grown = realloc(t->stages->stage, (t->stages->count + 1) * sizeof *grown);
-    if (grown == NULL)
-        return err_no_memory(e);
-    t->stages->stage = grown;
-    struct stage *s = &grown[t->stages->count++];
+    TRY(array_one_more(&t->stages->stage, t->stages->count, sizeof *t->stages->stage, e));
+    struct stage *s = &t->stages->stage[t->stages->count++];
     *s = (struct stage){.key_count = key_count, .key = calloc(key_count + 1u, sizeof *key)};
     if (s->key == NULL)
         return err_no_memory(e);

@@ -5,6 +5,7 @@
 #include "agent/restore/load/ddltext.h"
 #include "agent/restore/load/orphansweep.h"
 #include "agent/restore/load/schemasql.h"
+#include "proto/base/array.h"
 #include "proto/sqlsplit.h"
 
 #define FOREIGN_KEY_VIOLATION "23503"
@@ -66,13 +67,11 @@ status orphans_foresee(struct job *job, err *e)
 static status remember(struct orphans *o, struct bytes statement, err *e)
 {
     (void)pthread_mutex_lock(&o->lock);
-    struct bytes *grown = realloc(o->failed, (o->failed_count + 1) * sizeof *grown);
-    if (grown != NULL) {
-        o->failed = grown;
-        grown[o->failed_count++] = statement;
-    }
+    const status room = array_one_more(&o->failed, o->failed_count, sizeof *o->failed, e);
+    if (room.ok)
+        o->failed[o->failed_count++] = statement;
     (void)pthread_mutex_unlock(&o->lock);
-    return grown != NULL ? DONE : err_no_memory(e);
+    return room;
 }
 
 static status add_inside(struct pgconn *c, struct bytes statement, bool *orphans, err *e)
@@ -141,11 +140,8 @@ static status refuse(const struct orphansweep *s, err *e)
 static status enter(struct job *job, const struct foreignkey *k, uint64_t rows, const char *action, err *e)
 {
     struct restore_result *out = job->out;
-    struct restored_orphans *grown = realloc(out->orphan, (out->orphan_count + 1) * sizeof *grown);
-    if (grown == NULL)
-        return err_no_memory(e);
-    out->orphan = grown;
-    struct restored_orphans *to = &grown[out->orphan_count++];
+    TRY(array_one_more(&out->orphan, out->orphan_count, sizeof *out->orphan, e));
+    struct restored_orphans *to = &out->orphan[out->orphan_count++];
     *to = (struct restored_orphans){strdup(k->name), strdup(k->table), strdup(k->parent), rows, action};
     return to->constraint == NULL || to->table == NULL || to->parent == NULL ? err_no_memory(e) : DONE;
 }

@@ -2,6 +2,7 @@
 
 #include "agent/pg/tables.h"
 #include "agent/restore/load/targetdb.h"
+#include "proto/base/array.h"
 #include "proto/base/pgtime.h"
 #include "proto/copytext.h"
 #include "proto/pbmem.h"
@@ -17,6 +18,7 @@ struct rows {
     const uuid *workflow;
     struct row *row;
     size_t count;
+    size_t room;
 };
 
 static void rows_fini(struct rows *r)
@@ -36,11 +38,8 @@ static status collect(void *context, struct bytes key, const ProtobufCMessage *m
     if (!bytes_equal(pbmem_view(record->workflow), bytes_of(r->workflow->b, sizeof r->workflow->b)) ||
         key.len > sizeof r->row->key.data)
         return DONE;
-    struct row *grown = realloc(r->row, (r->count + 1) * sizeof(*grown));
-    if (grown == NULL)
-        return err_no_memory(e);
-    r->row = grown;
-    struct row *to = &grown[r->count];
+    TRY(array_room(&r->row, r->count, &r->room, sizeof *r->row, e));
+    struct row *to = &r->row[r->count];
     *to = (struct row){.key.len = key.len};
     memcpy(to->key.data, key.data, key.len);
     TRY(pbmem_pack(message, &raw, e));

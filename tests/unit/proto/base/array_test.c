@@ -59,12 +59,37 @@ static void one_more_fits_behind_any_list(void **state)
     free(list);
 }
 
+static void items_between_are_zero(void **state)
+{
+    (void)state;
+    uint32_t *list = NULL;
+    size_t room = 0;
+    err e = ERR_INIT;
+    static const size_t order[] = {3, 1000, 40, 999, 1001, 5000};
+    for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {
+        assert_done(array_reach(&list, order[i], &room, sizeof *list, &e), &e);
+        assert_true(room > order[i]);
+        list[order[i]] = 7;
+    }
+    size_t set = 0;
+    for (size_t i = 0; i < room; i++) {
+        assert_true(list[i] == 0 || list[i] == 7);
+        set += list[i] == 7;
+    }
+    assert_int_equal(set, sizeof order / sizeof order[0]);
+    const size_t before = room;
+    assert_fails(array_reach(&list, SIZE_MAX - 1, &room, sizeof *list, &e), &e, ERR_STORAGE);
+    assert_int_equal(room, before);
+    free(list);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(items_stay_while_it_grows),
         cmocka_unit_test(what_cannot_be_had_changes_nothing),
         cmocka_unit_test(one_more_fits_behind_any_list),
+        cmocka_unit_test(items_between_are_zero),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
