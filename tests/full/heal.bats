@@ -122,7 +122,7 @@ lead_here() {
     [ "$(incarnation)" = "$old" ]
     healthy
     assert_as_source
-    [ "$(pgstrand log --data "$DATA" --json | jq -s '[.[] | select(.kind == "MESSAGE")] | length')" -eq 0 ]
+    pgstrand log --data "$DATA" --json | jq -s -e 'all(.kind != "MESSAGE")'
     agent_stop "$DATA"
     agent_start "$DATA"
     [ "$(incarnation)" = "$old" ]

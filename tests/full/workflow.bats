@@ -79,7 +79,7 @@ killed_take_over() {
     rm -rf "$new"
     restoreflow_prepare fresh
     workflow_killed "$1" restore "${args[@]}" || return 1
-    for id in $(workflow_open "$new" 2>/dev/null); do
+    for id in $(workflow_open "$new" '' 2>/dev/null); do
         pgstrand workflow resume "$id" --data "$new" --quiet >/dev/null 2>"$HARNESS/resumed" ||
             grep -q 'say --as same with --recovery-key' "$HARNESS/resumed" || complain "$(<"$HARNESS/resumed")" || return 1
     done
@@ -117,7 +117,7 @@ killed_init() {
     rm -rf "$new"
     restoreflow_prepare replace
     workflow_killed "$1" init --data "$new" --source "$(conninfo "$target")" || return 1
-    for id in $(workflow_open "$new" 2>/dev/null); do
+    for id in $(workflow_open "$new" '' 2>/dev/null); do
         pgstrand workflow resume "$id" --data "$new" --quiet >/dev/null || return 1
     done
     pgstrand init --data "$new" --source "$(conninfo "$target")" --quiet >/dev/null || return 1

@@ -53,6 +53,16 @@ two_databases() {
     sql right "INSERT INTO \"Till\" VALUES (3, ''), (2, NULL), (1, E'Ann\\tB')"
 }
 
+@test "jq -e does not take nothing for an answer" {
+    echo '{"a": 1}' | jq -e '.a == 1'
+    echo '{"a": 1}' | jq -es --arg b 1 --argjson c 1 'map(.a) == [$c] and $b == "1"'
+    printf '{"a": 1}\n{"a": 2}' | jq -s -e 'def two: 2; length == two'
+    refute eval 'false | jq -e .'
+    refute eval "false | jq -s -e 'all(.a == 1)'"
+    refute eval "false | jq --arg b 1 -se 'length == 0'"
+    [ "$(: | jq -s length)" = 0 ]
+}
+
 @test "equal tables compare equal in any order of rows" {
     two_databases
     assert_same_tables "$(conninfo left)" "$(conninfo right)"

@@ -208,7 +208,7 @@ killed_take_over() {
     rm -rf "$NEW"
     database_again "$target"
     workflow_killed "$1" restore --data "$NEW" --from "$VAULT" --target "$(conninfo "$target")" --as same --recovery-key "$HARNESS/key" || return 1
-    opened=$(workflow_open "$NEW" 2>/dev/null) || true
+    opened=$(workflow_open "$NEW" '' 2>/dev/null)
     for id in $opened; do
         pgstrand workflow resume "$id" --data "$NEW" --quiet >/dev/null 2>"$HARNESS/resumed" ||
             grep -q 'say --as same with --recovery-key' "$HARNESS/resumed" || complain "$(<"$HARNESS/resumed")" || return 1

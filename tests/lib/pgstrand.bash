@@ -1,7 +1,7 @@
 # pgstrand: the programs under test, and comparisons of databases. Source it after cluster.bash.
 #
 #   pgstrand ARGS...                   the built command
-#   jq ARGS...                         gojq, unless its objects have to keep their order: `command jq`
+#   jq ARGS...                         gojq, unless its objects have to keep their order: `command jq`; -e fails where nothing comes in
 #   agent_start DATA [OPTIONS]         starts the agent and waits until it captures (--no-wait before DATA: does not)
 #   agent_stop DATA                    SIGTERM; returns the agent's exit code
 #   agent_kill9 DATA                   SIGKILL, at once
@@ -29,8 +29,22 @@ pgstrand() {
 }
 
 # Debian's jq reads its own library anew each time, 45 ms of processor; some two thousand times that was a tenth of all tests.
+# With -e nothing is no answer, as behind a command that failed: gojq says so by itself, but not where -s makes a list of it, since
+# all(...) holds of an empty one.
 jq() {
-    gojq "$@"
+    local option slurps=no asks=no i=0 args=("$@")
+    for option; do
+        [[ $option != -[!-]* || $option != *s* ]] || slurps=yes
+        [[ $option != -[!-]* || $option != *e* ]] || asks=yes
+    done
+    if [ "$slurps$asks" = yesyes ]; then
+        while [[ ${args[i]} == -* ]]; do
+            [[ ${args[i]} != --arg* ]] || i=$((i + 2))
+            i=$((i + 1))
+        done
+        args[i]='if . == [] then error("nothing came in") else . end | '${args[i]}
+    fi
+    gojq "${args[@]}"
 }
 
 private_memory_of() {

@@ -4,7 +4,7 @@
 #   workflow_sweep STEP FIRST COMMAND    COMMAND kill:N:catalog.mdb and COMMAND killafter:N:catalog.mdb, N in steps, until one is not
 #                                   killed; it sets workflow_whole=yes then
 #   workflow_last DATA FILTER       of the newest workflow (jq)
-#   workflow_open DATA              UUIDs of those that have not ended, the oldest first
+#   workflow_open DATA [ELSE]       UUIDs of those that have not ended, the oldest first; where that cannot be told ELSE, or no UUID
 
 workflow_sweep() {
     local step=$1 first=$2 action n
@@ -27,7 +27,9 @@ workflow_last() {
 }
 
 workflow_open() {
-    pgstrand workflow list --data "$1" --json | jq -r '.[] | select(.status == "PENDING" or .status == "IN_PROGRESS") | .uuid'
+    local list
+    list=$(pgstrand workflow list --data "$1" --json) || { echo "${2-unknown}"; return; }
+    jq -r '.[] | select(.status == "PENDING" or .status == "IN_PROGRESS") | .uuid' <<<"$list"
 }
 
 # workflow_killed FAULT ARGS...: pgstrand, killed, or ended by the failure (EIO) of fail:N, or whole.
