@@ -89,6 +89,37 @@ nothing_raced() {
     nothing_raced
 }
 
+@test "thread sanitizer: restores of a chain with changes: rows read back and summed up, one connection and several, folding that spills" {
+    built tsan
+    export TSAN_OPTIONS="suppressions=$PGSTRAND_ROOT/tests/lib/tsan.supp log_path=$HARNESS/tsan exitcode=0"
+    local data=$HARNESS/chain how
+    cluster_new chained
+    database_new chained
+    sql chained "CREATE TABLE goods (id int PRIMARY KEY, word text); CREATE TABLE sales (id int PRIMARY KEY, goods int REFERENCES goods, n int);
+        CREATE TABLE loose (n int, word text); CREATE TABLE parts (id int, day int, PRIMARY KEY (id, day)) PARTITION BY RANGE (day);
+        CREATE TABLE parts_low PARTITION OF parts FOR VALUES FROM (0) TO (50); CREATE TABLE parts_high PARTITION OF parts FOR VALUES FROM (50) TO (100);
+        INSERT INTO goods SELECT g, repeat(md5(g::text), 10) FROM generate_series(1, 30000) g;
+        INSERT INTO sales SELECT g, g, 0 FROM generate_series(1, 30000) g; CREATE INDEX ON sales (goods);
+        INSERT INTO loose SELECT g % 100, 'w' FROM generate_series(1, 10000) g; INSERT INTO parts SELECT g, g % 100 FROM generate_series(1, 10000) g"
+    pgstrand init --yes --quiet --data "$data" --source "$(conninfo chained)" >/dev/null
+    agent_start "$data"
+    sql chained "UPDATE sales SET n = n + 1; UPDATE goods SET word = repeat(md5(word), 12) WHERE id % 2 = 0; DELETE FROM sales WHERE id % 5 = 0"
+    pgstrand seal --data "$data" --quiet >/dev/null
+    sql chained "UPDATE sales SET id = id + 100000 WHERE id % 3 = 0; DELETE FROM loose WHERE n < 10; UPDATE parts SET day = 99 - day WHERE id < 3000;
+        TRUNCATE loose; INSERT INTO loose SELECT g % 100, 'later' FROM generate_series(1, 5000) g; UPDATE goods SET word = word || 'x'"
+    pgstrand wait --data "$data" --timeout 120 >/dev/null
+    agent_stop "$data"
+    database_new back
+    for how in '--jobs 2' '--jobs 2 --read-back' '--jobs 3 --memory 16MiB' '--jobs 1 --read-back --memory 16MiB' '--jobs 1' '--mode replace --read-back'; do
+        [ "${how#--mode}" != "$how" ] || database_again back
+        # shellcheck disable=SC2086
+        pgstrand restore --data "$data" --target "$(conninfo back)" --drop-old --quiet $how
+        assert_same_tables "$(conninfo chained)" "$(conninfo back)"
+    done
+    pgstrand drill --data "$data" --quiet
+    nothing_raced
+}
+
 @test "thread sanitizer: unit tests of what has threads" {
     built tsan
     TSAN_OPTIONS="suppressions=$PGSTRAND_ROOT/tests/lib/tsan.supp" \
