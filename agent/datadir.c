@@ -243,6 +243,21 @@ static status keep_recovery(const struct datadir *d, const struct signing_key *k
     return io_store(path, bytes_of(key->secret, SIGNING_KEY_LEN), e);
 }
 
+/* A kill while another identity was made has left the key of one that nobody has. */
+static status is_recovery_key(const struct datadir *d, const uint8_t secret[static SIGNING_KEY_LEN],
+                              bool *out, err *e)
+{
+    PB_OWNED(Pgstrand__IdentityRecord) *record = NULL;
+    struct signing_key key;
+    TRY(catalog_get(d->catalog, CATALOG_IDENTITY, bytes_of(NULL, 0), (ProtobufCMessage **)(void *)&record,
+                    e));
+    TRY(signing_key_from_secret(secret, &key, e));
+    *out = record != NULL &&
+           bytes_equal(pbmem_view(record->recovery_public_key), bytes_of(key.public, SIGNING_KEY_LEN));
+    explicit_bzero(&key, sizeof key);
+    return DONE;
+}
+
 status datadir_recovery_unshown(const struct datadir *d, uint8_t recovery_secret[static SIGNING_KEY_LEN],
                                 bool *found, err *e)
 {
@@ -257,10 +272,11 @@ status datadir_recovery_unshown(const struct datadir *d, uint8_t recovery_secret
     TRY(io_load(path, 4096, (uint8_t **)(void *)&secret, &len, e));
     if (len != SIGNING_KEY_LEN)
         return err_set(e, ERR_STORAGE, "%s is damaged: it has %zu bytes, not %d", path, len, SIGNING_KEY_LEN);
-    memcpy(recovery_secret, secret, SIGNING_KEY_LEN);
+    const status looked = is_recovery_key(d, (const uint8_t *)secret, found, e);
+    if (looked.ok && *found)
+        memcpy(recovery_secret, secret, SIGNING_KEY_LEN);
     explicit_bzero(secret, len);
-    *found = true;
-    return DONE;
+    return looked.ok ? DONE : FAILED;
 }
 
 status datadir_recovery_shown(const struct datadir *d, err *e)

@@ -76,8 +76,8 @@ static status set_log_aside(struct datadir *d, err *e)
     return io_make_dir(d->log, e);
 }
 
-/* A clone of a machine has its key, too. Interrupted after this, the device has no key: `identity new` again.
- */
+/* A clone of a machine has its key, too. Interrupted after this, the device has no key, or one that belongs
+ * to nobody yet while its own is aside already: `identity new` again. */
 static status set_key_aside(const struct datadir *d, err *e)
 {
     char device[UUID_TEXT];
@@ -86,7 +86,9 @@ static status set_key_aside(const struct datadir *d, err *e)
     if (path == NULL)
         return err_no_memory(e);
     buf_printf(&aside, "%s.%s", path, uuid_format(&d->identity.device, device));
-    return io_exists(path) ? io_publish(path, buf_cstring(&aside), e) : DONE;
+    if (!io_exists(path))
+        return DONE;
+    return io_exists(buf_cstring(&aside)) ? io_unlink(path, e) : io_publish(path, buf_cstring(&aside), e);
 }
 
 static status make_new(struct cli *cli, struct datadir *d, const char *device_name, err *e)

@@ -1,4 +1,4 @@
-# Commands that change a data directory or a database, killed before and after each of their crash points, or at each place in the
+# Commands that change a data directory, a vault or a database, killed before and after each of their crash points, or at each place in the
 # program where there are many (lib/crashpoints.bash); and each of their file operations fails once: the next call completes.
 
 load ../lib/onecluster
@@ -128,4 +128,85 @@ killed_uninstall() {
     database_new gone
     sql gone "CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE loose (a int)"
     places killed_uninstall
+}
+
+killed_vault_prune() {
+    rm -rf "$HARNESS/kept"
+    cp -a "$HARNESS/kept.all" "$HARNESS/kept"
+    crash_command "$1" prune --data "$ORACLE_DATA" --vault kept --fulls 1 || return 1
+    pgstrand verify --from "$HARNESS/kept" >/dev/null || return 1
+    pgstrand prune --data "$ORACLE_DATA" --vault kept --fulls 1 --quiet >/dev/null || return 1
+    [ "$(find "$HARNESS/kept" -name '*.snap' | wc -l)" = 1 ] || complain "there are $(find "$HARNESS/kept" -name '*.snap')" || return 1
+    pgstrand verify --from "$HARNESS/kept" >/dev/null
+}
+
+@test "prune of a vault killed at each place: what is kept verifies, and the next call goes on" {
+    agent_start "$ORACLE_DATA"
+    pgstrand seal --data "$ORACLE_DATA" --type full --quiet
+    agent_stop "$ORACLE_DATA"
+    pgstrand vault add --data "$ORACLE_DATA" kept "$HARNESS/kept" --backup-type full-device >/dev/null
+    pgstrand ship --data "$ORACLE_DATA" kept --quiet >/dev/null
+    mv "$HARNESS/kept" "$HARNESS/kept.all"
+    places killed_vault_prune
+    database_again crash_target
+    pgstrand restore --data "$ORACLE_DATA" --from kept --target "$(conninfo crash_target)" --quiet >/dev/null
+    pgstrand vault remove --data "$ORACLE_DATA" kept >/dev/null
+}
+
+row_of() {
+    pgstrand entity --data "$COPY" acct 7 --json
+}
+
+killed_index() {
+    copy_anew
+    rm -rf "$COPY/index"
+    crash_command "$1" entity --data "$COPY" acct 7 || return 1
+    row_of | cmp - "$HARNESS/row" || return 1
+    [ -n "$(ls "$COPY/index")" ] && [ -z "$(ls "$COPY/index" | grep -v '\.run$')" ] || complain "index: $(ls "$COPY/index")" || return 1
+    row_of | cmp - "$HARNESS/row"
+}
+
+@test "the index of rows killed at each place while it is made: the next call answers the same" {
+    agent_start "$ORACLE_DATA"
+    oracle_sql "INSERT INTO journal (session, what) SELECT 4, 'many' FROM generate_series(1, 21000); UPDATE acct SET balance = 1 WHERE id = 7"
+    pgstrand wait --data "$ORACLE_DATA" >/dev/null
+    agent_stop "$ORACLE_DATA"
+    copy_anew
+    row_of >"$HARNESS/row"
+    jq -e '.history | length > 0' "$HARNESS/row"
+    places killed_index
+}
+
+identity_says() {
+    jq -r "$1" "$HARNESS/identity"
+}
+
+killed_identity() {
+    local node
+    rm -rf "$COPY"
+    cp -a "$HARNESS/left" "$COPY"
+    node=$(pgstrand identity --data "$COPY" --json | jq -r .node)
+    crash_command "$1" identity new --data "$COPY" --yes || return 1
+    # A recovery key is shown when it is the node's, and then it is the right one.
+    pgstrand identity --data "$COPY" --json >"$HARNESS/identity" 2>/dev/null || return 1
+    identity_says '.recovery_key // empty' >"$HARNESS/recovery"
+    [ ! -s "$HARNESS/recovery" ] || { [ "$(identity_says .node)" != "$node" ] &&
+        pgstrand identity certify --data "$COPY" --recovery-key "$HARNESS/recovery" >/dev/null; } || complain 'a recovery key of nobody is shown' || return 1
+    [ "$(identity_says .node)" != "$node" ] || pgstrand identity new --data "$COPY" --yes --quiet >/dev/null || return 1
+    [ "$(pgstrand identity --data "$COPY" --json | jq -r .node)" != "$node" ] || complain 'it is the node that it was' || return 1
+    cmp "$COPY"/device.key.* "$HARNESS/left/device.key" || complain 'the key of before is lost' || return 1
+    [ "$(find "$COPY" -maxdepth 1 -name 'log.*' | wc -l)" = 1 ] && [ -z "$(find "$COPY" -name '*.part')" ] ||
+        complain "there is $(ls "$COPY")" || return 1
+    pgstrand init --yes --quiet --data "$COPY" --source "$(conninfo gone)" >/dev/null && pgstrand verify --data "$COPY" >/dev/null || return 1
+    pgstrand uninstall --data "$COPY" --yes --quiet >/dev/null
+}
+
+@test "a new identity killed at each place: the old one or a new one, whose keys are there, and the next call makes one" {
+    database_again gone
+    sql gone "CREATE TABLE t (id int PRIMARY KEY)"
+    pgstrand init --yes --quiet --data "$HARNESS/left" --source "$(conninfo gone)" >/dev/null
+    agent_start "$HARNESS/left"
+    agent_stop "$HARNESS/left"
+    pgstrand uninstall --data "$HARNESS/left" --keep-data --yes --quiet >/dev/null
+    places killed_identity
 }

@@ -71,6 +71,29 @@ static void keys(void **state)
     assert_mentions(&e, "damaged");
 }
 
+static void a_recovery_key_until_it_was_shown(void **state)
+{
+    (void)state;
+    OWNED(scratch) struct scratch s = scratch_make();
+    OWNED(datadir) struct datadir *d = opened(scratch_path(&s, "data"), DATADIR_CREATE);
+    uint8_t made[SIGNING_KEY_LEN], kept[SIGNING_KEY_LEN], other[SIGNING_KEY_LEN] = {7};
+    bool found = true;
+    err e = ERR_INIT;
+    assert_done(datadir_recovery_unshown(d, kept, &found, &e), &e);
+    assert_false(found);
+    assert_done(datadir_new_identity(d, NULL, NULL, NULL, made, &e), &e);
+    assert_done(datadir_recovery_unshown(d, kept, &found, &e), &e);
+    assert_true(found);
+    assert_memory_equal(kept, made, sizeof made);
+    /* of an identity that was killed while it was made */
+    assert_done(io_store(scratch_path(&s, "data/recovery.key"), bytes_of(other, sizeof other), &e), &e);
+    assert_done(datadir_recovery_unshown(d, kept, &found, &e), &e);
+    assert_false(found);
+    assert_done(datadir_recovery_shown(d, &e), &e);
+    assert_done(datadir_recovery_unshown(d, kept, &found, &e), &e);
+    assert_false(found);
+}
+
 static void what_is_not_there(void **state)
 {
     (void)state;
@@ -143,6 +166,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(made_and_opened_again),
         cmocka_unit_test(keys),
+        cmocka_unit_test(a_recovery_key_until_it_was_shown),
         cmocka_unit_test(what_is_not_there),
         cmocka_unit_test(a_wrong_configuration_leaves_nothing_behind),
         cmocka_unit_test(where_nothing_can_be_made),
