@@ -113,7 +113,8 @@ bool io_is_full(const err *e);
  * stderr. "slow:MS[:PATTERN]" makes every such call take MS milliseconds more. Mutating calls are write,
  * fsync, rename, ftruncate, unlink, mkdir, and commits of LMDB. With PGSTRAND_IO_FAULT_PLACES=FILE only calls
  * from places in the program count that the file does not name (io_place.h); the one that is chosen is added
- * to it, so that with N = 1 each run comes to another place, until one finds none that is new.
+ * to it, so that with N = 1 each run comes to another place, until one finds none that is new;
+ * PGSTRAND_IO_FAULT_SHARE=K/N: of these every N-th, for several who share the work.
  */
 enum io_fault {
     IO_FAULT_NONE,

@@ -135,12 +135,33 @@ static const struct {
     {"slow", IO_FAULT_SLOW},
 };
 
-static void count_places(const char *file)
+/* "K/N"; unset: all. */
+static bool read_share(const char *text, struct io_place_share *out)
 {
+    char *end = NULL;
+    *out = (struct io_place_share){0, 1};
+    if (text == NULL || text[0] == '\0')
+        return true;
+    out->mine = strtoull(text, &end, 10);
+    if (*end != '/')
+        return false;
+    out->of = strtoull(end + 1, &end, 10);
+    return *end == '\0' && out->mine < out->of;
+}
+
+static status count_places(const char *file, err *e)
+{
+    struct io_place_share share;
+    const char *text = getenv("PGSTRAND_IO_FAULT_SHARE");
+    if (!read_share(text, &share))
+        return err_set(e, ERR_USAGE,
+                       "PGSTRAND_IO_FAULT_SHARE=%s is not K/N with K below N; it is for tests, unset it",
+                       text);
     pthread_mutex_lock(&plan.lock);
-    io_place_begin(file);
+    io_place_begin(file, share);
     plan.places = true;
     pthread_mutex_unlock(&plan.lock);
+    return DONE;
 }
 
 status io_fault_from_env(bool *armed, err *e)
@@ -162,7 +183,7 @@ status io_fault_from_env(bool *armed, err *e)
         io_fault_arm(words[i].action, nth, *end == ':' ? end + 1 : NULL);
         const char *file = getenv("PGSTRAND_IO_FAULT_PLACES");
         if (file != NULL && file[0] != '\0')
-            count_places(file);
+            TRY(count_places(file, e));
         *armed = true;
         return DONE;
     }

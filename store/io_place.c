@@ -15,6 +15,7 @@
 
 static struct {
     char file[PATH_MAX_LEN];
+    struct io_place_share share;
     uint64_t seen[SEEN_MAX];
     size_t seen_count;
     struct {
@@ -24,9 +25,10 @@ static struct {
     size_t rows;
 } places;
 
-void io_place_begin(const char *file)
+void io_place_begin(const char *file, struct io_place_share share)
 {
     places.rows = 0;
+    places.share = share;
     places.seen_count = 0;
     places.file[0] = '\0';
     strncat(places.file, file, sizeof places.file - 1);
@@ -84,6 +86,8 @@ uint64_t io_place_of(enum io_call call)
     if (n == 0 || (n & (n - 1)) != 0)
         return IO_PLACE_NONE;
     const uint64_t place = mix(row, &n, sizeof n);
+    if (place % places.share.of != places.share.mine)
+        return IO_PLACE_NONE;
     for (size_t i = 0; i < places.seen_count; i++)
         if (places.seen[i] == place)
             return IO_PLACE_NONE;

@@ -16,11 +16,18 @@
 
 #define IO_PLACE_NONE UINT64_C(0)
 
+/* Of all places every `of`-th, so that several can work at a time; {0, 1}: all. */
+struct io_place_share {
+    uint64_t mine; /* below `of` */
+    uint64_t of;
+};
+
 /* Forgets how often anything was there, and takes over the places that the file names, one a line in hex; a
  * file that is missing names none. */
-void io_place_begin(const char *file);
+void io_place_begin(const char *file, struct io_place_share share);
 
-/* Where this call stands; IO_PLACE_NONE: between two powers of two, or the file names it. */
+/* Where this call stands; IO_PLACE_NONE: between two powers of two, the file names it, or it is another's
+ * share. */
 uint64_t io_place_of(enum io_call call);
 
 /* Adds it to the file; the process may die right after. */

@@ -61,7 +61,7 @@ init_sweep() {
     agent_start "$ORACLE_DATA"
     crash_sweep kill 1 1 crash_seal
     crash_sweep killafter 1 1 crash_seal
-    agent_stop "$ORACLE_DATA"
+    crash_chain_end
 }
 
 @test "a DIFFERENTIAL killed at each crash point: the chain is whole, and the next seal goes on" {
@@ -69,30 +69,21 @@ init_sweep() {
     agent_start "$ORACLE_DATA"
     crash_sweep kill 1 1 crash_differential
     crash_sweep killafter 1 1 crash_differential
-    agent_stop "$ORACLE_DATA"
+    crash_chain_end
 }
 
 @test "a FULL killed before each place: the chain is whole, and the next seal goes on" {
     crash_fresh full_before
     agent_start "$ORACLE_DATA"
     crash_places kill '' crash_full
-    agent_stop "$ORACLE_DATA"
+    crash_chain_end
 }
 
 @test "a FULL killed after each place: the chain is whole, and the next seal goes on" {
     crash_fresh full_after
     agent_start "$ORACLE_DATA"
     crash_places killafter '' crash_full
-    agent_stop "$ORACLE_DATA"
-}
-
-crash_wide() {
-    crash_fresh "$1"
-    # Wide enough to be no small rewrite, which is told to the log row by row.
-    oracle_sql "CREATE TABLE wide (id int PRIMARY KEY, n bigint, t text); INSERT INTO wide SELECT g, g, repeat(md5(g::text), 5) FROM generate_series(1, 12000) g"
-    agent_start "$ORACLE_DATA"
-    wait_for 30 eval "pgstrand status --data '$ORACLE_DATA' --json | jq -e .healthy"
-    agent_stop "$ORACLE_DATA"
+    crash_chain_end
 }
 
 @test "a table's new base killed before each place: it is made by the next run, and no FULL" {
@@ -145,14 +136,14 @@ crash_wide() {
     agent_start "$ORACLE_DATA"
     crash_places fail '' crash_seal
     crash_places fail '' crash_differential
-    agent_stop "$ORACLE_DATA"
+    crash_chain_end
 }
 
 @test "each file operation of a FULL fails once: the chain is whole, and the next seal goes on" {
     crash_fresh failing_full
     agent_start "$ORACLE_DATA"
     crash_places fail '' crash_full
-    agent_stop "$ORACLE_DATA"
+    crash_chain_end
 }
 
 @test "each file operation of a table's new base fails once: it is made by this run or the next, and no FULL" {

@@ -8,6 +8,10 @@
 #                                       For runs of seconds with hundreds of crash points; CRASH_EVERY=yes: all of them, as
 #                                       crash_sweep. fail: the call fails (EIO), and the program has to end or go on in good order
 #   crash_fresh NAME                    a database and data directory of its own for a sweep, with a short chain
+#   crash_wide NAME                     the same with a table that is too large to be told to the log row by row
+#   crash_verify DATA                   the chain holds together, and the links that came since the last call verify
+#   crash_chain                         the same of $ORACLE_DATA, and its numbers are dense
+#   crash_chain_end                     at a sweep's end: everything verifies, and no workflow is left open
 #   crash_agent FAULT                   one run of the agent; the log equals the witness afterwards
 #   crash_tables FAULT                  a new base of a table that a rewrite made necessary, sealed by the agent
 #   crash_seal, crash_full, crash_differential, crash_ship, crash_restore FAULT      the same for the commands
@@ -33,7 +37,8 @@ crash_sweep() {
 }
 
 # A run that comes to no new place is whole. CRASH_SECONDS ends it earlier, too; where it was is in a file of the folder CRASH_SEEN,
-# from which the next one goes on.
+# from which the next one goes on. CRASH_SHARE=K/N: every N-th of the places, K from 0: most sweeps wait more than they work, so that
+# N of them at once, each in a bats of its own, are hardly slower than one.
 crash_places() {
     local action=$1 pattern=$2 n began=$SECONDS
     shift 2
@@ -41,7 +46,8 @@ crash_places() {
         crash_pattern=$pattern crash_sweep "$action" 1 1 "$@"
         return
     fi
-    local -x PGSTRAND_IO_FAULT_PLACES=${CRASH_SEEN:-$HARNESS}/places.$1.$action
+    local -x PGSTRAND_IO_FAULT_SHARE=${CRASH_SHARE:-} PGSTRAND_IO_FAULT_PLACES=${CRASH_SEEN:-$HARNESS}/places.$1.$action
+    [ -z "${CRASH_SHARE:-}" ] || PGSTRAND_IO_FAULT_PLACES+=.${CRASH_SHARE%/*}
     touch "$PGSTRAND_IO_FAULT_PLACES"
     for ((n = $(wc -l <"$PGSTRAND_IO_FAULT_PLACES"); ; n++)); do
         if [ -n "${CRASH_SECONDS:-}" ] && [ $((SECONDS - began)) -ge "$CRASH_SECONDS" ]; then
@@ -53,7 +59,7 @@ crash_places() {
         [ "$(wc -l <"$PGSTRAND_IO_FAULT_PLACES")" -gt "$n" ] || break
     done
     echo "# $* $action: at $n places, then whole ($((SECONDS - began)) s)" >&3
-    [ "$crash_whole" = yes ] && [ "$n" -gt 0 ] || complain "$* $action: not whole after $n places"
+    [ "$crash_whole" = yes ] && { [ "$n" -gt 0 ] || [ -n "${CRASH_SHARE:-}" ]; } || complain "$* $action: not whole after $n places"
 }
 
 # crash_ended CODE FAULT WHAT LOG: how a program may end that is killed, or whose file operation fails; sets crash_whole.
@@ -68,6 +74,7 @@ crash_ended() {
 
 # Two links behind the base: what a sweep takes grows with the chain.
 crash_fresh() {
+    rm -f "$HARNESS/crash.links"
     oracle_begin "$1" "$HARNESS/$1" || return 1
     agent_start "$ORACLE_DATA" || return 1
     crash_work || return 1
@@ -112,6 +119,10 @@ crash_bases() {
     pgstrand snapshots --data "$ORACLE_DATA" --json | jq '[.[] | select(.type == "incremental" and .rows > 0)] | length'
 }
 
+crash_fulls() {
+    jq '[.[] | select(.type == "full")] | length' "$HARNESS/crash.links"
+}
+
 crash_has_base() {
     [ "$(crash_bases)" -gt "$1" ] && pgstrand status --data "$ORACLE_DATA" --json | jq -e .healthy
 }
@@ -127,37 +138,47 @@ crash_same_restored() {
     oracle_same_rows "$1" "$ORACLE_FILES/restored" 'restored'
 }
 
-# The rewrite's values are in no stream. Killed while the agent keeps the schema's new version, copies the table and seals: the
-# next run has a base of it, no FULL; what came before the rewrite and what is there now are both restored.
-crash_tables() {
-    local before fulls seq code
-    before=$(crash_bases)
-    fulls=$(pgstrand snapshots --data "$ORACLE_DATA" --json | jq '[.[] | select(.type == "full")] | length')
-    agent_start "$ORACLE_DATA" || return 1
-    oracle_sql "UPDATE wide SET t = 'before ' || id WHERE id % 100 = 0"
-    seq=$(pgstrand wait --data "$ORACLE_DATA" --timeout 60) || return 1
-    agent_stop "$ORACLE_DATA" || return 1
+# The last that the running agent sees before it is stopped: what a restore is compared with now, and at $crash_seq later.
+crash_tables_rest() {
+    oracle_sql "DELETE FROM wide WHERE id = (SELECT max(id) FROM wide); UPDATE wide SET t = 'before ' || id WHERE id % 100 = 0"
+    crash_seq=$(pgstrand wait --data "$ORACLE_DATA" --timeout 60) && agent_stop "$ORACLE_DATA" || return 1
     oracle_rows "$(conninfo "$ORACLE_DB")" >"$ORACLE_FILES/before"
+}
+
+crash_wide() {
+    crash_fresh "$1" || return 1
+    # Wide enough to be no small rewrite, which is told to the log row by row.
+    oracle_sql "CREATE TABLE wide (id int PRIMARY KEY, n bigint, t text); INSERT INTO wide SELECT g, g, repeat(md5(g::text), 5) FROM generate_series(1, 12000) g"
+    agent_start "$ORACLE_DATA" || return 1
+    wait_for 30 eval "pgstrand status --data '$ORACLE_DATA' --json | jq -e .healthy" || return 1
+    crash_tables_rest && crash_chain || return 1
+    crash_rounds=0
+}
+
+# The rewrite's values are in no stream. Killed while the agent keeps the schema's new version, copies the table and seals: the
+# next run has a base of it, no FULL; what is there now is restored, and, each fourth time, what came before the rewrite.
+crash_tables() {
+    local bases fulls code seq=$crash_seq
+    bases=$(jq '[.[] | select(.type == "incremental" and .rows > 0)] | length' "$HARNESS/crash.links")
+    fulls=$(crash_fulls)
     PGSTRAND_IO_FAULT=$1 agent_start --no-wait "$ORACLE_DATA" || return 1
     oracle_sql "ALTER TABLE wide ALTER n TYPE bigint USING n + id; UPDATE wide SET t = 'after' WHERE id < 5"
-    wait_for 60 crash_tables_settled "$before" || return 1
+    wait_for 60 crash_tables_settled "$bases" || return 1
     kill -TERM "$(agent_pid "$ORACLE_DATA")" 2>/dev/null || true
     code=$(agent_exit_code "$ORACLE_DATA") || return 1
     agent_log "$ORACLE_DATA" >"$HARNESS/crash.log"
     crash_ended "$code" "$1" 'the agent' "$HARNESS/crash.log" || return 1
-    pgstrand verify --data "$ORACLE_DATA" >/dev/null || return 1
+    crash_chain || return 1
     agent_start "$ORACLE_DATA" || return 1
-    wait_for 60 crash_has_base "$before" || return 1
-    oracle_sql "DELETE FROM wide WHERE id = (SELECT max(id) FROM wide)"
-    pgstrand wait --data "$ORACLE_DATA" --timeout 60 >/dev/null || return 1
-    agent_stop "$ORACLE_DATA" || return 1
-    [ "$(pgstrand snapshots --data "$ORACLE_DATA" --json | jq '[.[] | select(.type == "full")] | length')" -eq "$fulls" ] ||
-        complain 'a FULL was made' || return 1
+    wait_for 60 crash_has_base "$bases" || return 1
+    mv "$ORACLE_FILES/before" "$ORACLE_FILES/earlier"
+    crash_tables_rest && crash_chain || return 1
+    [ "$(crash_fulls)" -eq "$fulls" ] || complain 'a FULL was made' || return 1
     [ -z "$(find "$ORACLE_DATA" -name '*.part')" ] && [ -z "$(ls "$ORACLE_DATA/base")" ] ||
         complain "left: $(find "$ORACLE_DATA" -name '*.part') $(ls "$ORACLE_DATA/base")" || return 1
     [ "$(sql postgres "SELECT count(*) FROM pg_replication_slots WHERE slot_name LIKE 'pgstrand%table%'")" -eq 0 ] || return 1
-    oracle_rows "$(conninfo "$ORACLE_DB")" >"$ORACLE_FILES/wanted"
-    crash_same_restored "$ORACLE_FILES/wanted" && crash_same_restored "$ORACLE_FILES/before" --to-seq "$seq"
+    crash_same_restored "$ORACLE_FILES/before" || return 1
+    [ $((crash_rounds++ % 4)) -ne 0 ] || crash_same_restored "$ORACLE_FILES/earlier" --to-seq "$seq"
 }
 
 # crash_command FAULT ARGS...: runs pgstrand with the fault; sets crash_whole.
@@ -168,27 +189,47 @@ crash_command() {
     crash_ended "$code" "$fault" "pgstrand $*" "$HARNESS/crash.err"
 }
 
-crash_snapshots() {
-    pgstrand snapshots --data "$ORACLE_DATA" --json | jq length
+# What was verified is not verified again at each of a hundred points: a chain grows with them. The list is in crash.links.
+crash_verify() {
+    local links=$HARNESS/crash.links
+    touch "$links.seen"
+    pgstrand snapshots --data "$1" --json >"$links" || return 1
+    jq -r '.[].uuid' "$links" | grep -vxF -f "$links.seen" >"$links.new" || true
+    # shellcheck disable=SC2046
+    [ ! -s "$links.new" ] || pgstrand verify --data "$1" $(<"$links.new") >/dev/null || return 1
+    cat "$links.new" >>"$links.seen"
+}
+
+crash_chain() {
+    crash_verify "$ORACLE_DATA" || return 1
+    jq -e 'map(.number) == [range(0; length)]' "$HARNESS/crash.links" >/dev/null ||
+        complain "numbers: $(jq -c 'map(.number)' "$HARNESS/crash.links")"
+}
+
+crash_workflows_open() {
+    pgstrand workflow list --data "$ORACLE_DATA" --json | jq '[.[] | select(.status == "PENDING" or .status == "IN_PROGRESS")] | length'
+}
+
+# A FULL or DIFFERENTIAL that was killed waits for somebody to go on with it: an agent does when it starts.
+crash_chain_end() {
+    agent_stop "$ORACLE_DATA" && agent_start "$ORACLE_DATA" || return 1
+    wait_for 60 eval '[ "$(crash_workflows_open)" -eq 0 ]' && agent_stop "$ORACLE_DATA" || return 1
+    crash_chain && pgstrand verify --data "$ORACLE_DATA" >/dev/null
 }
 
 # Killed while it seals: the chain is whole as it is, the next seal goes on, no number is left out, and nothing half is there.
 crash_sealed() {
     local type=$1 fault=$2 before
-    before=$(crash_snapshots)
+    [ -e "$HARNESS/crash.links" ] || crash_chain || return 1
+    before=$(jq length "$HARNESS/crash.links")
     oracle_sql "INSERT INTO journal (session, what) VALUES (2, 'sealed')"
     pgstrand wait --data "$ORACLE_DATA" >/dev/null || return 1
     crash_command "$fault" seal --data "$ORACLE_DATA" --type "$type" || return 1
-    pgstrand verify --data "$ORACLE_DATA" >/dev/null || return 1
-    pgstrand seal --data "$ORACLE_DATA" --quiet >/dev/null || return 1
-    [ "$(crash_snapshots)" -gt "$before" ] || complain "nothing was sealed" || return 1
-    pgstrand verify --data "$ORACLE_DATA" >/dev/null || return 1
-    [ "$(pgstrand snapshots --data "$ORACLE_DATA" --json | jq '[.[].number] == [range(0; length)]')" = true ] ||
-        complain "numbers: $(pgstrand snapshots --data "$ORACLE_DATA" --json | jq -c '[.[].number]')" || return 1
+    crash_chain || return 1
+    pgstrand seal --data "$ORACLE_DATA" --quiet >/dev/null && crash_chain || return 1
+    [ "$(jq length "$HARNESS/crash.links")" -gt "$before" ] || complain "nothing was sealed" || return 1
     [ -z "$(find "$ORACLE_DATA/snapshots" -name '*.part')" ] || complain "half a file is left" || return 1
-    # A FULL or DIFFERENTIAL that was killed waits for somebody to go on with it.
-    [ "$type" != incremental ] || [ "$(pgstrand workflow list --data "$ORACLE_DATA" --json | jq '[.[] | select(.status == "PENDING" or .status == "IN_PROGRESS")] | length')" -eq 0 ] ||
-        complain 'a workflow is left open'
+    [ "$type" != incremental ] || [ "$(crash_workflows_open)" -eq 0 ] || complain 'a workflow is left open'
 }
 
 crash_seal() {

@@ -197,6 +197,37 @@ static void each_place_is_killed_at_once(void **state)
     }
 }
 
+/* The sync and four of the ten writes: each is somebody's. */
+static void places_are_shared(void **state)
+{
+    (void)state;
+    OWNED(scratch) struct scratch s = scratch_make();
+    const char *const share[] = {"0/3", "1/3", "2/3"};
+    int killed = 0;
+    for (volatile size_t i = 0; i < sizeof share / sizeof share[0]; i++) {
+        OWNED(text) char *places = io_join(s.dir, "places");
+        int how = 0;
+        (void)unlink(places);
+        assert_int_equal(setenv("PGSTRAND_IO_FAULT_SHARE", share[i], 1), 0);
+        for (;;) {
+            (void)written_at_new_places(places, &how);
+            if (!WIFSIGNALED(how))
+                break;
+            killed++;
+        }
+        assert_true(WIFEXITED(how) && WEXITSTATUS(how) == 0);
+    }
+    assert_int_equal(killed, 5);
+    bool armed = false;
+    err e = ERR_INIT;
+    assert_int_equal(setenv("PGSTRAND_IO_FAULT_SHARE", "3/3", 1), 0);
+    assert_int_equal(setenv("PGSTRAND_IO_FAULT_PLACES", "/nonexistent", 1), 0);
+    assert_int_equal(setenv("PGSTRAND_IO_FAULT", "kill:1", 1), 0);
+    assert_fails(io_fault_from_env(&armed, &e), &e, ERR_USAGE);
+    assert_int_equal(unsetenv("PGSTRAND_IO_FAULT_SHARE") + unsetenv("PGSTRAND_IO_FAULT"), 0);
+    io_fault_arm(IO_FAULT_NONE, 0, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -208,6 +239,7 @@ int main(void)
         cmocka_unit_test(kills_before_or_after_the_call),
         cmocka_unit_test(the_environment_arms_it),
         cmocka_unit_test(each_place_is_killed_at_once),
+        cmocka_unit_test(places_are_shared),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
