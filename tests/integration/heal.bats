@@ -83,8 +83,9 @@ slot_is_lost() {
     pgstrand status --data "$DATA" >/dev/null || code=$?
     [ "$code" -eq 1 ]
     # An agent that runs and cannot capture says it by itself, in its journal and to systemd.
-    "$(pg_client pg_recvlogical)" -d "$(conninfo "$DB")" -S "$(slot_name)" --start -f - -o proto_version=1 \
-        -o publication_names="$(shop 'SELECT pubname FROM pg_publication')" -s 0 >/dev/null 2>&1 3>&- &
+    # Without a timeout, since at half of it the server asks, and what the reader has read would be confirmed.
+    PGOPTIONS='-c wal_sender_timeout=0' "$(pg_client pg_recvlogical)" -d "$(conninfo "$DB")" -S "$(slot_name)" --start -f - \
+        -o proto_version=1 -o publication_names="$(shop 'SELECT pubname FROM pg_publication')" -s 0 >/dev/null 2>&1 3>&- &
     local reader=$!
     slot_is_read() {
         [ "$(sql postgres "SELECT active FROM pg_replication_slots WHERE slot_name = '$(slot_name)'")" = t ]
