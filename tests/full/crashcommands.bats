@@ -12,6 +12,7 @@ setup_file() {
 }
 
 setup() {
+    untraced
     COPY=$HARNESS/copy
 }
 

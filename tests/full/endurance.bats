@@ -5,6 +5,7 @@ load ../lib/pos
 cluster_settings=(logical_decoding_work_mem=256kB max_wal_size=4GB)
 
 setup() {
+    untraced
     DATA=$HARNESS/data$BATS_TEST_NUMBER
 }
 

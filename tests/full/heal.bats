@@ -10,6 +10,7 @@ setup_file() {
 }
 
 setup() {
+    untraced
     DB=shop
     DATA=$HARNESS/data$BATS_TEST_NUMBER
 }

@@ -4,6 +4,7 @@
 load ../lib/restoring
 
 setup() {
+    untraced
     DATA=$HARNESS/data
     restoring_begin
 }

@@ -2,6 +2,7 @@
 
 setup() {
     load ../lib/cluster
+    untraced
 }
 
 # on_major MAJOR FILES...

@@ -22,6 +22,7 @@ setup() {
     load ../lib/cluster
     load ../lib/pgstrand
     load ../lib/powerloss
+    untraced
 }
 
 @test "power lost after programs that went on where others were killed: what was told is there" {

@@ -15,6 +15,7 @@ setup_file() {
 }
 
 setup() {
+    untraced
     [ -z "${NO_SUITE:-}" ] || skip "the regression suite's source cannot be fetched here"
     DATA=$HARNESS/data$BATS_TEST_NUMBER
 }

@@ -4,6 +4,7 @@ load ../lib/onecluster
 cluster_settings=(max_wal_size=8GB wal_sender_timeout=60s)
 
 setup() {
+    untraced
     DB=shop$BATS_TEST_NUMBER
     DATA=$HARNESS/data$BATS_TEST_NUMBER
     database_new "$DB"

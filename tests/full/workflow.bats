@@ -6,6 +6,7 @@ load ../lib/restoreflow
 load ../lib/crashpoints
 
 setup() {
+    untraced
     target=w
 }
 

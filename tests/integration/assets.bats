@@ -30,6 +30,7 @@ setup_file() {
 }
 
 setup() {
+    untraced
     target=f$BATS_TEST_NUMBER
     out=$HARNESS/out.$BATS_TEST_NUMBER
 }

@@ -41,6 +41,7 @@ setup_file() {
 }
 
 setup() {
+    untraced
     restoring_begin
     bad=$BATS_TEST_TMPDIR/bad
     cp -r "$HARNESS/safe" "$bad"

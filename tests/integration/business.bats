@@ -63,6 +63,7 @@ setup_file() {
 }
 
 setup() {
+    untraced
     target=b$BATS_TEST_NUMBER
 }
 

@@ -11,6 +11,7 @@ setup_file() {
 }
 
 setup() {
+    untraced
     PGBENCH=$(pg_client pgbench)
     DB=shop$BATS_TEST_NUMBER
     DATA=$HARNESS/data$BATS_TEST_NUMBER

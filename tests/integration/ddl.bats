@@ -9,6 +9,7 @@ setup_file() {
 }
 
 setup() {
+    untraced
     DB=shop$BATS_TEST_NUMBER
     DATA=$HARNESS/data$BATS_TEST_NUMBER
 }

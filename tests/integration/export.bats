@@ -43,6 +43,7 @@ setup_file() {
 }
 
 setup() {
+    untraced
     target=e$BATS_TEST_NUMBER
 }
 

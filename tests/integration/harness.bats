@@ -15,6 +15,7 @@ teardown_file() {
 setup() {
     load ../lib/cluster
     load ../lib/pgstrand
+    untraced
 }
 
 @test "a cluster decodes logically, over the socket and over loopback" {

@@ -5,6 +5,7 @@ load ../lib/heal
 cluster_settings=(wal_sender_timeout=2s)
 
 setup() {
+    untraced
     DB=shop$BATS_TEST_NUMBER
     DATA=$HARNESS/data$BATS_TEST_NUMBER
 }

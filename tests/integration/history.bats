@@ -47,6 +47,7 @@ setup_file() {
 }
 
 setup() {
+    untraced
     # shellcheck disable=SC1091
     source "$HARNESS/seqs"
 }

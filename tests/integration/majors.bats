@@ -9,6 +9,7 @@ load_libs() {
 
 setup() {
     load_libs
+    untraced
 }
 
 teardown() {

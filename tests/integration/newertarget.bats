@@ -6,6 +6,7 @@ bats_require_minimum_version 1.5.0
 load ../lib/restoring
 
 setup() {
+    untraced
     restoring_begin
     source_begin
     pgstrand restore --data "$src" --target "$(conninfo "$target")" >/dev/null

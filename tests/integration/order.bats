@@ -4,6 +4,7 @@ load ../lib/onecluster
 cluster_settings=(logical_decoding_work_mem=64kB max_prepared_transactions=5 checkpoint_timeout=1h)
 
 setup() {
+    untraced
     DB=shop$BATS_TEST_NUMBER
     DATA=$HARNESS/data$BATS_TEST_NUMBER
     database_new "$DB"

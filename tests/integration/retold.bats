@@ -47,6 +47,7 @@ teardown_file() {
 
 setup() {
     load_libs
+    untraced
     # shellcheck disable=SC1091
     source "$HARNESS/names"
 }

@@ -10,6 +10,7 @@ setup_file() {
 }
 
 setup() {
+    untraced
     run_sh=$PGSTRAND_ROOT/deploy/run.sh
 }
 

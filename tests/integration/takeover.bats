@@ -33,6 +33,7 @@ setup_file() {
 }
 
 setup() {
+    untraced
     target=t$BATS_TEST_NUMBER
     NEW=$HARNESS/new$BATS_TEST_NUMBER
     database_new "$target"

@@ -5,6 +5,7 @@ bats_require_minimum_version 1.5.0
 load ../lib/restoreflow
 
 setup() {
+    untraced
     target=w$BATS_TEST_NUMBER
     database_new "$target"
 }

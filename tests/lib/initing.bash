@@ -9,6 +9,7 @@
 source "${BASH_SOURCE[0]%/*}/onecluster.bash"
 
 setup() {
+    untraced
     DATA=$BATS_TEST_TMPDIR/data
     DB=db$BATS_TEST_NUMBER
 }

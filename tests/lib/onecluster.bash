@@ -17,6 +17,10 @@ setup_file() {
     onecluster_begin
 }
 
+setup() {
+    untraced
+}
+
 teardown_file() {
     harness_end
 }

@@ -18,6 +18,7 @@
 source "${BASH_SOURCE[0]%/*}/onecluster.bash"
 
 setup() {
+    untraced
     restoring_begin
 }
 
