@@ -4,7 +4,7 @@
 #   tests/run.sh [OPTIONS]
 #     --full               also the long tests (tests/full/)
 #     --only PATTERN       only what has PATTERN (extended regexp) in its name: a check, unit test, bats file or test, fuzzer
-#     --fuzz-seconds N     seconds of processor for each fuzz target (default 5, with --full 300; 0 leaves them out and says so)
+#     --fuzz-seconds N     seconds of processor for each fuzz target (default 2, with --full 300; 0 leaves them out and says so)
 #     --jobs N             how much runs at a time (default: the number of processors); of the integration tests half as many more
 #     --no-install         do not call deploy/install-deps.sh
 #     --tidy               also clang-tidy over every source file
@@ -46,7 +46,7 @@ while [ $# -gt 0 ]; do
     shift
 done
 
-[ -n "$fuzz_seconds" ] || fuzz_seconds=$([ "$full" = yes ] && echo 300 || echo 5)
+[ -n "$fuzz_seconds" ] || fuzz_seconds=$([ "$full" = yes ] && echo 300 || echo 2)
 
 logs=$root/build/test-logs
 rm -rf "$logs"
@@ -131,6 +131,7 @@ run_unit_tests() {
     local log=$logs/unit.log begin=$SECONDS code=0
     # Sanitizers' findings end the program, so that they cannot scroll by.
     export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 ASAN_OPTIONS=detect_leaks=1:abort_on_error=0
+    [ "$full" = no ] || export PGSTRAND_TEST_EVERY_BYTE=1
     ctest --test-dir build/asan -V -j "$jobs" -R "${only:-.}" >"$log" 2>&1 </dev/null || code=$?
     echo "$code" >"$log.exit"
     done_with "unit tests" $((SECONDS - begin))

@@ -11,13 +11,11 @@ if(PGSTRAND_LLD AND CMAKE_C_COMPILER_ID STREQUAL "Clang")
     add_link_options(-fuse-ld=lld)
 endif()
 
-# pgstrand_hot: for the targets that are made in this folder. Packing, hashing and checking bytes is what the sanitized unit tests
-# and fuzz targets spend their time with; unoptimized they take three times as long, the build of these a tenth less.
-macro(pgstrand_hot)
-    if(PGSTRAND_SANITIZE)
-        add_compile_options($<$<CONFIG:Debug>:-O1>)
-    endif()
-endmacro()
+# A finding's stack trace needs lines; what a debugger wants besides is a twelfth of a sanitized build (the preset dev has it). Not
+# optimized either: -O1 for what packs and hashes took longer to compile than it saved in the unit tests.
+if(PGSTRAND_SANITIZE AND CMAKE_C_COMPILER_ID STREQUAL "Clang")
+    add_compile_options($<$<CONFIG:Debug>:-gline-tables-only>)
+endif()
 
 function(pgstrand_flags target)
     target_compile_definitions(${target} PRIVATE _GNU_SOURCE)

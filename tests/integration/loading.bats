@@ -37,7 +37,7 @@ spoil_row() {
     source_made "
         CREATE TABLE still (id int PRIMARY KEY, word text COLLATE \"C\", twice int GENERATED ALWAYS AS (id * 2) STORED, gone int);
         ALTER TABLE still DROP COLUMN gone;
-        INSERT INTO still SELECT i, repeat(md5(i::text), 16) FROM generate_series(1, 70000) i;
+        INSERT INTO still SELECT i, repeat(md5(i::text), 32) FROM generate_series(1, 36000) i; -- each has 36 MB
         INSERT INTO still VALUES (0, NULL), (-1, ''), (-2, E'\\t\\n\\\\');
         CREATE TABLE moved (LIKE still INCLUDING ALL);
         INSERT INTO moved SELECT id, word FROM still;

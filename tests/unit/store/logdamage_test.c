@@ -122,10 +122,11 @@ static bool flip_is_told(reading read_log, const char *dir, const struct file *f
     return true;
 }
 
-/* One byte of 23, another phase at each run; PGSTRAND_TEST_EVERY_BYTE=1: all of them, in a minute. */
+/* One byte of 47, another phase at each run; PGSTRAND_TEST_EVERY_BYTE=1: all of them, in a minute, which the
+ * long run of all tests does. */
 static size_t step(void)
 {
-    return getenv("PGSTRAND_TEST_EVERY_BYTE") != NULL ? 1 : 23;
+    return getenv("PGSTRAND_TEST_EVERY_BYTE") != NULL ? 1 : 47;
 }
 
 static size_t phase(void)
@@ -169,7 +170,7 @@ static void no_flipped_byte_on_the_way_to_one_action_is_believed(void **state)
     OWNED(scratch) struct scratch s = scratch_make();
     uint64_t wanted = 0, count = 0;
     size_t told = 0;
-    const size_t every = step() == 1 ? 1 : 37;
+    const size_t every = step() == 1 ? 1 : 73;
     err e = ERR_INIT;
     make_log(s.dir);
     assert_done(sum_up_single(s.dir, &wanted, &count, &e), &e);
@@ -226,7 +227,7 @@ static void a_writer_builds_on_no_damage(void **state)
         assert_done(logwriter_flush(w, &e), &e);
     }
     assert_done(sum_up(s.dir, &wanted, &count, &e), &e);
-    for (size_t at = 0; at < f.len; at += 127) {
+    for (size_t at = 0; at < f.len; at += 251) {
         OWNED(logwriter) struct logwriter *w = NULL;
         assert_int_equal(pwrite(f.fd, f.data, f.len, 0), f.len);
         assert_int_equal(ftruncate(f.fd, (off_t)f.len), 0);
