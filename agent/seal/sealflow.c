@@ -1,5 +1,6 @@
 #include "agent/seal/sealflow.h"
 
+#include "agent/base/base.h"
 #include "agent/breaks.h"
 #include "agent/lineage.h"
 #include "agent/seal/sealrun.h"
@@ -69,13 +70,27 @@ static status validate_parent(void *context, struct workflow *w, err *e)
     return choose_id(f, j, e);
 }
 
+/* What comes after a base's publication, for one that was killed just there. */
+static status settle(struct flow *f, const struct chain_link *made, err *e)
+{
+    const struct seal_request *r = &f->request;
+    const uint64_t seq = made->commit->header->last_seq;
+    if (r->type == PGSTRAND__SNAPSHOT_TYPE__FULL)
+        TRY(breaks_heal(f->d->catalog, seq, e));
+    else if (r->table_count > 0)
+        TRY(breaks_heal_tables(f->d->catalog, r->tables, r->table_count, seq, e));
+    else
+        return DONE;
+    return base_clear(f->d, e);
+}
+
 static status create(void *context, struct workflow *w, err *e)
 {
     struct flow *f = context;
     const struct chain_link *made = find_made(f->run.chain, workflow_record(w)->job->seal);
     if (made != NULL) {
         sealrun_tell(made, f->out);
-        return DONE;
+        return settle(f, made, e);
     }
     TRY(seal_run(&f->run, f->out, e));
     if (f->out->nothing_new)

@@ -295,30 +295,38 @@ wal_level_goes() {
     agent_stop "$DATA"
 }
 
-# A healing, killed: the next run ends it, with the difference alone.
+# A healing, killed: the next run ends it, with the difference alone; or, where $changes counts changes of the schema that nobody
+# captured, with a FULL for each.
 killed_healing() {
     local old code
     old=$(incarnation)
     wait_for 10 slot_drop || return 1
     shop "INSERT INTO item SELECT max(id) + 1, 'round $1', '' FROM item; DELETE FROM visit WHERE ctid = (SELECT max(ctid) FROM visit)"
+    if [ -n "${changes:-}" ]; then
+        changes=$((changes + 1))
+        shop "ALTER TABLE item ADD c$changes int DEFAULT $changes"
+    fi
     PGSTRAND_IO_FAULT=$1 agent_start --no-wait "$DATA" || return 1
+    all_fulls() {
+        [ "$(full_count)" -ge $((1 + ${changes:-0})) ]
+    }
     ended() {
-        ! agent_running "$DATA" || { renewed "$old" && healthy; }
+        ! agent_running "$DATA" || { renewed "$old" && all_fulls && healthy; }
     }
     wait_for 60 ended || return 1
     kill -TERM "$(agent_pid "$DATA")" 2>/dev/null || true
     code=$(agent_exit_code "$DATA") || return 1
     agent_log "$DATA" >"$HARNESS/crash.log"
     crash_ended "$code" "$1" 'the agent' "$HARNESS/crash.log" || return 1
-    agent_start "$DATA" && caught_up && wait_for 30 healthy || return 1
+    agent_start "$DATA" && caught_up && wait_for 60 all_fulls && wait_for 30 healthy || return 1
     healings=$((${healings:-0} + 1))
     if [ $((healings % 5)) -eq 0 ]; then
         database_new "back_$DB"
         assert_restores_here || return 1
         database_drop "back_$DB"
     fi
-    pgstrand verify --data "$DATA" >/dev/null || return 1
-    [ "$(full_count)" -eq 1 ] || complain 'a FULL was made' || return 1
+    crash_verify "$DATA" || return 1
+    [ "$(crash_fulls)" -eq $((1 + ${changes:-0})) ] || complain "$(crash_fulls) FULLs were made" || return 1
     agent_stop "$DATA"
 }
 
@@ -327,15 +335,16 @@ assert_restores_here() {
         assert_same_tables "$(conninfo "$DB")" "$(conninfo "back_$DB")"
 }
 
-# healing_sweep kill|killafter|fail
+# healing_sweep kill|killafter|fail [PATTERN]
 healing_sweep() {
     cluster_new "$1"
     shop_new
     agent_stop "$DATA"
-    crash_places "$1" '' killed_healing
+    crash_places "$1" "${2:-}" killed_healing
     agent_start "$DATA"
     caught_up
     assert_as_source
+    pgstrand verify --data "$DATA" >/dev/null
     agent_stop "$DATA"
     cluster_remove "$1"
 }
@@ -350,4 +359,14 @@ healing_sweep() {
 
 @test "a healing whose file operations fail, each once: it ends the same" {
     healing_sweep fail
+}
+
+@test "a healing behind a changed schema killed before each write of the catalogue: it ends the same, with one FULL" {
+    changes=0
+    healing_sweep kill catalog.mdb
+}
+
+@test "a healing behind a changed schema killed after each write of the catalogue: it ends the same, with one FULL" {
+    changes=0
+    healing_sweep killafter catalog.mdb
 }
