@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include "agent/base/basebatch.h"
+#include "agent/base/baselock.h"
 #include "agent/base/baseschema.h"
 #include "agent/condwait.h"
 #include "agent/tablebook.h"
@@ -59,12 +60,15 @@ static bool is_stopped(struct copying *c)
     return stopped;
 }
 
+static status stopped(err *e)
+{
+    return err_set(e, ERR_INTERRUPTED, "another connection of this base failed");
+}
+
 static status copy_rows(struct copying *c, struct pgconn *conn, const struct basetask *task,
                         struct rowfile *out, err *e)
 {
-    OWNED(buf) struct buf sql = {0};
-    basetask_command(task, &sql);
-    TRY(pgconn_copy_out(conn, buf_cstring(&sql), e));
+    TRY(baselock_copy(conn, task, e));
     uint64_t rows = 0;
     for (;;) {
         struct bytes row;
@@ -74,7 +78,7 @@ static status copy_rows(struct copying *c, struct pgconn *conn, const struct bas
             return DONE;
         TRY(rowfile_lines(out, row, e));
         if (++rows % 4096 == 0 && is_stopped(c))
-            return err_set(e, ERR_INTERRUPTED, "another connection of this base failed");
+            return stopped(e);
     }
 }
 
@@ -84,6 +88,13 @@ static status was_changed(const struct table_info *table, const char *how, err *
     return err_set(e, ERR_TIMEOUT,
                    "table %s.%s was %s while its base was taken, again and again: try once more",
                    table->schema, table->name, how);
+}
+
+static status copying_failed(const struct table_info *table, err *e)
+{
+    if (strcmp(e->sqlstate, "42P01") == 0)
+        return was_changed(table, "dropped or renamed", e);
+    return err_wrap(e, "copying table %s.%s", table->schema, table->name);
 }
 
 /* TRUNCATE and rewrites are not MVCC-safe (PostgreSQL documentation, 13.6): when one was committed between
@@ -124,9 +135,7 @@ static status copy_task(struct copying *c, struct pgconn *conn, const struct bas
     TRY(io_unlink(path, e));
     TRY(rowfile_create(path, c->d->config->base_level, &file, e));
     if (!copy_rows(c, conn, task, file, e).ok)
-        return strcmp(e->sqlstate, "42P01") == 0
-                   ? was_changed(task->table, "dropped or renamed", e)
-                   : err_wrap(e, "copying table %s.%s", task->table->schema, task->table->name);
+        return copying_failed(task->table, e);
     struct basepiece piece = {.task = task, .file = file};
     TRY(rowfile_end(file, &piece.digest, &piece.stored, e));
     basebatch_add(batch, &piece);
@@ -151,12 +160,40 @@ static status keep(struct copying *c, struct pgconn *conn, struct basebatch *bat
     return recorded;
 }
 
+/* From here on nobody has to wait for what was copied. */
+static status keep_and_release(struct copying *c, struct pgconn *conn, struct basebatch *batch, err *e)
+{
+    TRY(keep(c, conn, batch, e));
+    return baselock_release(c->request, conn, e);
+}
+
+/* A task whose table is held is waited for with nothing else in hand. */
+static status copy_when_free(struct copying *c, struct pgconn *conn, const struct basetask *task,
+                             struct basebatch *batch, err *e)
+{
+    while (!copy_task(c, conn, task, batch, e).ok) {
+        if (!baselock_is_held(e))
+            return FAILED;
+        *e = ERR_INIT;
+        TRY(baselock_undo(conn, e));
+        TRY(keep(c, conn, batch, e));
+        for (bool had = false; !had;) {
+            if (is_stopped(c))
+                return stopped(e);
+            TRY(baselock_release(c->request, conn, e));
+            if (!baselock_wait(conn, task, &had, e).ok)
+                return copying_failed(task->table, e);
+        }
+    }
+    return DONE;
+}
+
 static status copy_tasks(struct copying *c, struct pgconn *conn, struct basebatch *batch, err *e)
 {
     for (const struct basetask *task = take(c); task != NULL; task = take(c)) {
-        TRY(copy_task(c, conn, task, batch, e));
+        TRY(copy_when_free(c, conn, task, batch, e));
         if (basebatch_is_full(batch, c->workers))
-            TRY(keep(c, conn, batch, e));
+            TRY(keep_and_release(c, conn, batch, e));
     }
     return DONE;
 }
@@ -167,7 +204,7 @@ static status work(struct copying *c, err *e)
     OWNED(basebatch) struct basebatch batch = {0};
     if (take_schema(c))
         TRY(baseschema_stage(c->d, c->request, e));
-    TRY(baseschema_connect(c->request, &conn, e));
+    TRY(baselock_connect(c->request, &conn, e));
     status copied = copy_tasks(c, conn, &batch, e);
     /* What is whole is kept when it was we who stopped. After an error of the server its transaction cannot
      * be asked whether the files are still the same: at most a batch of small tables is copied again. */
@@ -194,6 +231,7 @@ static void *worker_main(void *argument)
 
 static void report_until_done(struct copying *c, const struct progress *progress)
 {
+    bool locks = c->request->locks != NULL;
     (void)pthread_mutex_lock(&c->lock);
     while (c->running > 0) {
         const struct timespec until = condwait_deadline(REPORT_EVERY_MS);
@@ -201,9 +239,11 @@ static void report_until_done(struct copying *c, const struct progress *progress
         uint64_t finished = (uint64_t)c->finished;
         (void)pthread_mutex_unlock(&c->lock);
         progress->step(progress->context, "base", finished, (uint64_t)c->tasks.weight);
-        const bool stopped = progress_stopped(progress);
+        const bool stop = progress_stopped(progress);
+        if (locks && baselock_give_way(c->request->locks))
+            locks = false;
         (void)pthread_mutex_lock(&c->lock);
-        if (stopped && !c->failed) {
+        if (stop && !c->failed) {
             c->failed = true;
             (void)err_set(&c->why, ERR_INTERRUPTED, "stopped; what is copied is kept for the next time");
         }

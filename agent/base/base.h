@@ -21,6 +21,9 @@ struct base_request {
     struct gate *gate;    /* closed for the schema's dump, opened after it; NULL: none */
     bool rows_only;       /* no schema is dumped beside them: the chain has it already */
     bool here;            /* the server is on this machine, and takes of its processors */
+    /* Holds the tables against rewrites since before the snapshot; given up when somebody waits for one of
+     * them. NULL: nobody does. */
+    struct pgconn *locks;
 };
 
 /*

@@ -7,14 +7,19 @@
 
 #define SCHEMA_LIMIT ((size_t)256 << 20) /* bytes of schema text that are believed */
 
+status baseschema_begin(const struct base_request *request, struct pgconn *conn, err *e)
+{
+    OWNED(buf) struct buf sql = {0};
+    buf_text(&sql, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT ");
+    pgconn_quote_literal(&sql, request->snapshot);
+    return pgconn_exec(conn, buf_cstring(&sql), e);
+}
+
 status baseschema_connect(const struct base_request *request, struct pgconn **out, err *e)
 {
     OWNED(pgconn) struct pgconn *conn = NULL;
-    OWNED(buf) struct buf sql = {0};
     TRY(pgconn_open(request->conninfo, PGCONN_QUERY, &conn, e));
-    buf_text(&sql, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT ");
-    pgconn_quote_literal(&sql, request->snapshot);
-    TRY(pgconn_exec(conn, buf_cstring(&sql), e));
+    TRY(baseschema_begin(request, conn, e));
     *out = conn;
     conn = NULL;
     return DONE;

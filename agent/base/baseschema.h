@@ -12,6 +12,9 @@
 
 #define BASESCHEMA_FILE "schema.pb" /* in DATA/base: a Schema message without tables */
 
+/* A read-only transaction under the request's snapshot. */
+MUST_CHECK status baseschema_begin(const struct base_request *request, struct pgconn *conn, err *e);
+
 /* A connection inside a read-only transaction under the request's snapshot. */
 MUST_CHECK status baseschema_connect(const struct base_request *request, struct pgconn **out, err *e);
 

@@ -209,7 +209,8 @@ static status attempt(struct heal *h, bool close_gate, bool *torn, err *e)
     if (gate.conn != NULL) /* older transactions must not hold the slot up, and it all DDL */
         TRY(pgconn_exec(replication, "SET lock_timeout = '" SLOT_PATIENCE "'", e));
     TRY(renew_slot(h, replication, &point, e));
-    const struct base_request request = {h->conninfo, point.snapshot, point.lsn, 1, NULL, false, false};
+    const struct base_request request = {
+        .conninfo = h->conninfo, .snapshot = point.snapshot, .lsn = point.lsn, .jobs = 1};
     TRY(baseschema_connect(&request, &reading, e));
     TRY(table_list_read(reading, h->d->config->tiers, &tables, e));
     TRY(hold_still(h, reading, tables, torn, e));

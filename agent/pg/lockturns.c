@@ -14,13 +14,19 @@ int64_t lockturns_now(void)
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-status lockturns_begin(struct pgconn *c, int64_t patience_ms, struct lockturns *out, err *e)
+status lockturns_turn(struct pgconn *c, int *turn_ms, err *e)
 {
     OWNED(pgrows) struct pgrows *rows = NULL;
     TRY(pgconn_query(c, "SELECT setting FROM pg_catalog.pg_settings WHERE name = 'deadlock_timeout'", 0, NULL,
                      &rows, e));
     const int64_t half = pgrows_count(rows) > 0 ? pgrows_int(rows, 0, 0) / 2 : TURN_MAX_MS;
-    out->turn_ms = half < 1 ? 1 : half > TURN_MAX_MS ? TURN_MAX_MS : (int)half;
+    *turn_ms = half < 1 ? 1 : half > TURN_MAX_MS ? TURN_MAX_MS : (int)half;
+    return DONE;
+}
+
+status lockturns_begin(struct pgconn *c, int64_t patience_ms, struct lockturns *out, err *e)
+{
+    TRY(lockturns_turn(c, &out->turn_ms, e));
     out->until = lockturns_now() + patience_ms;
     out->pause_ms = PAUSE_MIN_MS;
     return DONE;

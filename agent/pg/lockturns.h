@@ -18,6 +18,9 @@ struct lockturns {
     int64_t pause_ms;
 };
 
+/* How long a wait may be so that it is over before anybody looks for deadlocks. */
+MUST_CHECK status lockturns_turn(struct pgconn *c, int *turn_ms, err *e);
+
 /* `patience_ms`: for all turns together. */
 MUST_CHECK status lockturns_begin(struct pgconn *c, int64_t patience_ms, struct lockturns *out, err *e);
 

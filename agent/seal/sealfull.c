@@ -110,9 +110,12 @@ static status stage_once(struct sealrun *run, bool gated, struct slot_export *po
     if (gated)
         TRY(close_gate(run, conninfo, replication, &gate, e));
     TRY(slotwait_create(replication, run->conn, name, SLOT_TEMPORARY, run->progress, point, e));
-    const struct base_request request = {
-        conninfo, point->snapshot,          point->lsn, run->d->config->base_jobs, &gate,
-        false,    pgconn_is_here(run->conn)};
+    const struct base_request request = {.conninfo = conninfo,
+                                         .snapshot = point->snapshot,
+                                         .lsn = point->lsn,
+                                         .jobs = run->d->config->base_jobs,
+                                         .gate = &gate,
+                                         .here = pgconn_is_here(run->conn)};
     TRY(baseschema_connect(&request, &reading, e));
     table_list_free(run->tables);
     run->tables = NULL;

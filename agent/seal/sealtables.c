@@ -1,7 +1,7 @@
 #include <time.h>
 
 #include "agent/base/base.h"
-#include "agent/base/baseschema.h"
+#include "agent/base/baselock.h"
 #include "agent/base/tablemsg.h"
 #include "agent/breaks.h"
 #include "agent/pg/lockturns.h"
@@ -9,6 +9,7 @@
 #include "agent/setup/slotwait.h"
 
 #define LOCK_PATIENCE_MS 5000
+#define STAGE_TRIES 3
 #define SLOT_PATIENCE "5s" /* for the slot's snapshot while tables are locked */
 
 static bool is_wanted(const struct sealrun *run, const struct table_info *t)
@@ -79,14 +80,30 @@ static status stage(struct sealrun *run, struct slot_export *point, err *e)
                                          .lsn = point->lsn,
                                          .jobs = run->d->config->base_jobs,
                                          .rows_only = true,
-                                         .here = pgconn_is_here(run->conn)};
-    TRY(baseschema_connect(&request, &reading, e));
+                                         .here = pgconn_is_here(run->conn),
+                                         .locks = locks};
+    TRY(baselock_connect(&request, &reading, e)); /* a table's size waits for its lock, whoever has it */
     TRY(table_list_read(reading, run->d->config->tiers, &all, e));
     TRY(base_clear(run->d, e));
     TRY(pick(run, all, &picked, e));
     const status copied = base_copy(run->d, &request, &picked, run->progress, e);
     free(picked.table);
     return copied;
+}
+
+/* When a table was rewritten behind the snapshot after all, because its lock had to be given up, or a table's
+ * size was not to be had: once more. Not when the slot had to wait: who made it wait is not gone so soon. */
+static status stage_bases(struct sealrun *run, struct slot_export *point, err *e)
+{
+    for (int tries = 1;; tries++) {
+        *e = ERR_INIT;
+        *point = (struct slot_export){0};
+        if (stage(run, point, e).ok)
+            return DONE;
+        if (e->class != ERR_TIMEOUT || point->lsn == LSN_NONE || tries == STAGE_TRIES ||
+            progress_stopped(run->progress))
+            return FAILED;
+    }
 }
 
 status sealtables_run(struct sealrun *run, struct seal_result *out, err *e)
@@ -96,7 +113,7 @@ status sealtables_run(struct sealrun *run, struct seal_result *out, err *e)
     OWNED(sealstaged) struct sealstaged rows = {0};
     if (run->conn == NULL)
         return err_set(e, ERR_NETWORK, "new bases of tables need the database, which cannot be reached");
-    TRY(stage(run, &point, e));
+    TRY(stage_bases(run, &point, e));
     TRY(sealrun_wait_for_log(run, point.lsn, e));
     TRY(logreader_seq_before_lsn(run->log, point.lsn, &seq, e));
     TRY(sealstaged_load(run->d, &rows, e));

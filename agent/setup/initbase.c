@@ -88,8 +88,12 @@ static status copy_and_seal(struct init_run *run, const struct slot_export *poin
                             struct seal_result *sealed, err *e)
 {
     const int jobs = run->options->jobs > 0 ? run->options->jobs : run->d->config->base_jobs;
-    const struct base_request request = {
-        run->options->conninfo, point->snapshot, point->lsn, jobs, gate, false, pgconn_is_here(run->conn)};
+    const struct base_request request = {.conninfo = run->options->conninfo,
+                                         .snapshot = point->snapshot,
+                                         .lsn = point->lsn,
+                                         .jobs = jobs,
+                                         .gate = gate,
+                                         .here = pgconn_is_here(run->conn)};
     OWNED(pgconn) struct pgconn *reading = NULL;
     OWNED(table_list) struct table_list *tables = NULL;
     TRY(baseschema_connect(&request, &reading, e));

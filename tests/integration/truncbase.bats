@@ -1,5 +1,5 @@
-# A TRUNCATE that is committed between a base's snapshot and the reading of the table's rows: PostgreSQL shows the table empty then,
-# though the snapshot is older.
+# What happens between a base's snapshot and the reading of its tables: a TRUNCATE, after which PostgreSQL shows the table empty though
+# the snapshot is older; changes of the schema, which wait for the base as little as can be; large tables, in pieces.
 
 load ../lib/onecluster
 
@@ -60,5 +60,67 @@ truncate_in_between() {
     pgstrand restore --data "$data" --target "$(conninfo r)" --quiet >/dev/null
     assert_same_tables "$(conninfo split)" "$(conninfo r)"
     agent_stop "$data"
+    pgstrand uninstall --data "$data" --yes >/dev/null
+}
+
+# captured NAME SQL SETTINGS: a database of this name, made by the SQL, and the configuration that its init is to have. Large tables
+# come first and are written slowly.
+captured() {
+    database_new "$1"
+    sql "$1" "$2"
+    printf '%s\n' "$3" >"$HARNESS/$1.conf"
+    slowly=slow:400:.rows
+}
+
+@test "a base that waits for a table holds nobody up at those that it has copied" {
+    local data=$HARNESS/gate slowly init
+    captured gate "CREATE TABLE first (id int PRIMARY KEY, t text); INSERT INTO first SELECT i, md5(i::text) FROM generate_series(1, 20000) i;
+        CREATE TABLE next (id int PRIMARY KEY); INSERT INTO next SELECT generate_series(1, 20)" $'[base]\njobs = 1'
+    PGSTRAND_IO_FAULT=$slowly pgstrand init --data "$data" --source "$(conninfo gate)" --config "$HARNESS/gate.conf" --no-wal-limit --quiet \
+        >/dev/null 2>"$HARNESS/init" 3>&- &
+    init=$!
+    wait_for 20 eval "ls '$data'/base/*.rows*"
+    session_open holder gate
+    say holder 'BEGIN; ALTER TABLE next ADD more int DEFAULT 5'
+    wait_for 20 waits_for_lock gate
+    sleep 1.2 # deadlock_timeout: whoever began to wait first has looked by then
+    # So it is this one that would be told of a deadlock.
+    say holder "ALTER TABLE first ADD more int DEFAULT 6; UPDATE next SET more = 7 WHERE id = 1"
+    [ "$(sql gate "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pgstrand' AND wait_event_type = 'Lock'")" -eq 1 ]
+    say holder COMMIT
+    session_close holder
+    wait "$init" || complain "$(<"$HARNESS/init")"
+    agent_start "$data"
+    pgstrand wait --data "$data" --timeout 60 >/dev/null
+    agent_stop "$data"
+    database_new passed
+    pgstrand restore --data "$data" --target "$(conninfo passed)" --quiet >/dev/null
+    assert_same_tables "$(conninfo gate)" "$(conninfo passed)"
+    pgstrand uninstall --data "$data" --yes >/dev/null
+}
+
+# Of tables' bases that the agent has made.
+tables_based() {
+    [ "$(pgstrand snapshots --data "$1" --json | jq '[.[] | select(.type == "incremental" and .rows > 0)] | length')" -gt 0 ]
+}
+
+@test "tables that wait for their new base can be altered meanwhile" {
+    local data=$HARNESS/lane slowly
+    captured lane "ALTER DATABASE lane SET pgstrand.retell_bytes = 0;
+        CREATE TABLE first (id int PRIMARY KEY, t text); INSERT INTO first SELECT i, md5(i::text) FROM generate_series(1, 20000) i;
+        CREATE TABLE next (id int PRIMARY KEY, n int); INSERT INTO next SELECT i, i FROM generate_series(1, 20) i" \
+        $'[base]\njobs = 1\n[seal]\ninterval = 0\nactions = 0\nbytes = 0'
+    pgstrand init --data "$data" --source "$(conninfo lane)" --config "$HARNESS/lane.conf" --no-wal-limit --quiet >/dev/null
+    PGSTRAND_IO_FAULT=$slowly agent_start "$data"
+    sql lane "BEGIN; ALTER TABLE first ALTER t TYPE text USING upper(t); ALTER TABLE next ALTER n TYPE int USING n * 2; COMMIT" >/dev/null
+    wait_for 60 eval "ls '$data'/base/*.rows*"
+    # The second one's lock is had since before the snapshot, and whoever comes to read it stands behind us.
+    sql lane "SET lock_timeout = '15s'; ALTER TABLE next ADD more int DEFAULT 5; UPDATE next SET more = 7 WHERE id = 1"
+    wait_for 60 tables_based "$data"
+    pgstrand wait --data "$data" --timeout 60 >/dev/null
+    agent_stop "$data"
+    database_new turned
+    pgstrand restore --data "$data" --target "$(conninfo turned)" --quiet >/dev/null
+    assert_same_tables "$(conninfo lane)" "$(conninfo turned)"
     pgstrand uninstall --data "$data" --yes >/dev/null
 }
