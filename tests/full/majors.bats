@@ -34,6 +34,7 @@ inits() { on_major "$1" init badinput ddl; }
 schemas() { on_major "$1" schemaver rewrites ddlrandom; }
 chains() { on_major "$1" differential newertarget takeover; }
 rewritten() { on_major "$1" retold; }
+oracles() { on_major "$1" oracle; }
 
 @test "types and prepared transactions on PostgreSQL 14" { types 14; }
 @test "types and prepared transactions on PostgreSQL 16" { types 16; }
@@ -75,3 +76,7 @@ rewritten() { on_major "$1" retold; }
 @test "what reads rewritten rows on PostgreSQL 16" { rewritten 16; }
 @test "what reads rewritten rows on PostgreSQL 17" { rewritten 17; }
 @test "what reads rewritten rows on PostgreSQL 18" { rewritten 18; }
+@test "the random workload on PostgreSQL 14" { oracles 14; }
+@test "the random workload on PostgreSQL 16" { oracles 16; }
+@test "the random workload on PostgreSQL 17" { oracles 17; }
+@test "the random workload on PostgreSQL 18" { oracles 18; }
