@@ -87,6 +87,7 @@ static void on_table_seen(void *context, const struct relation *shape, const str
         b->pending_table[b->table_count++] = t;
         t = (struct board_table){0};
     }
+    b->facts.tables++;
     (void)pthread_cond_broadcast(&b->wake);
     (void)pthread_mutex_unlock(&b->lock);
     relation_free(t.shape);

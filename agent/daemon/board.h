@@ -35,6 +35,7 @@ struct board_facts {
     char lacks[ERR_TEXT];        /* what the database lacks for capture; empty: nothing */
     uint64_t sealed_seq;
     uint64_t breaks; /* changes of the schema recorded in the catalogue so far */
+    uint64_t tables; /* that came for the first time, so far */
 };
 
 struct board {

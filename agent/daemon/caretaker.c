@@ -96,6 +96,11 @@ static void look_if_due(struct caretaker *k)
         if (k->look_at > now + SOON_MS)
             k->look_at = now + SOON_MS;
     }
+    if (facts.tables != k->tables_seen) {
+        k->tables_seen = facts.tables;
+        if (k->look_at > now + TICK_MS)
+            k->look_at = now + TICK_MS;
+    }
     if (!facts.connected || now < k->look_at)
         return;
     k->look_at = now + LOOK_MS;

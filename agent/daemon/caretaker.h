@@ -6,7 +6,9 @@
  *
  * At the start it also compares the configuration's tiers with those of the newest version of the schema.
  *
- * It looks at the start, soon after each recorded change of the schema, and every few minutes. A change that
+ * It looks at the start, soon after each recorded change of the schema and each table that is new, and every
+ * few minutes. A table may come without a change that is recorded: EXPLAIN ANALYZE CREATE TABLE AS calls no
+ * event trigger. It has no key, and the identity that it gets here is such a change. Another change that
  * nobody recorded becomes a row of pgstrand.ddl, so that it takes the way of all others; without triggers it
  * is told to the board.
  */
@@ -22,6 +24,7 @@ struct caretaker {
     bool triggers;        /* the event triggers were installed */
     bool ruled;           /* the triggers know the tier rules of this configuration */
     uint64_t breaks_seen; /* of board_facts.breaks */
+    uint64_t tables_seen; /* of board_facts.tables */
     int64_t look_at;      /* milliseconds of the monotonic clock: the next look */
     int64_t compare_at;   /* the next comparison of the schema */
     pthread_t thread;
