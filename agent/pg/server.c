@@ -101,7 +101,8 @@ status server_slot(struct pgconn *c, const char *slot, struct slot_facts *out, e
                      " THEN pg_catalog.pg_last_wal_replay_lsn() ELSE pg_catalog.pg_current_wal_lsn() END,"
                      " restart_lsn)::bigint, (pg_catalog.to_jsonb(s) ->> 'failover')::bool,"
                      " coalesce(pg_catalog.to_jsonb(s) ->> 'invalidation_reason',"
-                     " CASE WHEN (pg_catalog.to_jsonb(s) ->> 'conflicting')::bool THEN 'conflict' END)"
+                     " CASE WHEN (pg_catalog.to_jsonb(s) ->> 'conflicting')::bool AND restart_lsn IS NOT NULL"
+                     " THEN 'conflict' END)"
                      " FROM pg_catalog.pg_replication_slots s WHERE slot_name = $1",
                      1, params, &rows, e));
     if (pgrows_count(rows) == 0)
@@ -141,8 +142,9 @@ const char *slot_state_name(enum slot_state state)
     return names[state];
 }
 
-/* The words of 17 and 18 (slot.c, SlotInvalidationCauses), and ours for 16's column `conflicting`. 14 and 15
- * know one cause alone. */
+/* The words of 17 and 18 (slot.c, SlotInvalidationCauses), and ours for 16's column `conflicting`, which is
+ * true for every cause there: only WAL that was removed takes restart_lsn away. 14 and 15 know one cause
+ * alone. */
 const char *slot_lost_words(const struct slot_facts *s)
 {
     static const struct {
