@@ -51,13 +51,15 @@ static status prefer_tables(struct sealer *s, struct seal_request *request, uint
     return DONE;
 }
 
-/* Bases of single tables fail behind a long transaction, which a FULL waits for. */
+/* Bases of single tables fail behind a long transaction, which a FULL waits for. A disk or a connection that
+ * fails them is no better for a FULL. */
 static status make(struct sealer *s, const struct seal_request *request, const struct progress *progress,
                    struct seal_result *result, err *e)
 {
     const struct sealflow how = {.stop = WORKFLOW_RESTS, .scheduled = true};
     const bool sealed = sealflow_run(s->data, request, &how, progress, result, e).ok;
-    s->tables_failed = !sealed && request->table_count > 0;
+    s->tables_failed =
+        !sealed && request->table_count > 0 && e->class != ERR_STORAGE && e->class != ERR_NETWORK;
     return sealed ? DONE : FAILED;
 }
 
@@ -96,7 +98,8 @@ static status seal(struct sealer *s, enum schedule_due due, enum seal_when when,
     return DONE;
 }
 
-/* Somebody sealed a FULL by hand since the schema changed: there is nothing to do. */
+/* Somebody sealed a FULL by hand since the schema changed, or what failed was behind the base: there is
+ * nothing to do, and no problem any more. */
 static bool is_healed(struct sealer *s)
 {
     err e = ERR_INIT;
@@ -109,6 +112,7 @@ static bool is_healed(struct sealer *s)
         return false;
     board_facts(s->board, &facts);
     schedule_sealed(&s->schedule, now_ms(), sealed, facts.log_bytes, true);
+    board_sealed(s->board, sealed, NULL);
     return true;
 }
 

@@ -163,7 +163,7 @@ crash_tables() {
     fulls=$(crash_fulls)
     PGSTRAND_IO_FAULT=$1 agent_start --no-wait "$ORACLE_DATA" || return 1
     oracle_sql "ALTER TABLE wide ALTER n TYPE bigint USING n + id; UPDATE wide SET t = 'after' WHERE id < 5"
-    wait_for 60 crash_tables_settled "$bases" || return 1
+    wait_for 60 crash_tables_settled "$bases" || complain "$(agent_log "$ORACLE_DATA" | tail -n 12)" "$(pgstrand status --data "$ORACLE_DATA")" || return 1
     kill -TERM "$(agent_pid "$ORACLE_DATA")" 2>/dev/null || true
     code=$(agent_exit_code "$ORACLE_DATA") || return 1
     agent_log "$ORACLE_DATA" >"$HARNESS/crash.log"
