@@ -35,8 +35,7 @@ setup_file() {
     # A locale in which money looks otherwise: Debian has none.
     mkdir "$HARNESS/locale"
     localedef -i de_DE -f UTF-8 "$HARNESS/locale/de_DE.utf8"
-    export LOCPATH=$HARNESS/locale
-    cluster_new one logical_decoding_work_mem=64kB
+    LOCPATH=$HARNESS/locale cluster_new one logical_decoding_work_mem=64kB # the server's: with it a library of OpenSSL's leaks in newlocale
     database_new shop
     sql_file shop "$SQL/types.sql" >/dev/null
     sql_file shop "$SQL/tables.sql" >/dev/null
