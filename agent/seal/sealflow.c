@@ -44,7 +44,21 @@ static const struct chain_link *find_made(const struct chain *chain, const Pgstr
 
 /* ---- the steps ---- */
 
-/* In the record before anything is made under it: so it can be told whose a snapshot is. */
+/* What this try is for: one by schedule may go on with the record of another that made nothing. */
+static status keep_tables(const struct seal_request *r, Pgstrand__SealJob *j, err *e)
+{
+    uint32_t *table = calloc(r->table_count + 1, sizeof *table);
+    if (table == NULL)
+        return err_no_memory(e);
+    for (size_t i = 0; i < r->table_count; i++)
+        table[i] = r->tables[i];
+    free(j->table);
+    j->table = table;
+    j->n_table = r->table_count;
+    return DONE;
+}
+
+/* In the record before anything is made under it: so it can be told whose a snapshot is, and what it has. */
 static status choose_id(struct flow *f, Pgstrand__SealJob *j, err *e)
 {
     uint8_t *data = malloc(sizeof f->snapshot.b);
@@ -56,7 +70,7 @@ static status choose_id(struct flow *f, Pgstrand__SealJob *j, err *e)
     TRY(uuid_random(&f->snapshot, e));
     memcpy(data, f->snapshot.b, sizeof f->snapshot.b);
     f->request.snapshot = &f->snapshot;
-    return DONE;
+    return keep_tables(&f->request, j, e);
 }
 
 static status validate_parent(void *context, struct workflow *w, err *e)
@@ -70,15 +84,15 @@ static status validate_parent(void *context, struct workflow *w, err *e)
     return choose_id(f, j, e);
 }
 
-/* What comes after a base's publication, for one that was killed just there. */
-static status settle(struct flow *f, const struct chain_link *made, err *e)
+/* What comes after a base's publication, for one that was killed just there. Its own job tells what it has:
+ * who goes on may have asked for something else. */
+static status settle(struct flow *f, const Pgstrand__SealJob *j, const struct chain_link *made, err *e)
 {
-    const struct seal_request *r = &f->request;
     const uint64_t seq = made->commit->header->last_seq;
-    if (r->type == PGSTRAND__SNAPSHOT_TYPE__FULL)
+    if (j->type == PGSTRAND__SNAPSHOT_TYPE__FULL)
         TRY(breaks_heal(f->d->catalog, seq, e));
-    else if (r->table_count > 0)
-        TRY(breaks_heal_tables(f->d->catalog, r->tables, r->table_count, seq, e));
+    else if (j->n_table > 0)
+        TRY(breaks_heal_tables(f->d->catalog, j->table, j->n_table, seq, e));
     else
         return DONE;
     return base_clear(f->d, e);
@@ -87,10 +101,11 @@ static status settle(struct flow *f, const struct chain_link *made, err *e)
 static status create(void *context, struct workflow *w, err *e)
 {
     struct flow *f = context;
-    const struct chain_link *made = find_made(f->run.chain, workflow_record(w)->job->seal);
+    const Pgstrand__SealJob *j = workflow_record(w)->job->seal;
+    const struct chain_link *made = find_made(f->run.chain, j);
     if (made != NULL) {
         sealrun_tell(made, f->out);
-        return settle(f, made, e);
+        return settle(f, j, made, e);
     }
     TRY(seal_run(&f->run, f->out, e));
     if (f->out->nothing_new)

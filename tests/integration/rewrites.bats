@@ -157,3 +157,35 @@ teardown_file() {
     needs_base "SET ROLE owner1; ALTER TABLE owned ADD w float8 DEFAULT random()" "INSERT INTO loose VALUES ('w', 'demoted')"
     [ "$(sql "$target" 'SELECT count(*) FROM owned')" -eq 9 ]
 }
+
+# killed_at_commit DDL: the agent dies behind the rename that makes the next link's commit file.
+killed_at_commit() {
+    agent_stop "$DATA"
+    PGSTRAND_IO_FAULT=killafter:3:.commit agent_start "$DATA"
+    sql shop "$1" >/dev/null
+    [ "$(agent_exit_code "$DATA")" -eq 137 ]
+}
+
+# Healthy, with the rewritten values: it has so many bases.
+one_base_more() {
+    agent_start "$DATA"
+    wait_for 30 eval "pgstrand status --data '$DATA' --json | jq -e .healthy"
+    keep_state
+    check "$(tail -n 1 "$HARNESS/seqs")"
+    [ "$(bases)" -eq $(($1 + 1)) ] && [ "$(fulls)" -eq 1 ]
+}
+
+@test "killed when a table's new base was published: it is made once; killed at another link, with no retries: it is made all the same" {
+    local before
+    before=$(bases)
+    killed_at_commit "SET pgstrand.retell_bytes = 100; ALTER TABLE many ADD y float8 DEFAULT random()"
+    [ "$(bases)" -eq $((before + 1)) ]
+    one_base_more "$before"
+    before=$(bases)
+    sed -i 's/^actions = .*/actions = 1/; s/^retries = .*/retries = 0/' "$DATA/pgstrand.conf"
+    grep -q '^retries = 0' "$DATA/pgstrand.conf"
+    killed_at_commit "SET pgstrand.retell_bytes = 100; ALTER TABLE many ADD z float8 DEFAULT random()"
+    [ "$(bases)" -eq "$before" ]
+    sed -i 's/^actions = .*/actions = 0/' "$DATA/pgstrand.conf" # so that the base is what is asked for next
+    one_base_more "$before"
+}

@@ -158,7 +158,7 @@ crash_wide() {
 # The rewrite's values are in no stream. Killed while the agent keeps the schema's new version, copies the table and seals: the
 # next run has a base of it, no FULL; what is there now is restored, and, each fourth time, what came before the rewrite.
 crash_tables() {
-    local bases fulls code seq=$crash_seq
+    local bases fulls code published seq=$crash_seq
     bases=$(jq '[.[] | select(.type == "incremental" and .rows > 0)] | length' "$HARNESS/crash.links")
     fulls=$(crash_fulls)
     PGSTRAND_IO_FAULT=$1 agent_start --no-wait "$ORACLE_DATA" || return 1
@@ -169,11 +169,15 @@ crash_tables() {
     agent_log "$ORACLE_DATA" >"$HARNESS/crash.log"
     crash_ended "$code" "$1" 'the agent' "$HARNESS/crash.log" || return 1
     crash_chain || return 1
+    published=$(crash_bases)
     agent_start "$ORACLE_DATA" || return 1
     wait_for 60 crash_has_base "$bases" || return 1
     mv "$ORACLE_FILES/before" "$ORACLE_FILES/earlier"
     crash_tables_rest && crash_chain || return 1
     [ "$(crash_fulls)" -eq "$fulls" ] || complain 'a FULL was made' || return 1
+    # One that was there when the agent was killed heals: none is made for it a second time.
+    [ "$code" -ne 137 ] || [ "$published" -eq "$bases" ] || [ "$(crash_bases)" -eq "$published" ] ||
+        complain "$(crash_bases) bases behind $bases, $published when it was killed" || return 1
     [ -z "$(find "$ORACLE_DATA" -name '*.part')" ] && [ -z "$(ls "$ORACLE_DATA/base")" ] ||
         complain "left: $(find "$ORACLE_DATA" -name '*.part') $(ls "$ORACLE_DATA/base")" || return 1
     [ "$(sql postgres "SELECT count(*) FROM pg_replication_slots WHERE slot_name LIKE 'pgstrand%table%'")" -eq 0 ] || return 1

@@ -1,6 +1,7 @@
 /* Seals that were killed, and what is known of them afterwards. Without a server. */
 #include "tests/unit/agent/seal/shop.h"
 
+#include "agent/breaks.h"
 #include "agent/seal/sealflow.h"
 #include "agent/workflow/workflowrecord.h"
 
@@ -145,6 +146,126 @@ static void what_another_sealed_is_not(void **state)
     assert_int_equal(killed->state, STATE(CANCELLED));
 }
 
+/* ---- by schedule: who goes on may ask for something else ---- */
+
+static const struct sealflow by_schedule = {.stop = WORKFLOW_RESTS, .scheduled = true};
+static const uint32_t rewritten[] = {7};
+
+static status seal_by_schedule(struct datadir *d, bool based, err *e)
+{
+    const struct seal_request request = {.type = INCREMENTAL,
+                                         .offline = true,
+                                         .tables = based ? rewritten : NULL,
+                                         .table_count = based ? 1 : 0};
+    OWNED(seal_result) struct seal_result out = {0};
+    return sealflow_run(d, &request, &by_schedule, &progress_silent, &out, e);
+}
+
+static status scheduled_in_child(struct datadir *d, const void *context, err *e)
+{
+    (void)context;
+    return seal_by_schedule(d, false, e);
+}
+
+/* A plain one, killed behind the rename that makes its commit file, the third call on it, or before all. */
+static void kill_scheduled(struct shop *s, bool published)
+{
+    const struct shop_fault behind = {IO_FAULT_KILL_AFTER, 3, ".commit"},
+                            before = {IO_FAULT_KILL, 1, ".snap"};
+    shut(s);
+    assert_false(shop_killed(s, scheduled_in_child, NULL, published ? behind : before));
+    reopen(s);
+    assert_int_equal(links(s), published ? 2 : 1);
+}
+
+static void break_rows(struct shop *s)
+{
+    err e = ERR_INIT;
+    char what[] = "ALTER TABLE";
+    uint32_t table = rewritten[0];
+    Pgstrand__SchemaBreak record = PGSTRAND__SCHEMA_BREAK__INIT;
+    const struct catalog_key key = catalog_key_u64(1);
+    record.seq = 1;
+    record.what = what;
+    record.has_rows = record.rows = true;
+    record.table = &table;
+    record.n_table = 1;
+    assert_done(catalog_put(s->d->catalog, CATALOG_BREAK, catalog_key_bytes(&key), &record.base, &e), &e);
+}
+
+static size_t breaks(struct shop *s)
+{
+    err e = ERR_INIT;
+    size_t open = 0;
+    uint64_t last = 0;
+    assert_done(breaks_open(s->d->catalog, &open, &last, &e), &e);
+    return open;
+}
+
+/* As if the killed one had new bases of the rewritten table; that takes a server. */
+static void make_based(struct shop *s)
+{
+    err e = ERR_INIT;
+    PB_OWNED(Pgstrand__WorkflowRecord) *killed = last_record(s, 0);
+    uint32_t *table = malloc(sizeof *table);
+    assert_non_null(table);
+    *table = rewritten[0];
+    killed->job->seal->table = table;
+    killed->job->seal->n_table = 1;
+    assert_done(workflowrecord_save(s->d, killed, &e), &e);
+}
+
+static void bases_that_a_killed_one_published_heal_though_nobody_asks_for_them(void **state)
+{
+    (void)state;
+    OWNED(shop) struct shop s;
+    err e = ERR_INIT;
+    one_row(&s);
+    shop_shut(&s);
+    kill_scheduled(&s, true);
+    break_rows(&s);
+    make_based(&s);
+    assert_done(seal_by_schedule(s.d, false, &e), &e);
+    assert_int_equal(breaks(&s), 0);
+    assert_int_equal(links(&s), 2);
+}
+
+static void bases_that_are_asked_for_are_not_what_a_killed_one_published(void **state)
+{
+    (void)state;
+    OWNED(shop) struct shop s;
+    err e = ERR_INIT;
+    one_row(&s);
+    shop_shut(&s);
+    kill_scheduled(&s, true);
+    break_rows(&s);
+    assert_done(seal_by_schedule(s.d, true, &e), &e);
+    assert_int_equal(breaks(&s), 1);
+    PB_OWNED(Pgstrand__WorkflowRecord) *completed = last_record(&s, 0);
+    assert_int_equal(completed->state, STATE(COMPLETED));
+    assert_fails(seal_by_schedule(s.d, true, &e), &e, ERR_NETWORK); /* now they are made */
+    assert_int_equal(breaks(&s), 1);
+}
+
+/* Bases were asked for, and not made; a plain one went on, and was killed itself. */
+static void bases_that_were_once_asked_for_are_not_what_came_instead(void **state)
+{
+    (void)state;
+    OWNED(shop) struct shop s;
+    err e = ERR_INIT;
+    one_row(&s);
+    shop_shut(&s);
+    kill_scheduled(&s, false);
+    break_rows(&s);
+    make_based(&s);
+    kill_scheduled(&s, true);
+    PB_OWNED(Pgstrand__WorkflowRecord) *killed = last_record(&s, 0);
+    assert_int_equal(killed->job->seal->n_table, 0);
+    assert_done(seal_by_schedule(s.d, false, &e), &e);
+    assert_int_equal(breaks(&s), 1);
+    assert_int_equal(links(&s), 2);
+}
+
 /* Whoever types a command again that was killed does it soon. */
 static void the_same_within_the_hour_is_answered(void **state)
 {
@@ -189,6 +310,9 @@ int main(void)
         cmocka_unit_test(a_kill_where_there_was_nothing_to_seal),
         cmocka_unit_test(what_a_killed_one_published_is_its_own),
         cmocka_unit_test(what_another_sealed_is_not),
+        cmocka_unit_test(bases_that_a_killed_one_published_heal_though_nobody_asks_for_them),
+        cmocka_unit_test(bases_that_are_asked_for_are_not_what_a_killed_one_published),
+        cmocka_unit_test(bases_that_were_once_asked_for_are_not_what_came_instead),
         cmocka_unit_test(the_same_within_the_hour_is_answered),
     };
     return cmocka_run_group_tests_name("sealflow", tests, NULL, NULL);
