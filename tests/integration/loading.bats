@@ -267,6 +267,21 @@ small="CREATE EXTENSION citext; CREATE TABLE parent (name citext PRIMARY KEY); C
     [ "$(oid_of "$target")" != "$before" ]
     target_has 'SELECT count(*) FROM plain' 2
 
+    # Since 16 a role may have what another one may without the right to be it, which OWNER wants.
+    if [ "$(sql postgres "SELECT current_setting('server_version_num')::int >= 160000")" = t ]; then
+        sql postgres 'CREATE ROLE holder; GRANT holder TO keeper WITH INHERIT TRUE, SET FALSE'
+        database_drop "$target"
+        sql postgres "CREATE DATABASE $target OWNER holder"
+        before=$(oid_of "$target")
+        expect_exit 11 "takes the place of $target, which is for its owner holder: connect as that role" as_keeper --quiet
+        as_keeper --dry-run --json 2>/dev/null | jq -e '.warnings | any(startswith("the target would be refused: with several jobs"))'
+        [ "$(oid_of "$target")" = "$before" ]
+        sql postgres 'GRANT holder TO keeper WITH SET TRUE'
+        as_keeper --quiet
+        [ "$(oid_of "$target")" != "$before" ]
+        sql postgres "ALTER DATABASE $target OWNER TO keeper; DROP ROLE holder"
+    fi
+
     mkdir "$HARNESS/apart"
     [ "$(id -u)" -ne 0 ] || chown postgres "$HARNESS/apart"
     sql postgres "CREATE TABLESPACE apart LOCATION '$HARNESS/apart'"

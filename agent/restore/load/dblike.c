@@ -6,11 +6,14 @@
  * database's without being named (createdb, dbcommands.c). */
 #define TEMPLATE_SPACE "(SELECT dattablespace FROM pg_catalog.pg_database WHERE datname = 'template0')"
 
+#define SET_ROLE_SINCE 160000 /* server version: GRANT ... WITH SET */
+
 /* ---- who may ---- */
 
 status dblike_check(struct pgconn *model, err *e)
 {
     OWNED(pgrows) struct pgrows *rows = NULL;
+    OWNED(buf) struct buf sql = {0};
     struct targetdb t;
     TRY(targetdb_read(model, &t, e));
     if (!t.create_database)
@@ -19,14 +22,17 @@ status dblike_check(struct pgconn *model, err *e)
             "with several jobs a new database is made, and the role %s may not: give it CREATEDB, or "
             "restore with --jobs 1",
             pgconn_user(model));
-    TRY(pgconn_query(
-        model,
-        "SELECT pg_catalog.pg_get_userbyid(d.datdba), s.spcname,"
-        " pg_catalog.pg_has_role(d.datdba, 'USAGE'), s.oid = " TEMPLATE_SPACE
-        " OR pg_catalog.has_tablespace_privilege(s.oid, 'CREATE')"
-        " FROM pg_catalog.pg_database d JOIN pg_catalog.pg_tablespace s ON s.oid = d.dattablespace"
-        " WHERE d.datname = pg_catalog.current_database()",
-        0, NULL, &rows, e));
+    /* OWNER wants the right to be that role, which since 16 is another one than to do what it may. */
+    buf_printf(&sql,
+               "SELECT pg_catalog.pg_get_userbyid(d.datdba), s.spcname,"
+               " pg_catalog.pg_has_role(d.datdba, 'USAGE')%s, s.oid = " TEMPLATE_SPACE
+               " OR pg_catalog.has_tablespace_privilege(s.oid, 'CREATE')"
+               " FROM pg_catalog.pg_database d JOIN pg_catalog.pg_tablespace s ON s.oid = d.dattablespace"
+               " WHERE d.datname = pg_catalog.current_database()",
+               pgconn_server_version(model) >= SET_ROLE_SINCE ? " AND pg_catalog.pg_has_role(d.datdba, 'SET')"
+                                                              : "");
+    TRY(buf_done(&sql, e));
+    TRY(pgconn_query(model, buf_cstring(&sql), 0, NULL, &rows, e));
     if (pgrows_count(rows) != 1)
         return err_set(e, ERR_SCHEMA, "the target database has gone");
     if (!pgrows_bool(rows, 0, 2))

@@ -10,8 +10,8 @@
 #include "agent/pg/pgconn.h"
 #include "proto/base/buf.h"
 
-/* ERR_SCHEMA when the role may not make one: it lacks CREATEDB, what the owner may, or CREATE on the
- * tablespace. */
+/* ERR_SCHEMA when the role may not make one: it lacks CREATEDB, what the owner may or the right to
+ * be it, or CREATE on the tablespace. */
 MUST_CHECK status dblike_check(struct pgconn *model, err *e);
 
 /* Appends CREATE DATABASE, from template0. */
