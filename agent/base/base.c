@@ -167,25 +167,41 @@ static status keep_and_release(struct copying *c, struct pgconn *conn, struct ba
     return baselock_release(c->request, conn, e);
 }
 
-/* A task whose table is held is waited for with nothing else in hand. */
+/* With nothing else in hand. */
+static status wait_for_table(struct copying *c, struct pgconn *conn, const struct basetask *task, err *e)
+{
+    for (bool had = false;;) {
+        if (!baselock_wait(conn, task, &had, e).ok)
+            return copying_failed(task->table, e);
+        if (had)
+            return DONE;
+        if (is_stopped(c))
+            return stopped(e);
+        TRY(baselock_release(c->request, conn, e));
+    }
+}
+
+/* A task whose table is held is waited for with nothing else in hand, and so is one that has nothing else in
+ * hand anyway: every large one. */
 static status copy_when_free(struct copying *c, struct pgconn *conn, const struct basetask *task,
                              struct basebatch *batch, err *e)
 {
+    bool alone = batch->count == 0;
+    if (alone)
+        TRY(wait_for_table(c, conn, task, e));
     while (!copy_task(c, conn, task, batch, e).ok) {
         if (!baselock_is_held(e))
             return FAILED;
         *e = ERR_INIT;
         TRY(baselock_undo(conn, e));
         TRY(keep(c, conn, batch, e));
-        for (bool had = false; !had;) {
-            if (is_stopped(c))
-                return stopped(e);
-            TRY(baselock_release(c->request, conn, e));
-            if (!baselock_wait(conn, task, &had, e).ok)
-                return copying_failed(task->table, e);
-        }
+        if (is_stopped(c))
+            return stopped(e);
+        TRY(baselock_release(c->request, conn, e));
+        TRY(wait_for_table(c, conn, task, e));
+        alone = true;
     }
-    return DONE;
+    return alone ? baselock_limit(conn, e) : DONE;
 }
 
 static status copy_tasks(struct copying *c, struct pgconn *conn, struct basebatch *batch, err *e)

@@ -5,7 +5,8 @@
 #include "agent/base/baseschema.h"
 #include "agent/pg/lockturns.h"
 
-#define WAIT "5s" /* at a time: between them a base that is to stop sees it */
+#define WAIT "5s"         /* at a time: between them a base that is to stop sees it */
+#define LONG_WAIT "10min" /* inside a COPY: what it has read would be read again; a cancel ends it */
 
 /* Of the session, or of the transaction that it is in: "SET" or "SET LOCAL". */
 static status limit_waits(struct pgconn *conn, const char *set, err *e)
@@ -27,7 +28,7 @@ status baselock_connect(const struct base_request *request, struct pgconn **out,
 }
 
 /* Not only the table is waited for: REINDEX locks indexes, and those of long values, which COPY meets when it
- * comes to one. Then what was copied of the table is copied again. */
+ * comes to one. Where that is for a turn only, what was copied of the table is copied again. */
 status baselock_copy(struct pgconn *conn, const struct basetask *task, err *e)
 {
     OWNED(buf) struct buf sql = {0};
@@ -58,16 +59,22 @@ status baselock_wait(struct pgconn *conn, const struct basetask *task, bool *had
     OWNED(buf) struct buf name = {0};
     table_quote(&name, task->table->schema, task->table->name);
     TRY(buf_done(&name, e));
-    *had =
-        pgconn_execf(conn, e, "SET LOCAL lock_timeout = '" WAIT "'; LOCK TABLE ONLY %s IN ACCESS SHARE MODE",
-                     buf_cstring(&name))
-            .ok;
+    *had = pgconn_execf(conn, e,
+                        "SET LOCAL lock_timeout = '" WAIT "'; LOCK TABLE ONLY %s IN ACCESS SHARE MODE;"
+                        " SET LOCAL lock_timeout = '" LONG_WAIT "'",
+                        buf_cstring(&name))
+               .ok;
     if (*had)
-        return limit_waits(conn, "SET LOCAL", e);
+        return DONE;
     if (!baselock_is_held(e))
         return FAILED;
     *e = ERR_INIT;
     return DONE;
+}
+
+status baselock_limit(struct pgconn *conn, err *e)
+{
+    return limit_waits(conn, "SET LOCAL", e);
 }
 
 bool baselock_give_way(struct pgconn *locks)

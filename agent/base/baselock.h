@@ -26,8 +26,11 @@ MUST_CHECK status baselock_undo(struct pgconn *conn, err *e);
 MUST_CHECK status baselock_release(const struct base_request *request, struct pgconn *conn, err *e);
 
 /* With no lock in hand, for some seconds: the task's table. False: not had, baselock_release has to follow.
- */
+ * True: its COPY may wait for long for what it meets later, else a large table would be read from its first
+ * row again. (Who reindexes a table and then alters it in one transaction may be told of a deadlock.) With
+ * this table in hand nothing else may: after it, baselock_limit. */
 MUST_CHECK status baselock_wait(struct pgconn *conn, const struct basetask *task, bool *had, err *e);
+MUST_CHECK status baselock_limit(struct pgconn *conn, err *e);
 
 /*
  * The locks that were taken before the snapshot (base_request.locks) are given up when somebody waits for one

@@ -1,5 +1,7 @@
 #include "agent/base/baseschema.h"
 
+#include <string.h>
+
 #include "agent/pg/gate.h"
 #include "agent/pg/schema.h"
 #include "proto/pbmem.h"
@@ -7,12 +9,23 @@
 
 #define SCHEMA_LIMIT ((size_t)256 << 20) /* bytes of schema text that are believed */
 
+/* Not known (42704 since 17), or its process has just ended. */
+static bool is_snapshot_gone(const err *e)
+{
+    return strcmp(e->sqlstate, "22023") == 0 || strcmp(e->sqlstate, "42704") == 0 ||
+           strcmp(e->sqlstate, "55000") == 0;
+}
+
 status baseschema_begin(const struct base_request *request, struct pgconn *conn, err *e)
 {
     OWNED(buf) struct buf sql = {0};
     buf_text(&sql, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT ");
     pgconn_quote_literal(&sql, request->snapshot);
-    return pgconn_exec(conn, buf_cstring(&sql), e);
+    if (pgconn_exec(conn, buf_cstring(&sql), e).ok)
+        return DONE;
+    if (!is_snapshot_gone(e))
+        return FAILED;
+    return err_set(e, ERR_TIMEOUT, "the connection that held the base's snapshot has ended: try once more");
 }
 
 status baseschema_connect(const struct base_request *request, struct pgconn **out, err *e)

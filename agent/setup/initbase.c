@@ -156,13 +156,14 @@ status initbase_run(struct init_run *run, struct init_result *out, err *e)
             out->rows = sealed.rows;
             return record_sealed(run, e);
         }
-        /* DDL committed while the schema was dumped: what is copied is kept, the rest comes under a new
-         * snapshot. */
+        /* DDL committed while the schema was dumped, or the snapshot has gone: what is copied is kept, the
+         * rest comes under a new one. */
         const bool torn = e->class == ERR_TIMEOUT && (e->sqlstate[0] == '\0' || try > OPEN_TRIES);
         if (!torn || try == TRIES)
             return err_wrap(e, "the base is not complete (run init again to go on)");
-        run->progress->say(run->progress->context,
-                           "DDL came between the snapshot and the schema's dump: taking both again");
+        char line[ERR_TEXT + 64];
+        (void)snprintf(line, sizeof line, "the base goes on under a new snapshot: %s", e->message);
+        run->progress->say(run->progress->context, line);
         pause_ms(PAUSE_S * 1000L);
     }
 }

@@ -73,20 +73,20 @@ captured() {
 }
 
 @test "a base that waits for a table holds nobody up at those that it has copied" {
-    local data=$HARNESS/gate slowly init
+    local data=$HARNESS/gate init
     captured gate "CREATE TABLE first (id int PRIMARY KEY, t text); INSERT INTO first SELECT i, md5(i::text) FROM generate_series(1, 20000) i;
         CREATE TABLE next (id int PRIMARY KEY); INSERT INTO next SELECT generate_series(1, 20)" $'[base]\njobs = 1'
-    PGSTRAND_IO_FAULT=$slowly pgstrand init --data "$data" --source "$(conninfo gate)" --config "$HARNESS/gate.conf" --no-wal-limit --quiet \
+    session_open holder gate
+    PGSTRAND_IO_FAULT=slow:1000:.rows pgstrand init --data "$data" --source "$(conninfo gate)" --config "$HARNESS/gate.conf" --no-wal-limit --quiet \
         >/dev/null 2>"$HARNESS/init" 3>&- &
     init=$!
     wait_for 20 eval "ls '$data'/base/*.rows*"
-    session_open holder gate
     say holder 'BEGIN; ALTER TABLE next ADD more int DEFAULT 5'
     wait_for 20 waits_for_lock gate
     sleep 1.2 # deadlock_timeout: whoever began to wait first has looked by then
     # So it is this one that would be told of a deadlock.
     say holder "ALTER TABLE first ADD more int DEFAULT 6; UPDATE next SET more = 7 WHERE id = 1"
-    [ "$(sql gate "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pgstrand' AND wait_event_type = 'Lock'")" -eq 1 ]
+    wait_for 5 waits_for_lock gate # as before: between two of its waits it asks for its snapshot again
     say holder COMMIT
     session_close holder
     wait "$init" || complain "$(<"$HARNESS/init")"
@@ -96,6 +96,46 @@ captured() {
     database_new passed
     pgstrand restore --data "$data" --target "$(conninfo passed)" --quiet >/dev/null
     assert_same_tables "$(conninfo gate)" "$(conninfo passed)"
+    pgstrand uninstall --data "$data" --yes >/dev/null
+}
+
+# another_snapshot DB PID: does another connection hold one?
+another_snapshot() {
+    [ "$(sql "$1" "SELECT count(*) FROM pg_stat_replication WHERE application_name = 'pgstrand' AND pid <> $2")" -eq 1 ]
+}
+
+@test "a COPY that meets a lock midway waits there, and its snapshot, lost while it waits for a table, is taken again" {
+    local data=$HARNESS/midway slowly init held
+    captured midway "CREATE TABLE first (id int PRIMARY KEY, t text); ALTER TABLE first ALTER t SET STORAGE EXTERNAL;
+        INSERT INTO first SELECT i, (SELECT string_agg(md5(i || ' ' || j), '') FROM generate_series(1, 200) j) FROM generate_series(1, 400) i;
+        CREATE TABLE next (id int PRIMARY KEY); INSERT INTO next SELECT generate_series(1, 20);
+        ALTER DATABASE midway SET log_statement = 'all'" $'[base]\njobs = 1'
+    session_open holder midway
+    PGSTRAND_IO_FAULT=$slowly pgstrand init --data "$data" --source "$(conninfo midway)" --config "$HARNESS/midway.conf" --no-wal-limit --quiet \
+        >/dev/null 2>"$HARNESS/init" 3>&- &
+    init=$!
+    wait_for 20 eval "ls '$data'/base/*.rows*"
+    say holder 'BEGIN; REINDEX TABLE first'
+    wait_for 20 waits_for_lock midway
+    sleep 1.2 # longer than a turn
+    say holder 'COMMIT; BEGIN; LOCK TABLE next'
+    wait_for 20 waits_for_lock midway
+    held=$(sql midway "SELECT pid FROM pg_stat_replication WHERE application_name = 'pgstrand'")
+    sql midway "SELECT pg_terminate_backend($held)" >/dev/null
+    # Where the server was not asked for it meanwhile, it would not be missed.
+    wait_for 20 another_snapshot midway "$held"
+    say holder COMMIT
+    session_close holder
+    wait "$init" || complain "$(<"$HARNESS/init")"
+    # What was whole before is kept.
+    grep 'COPY .*first.* TO STDOUT' "$(cluster_folder)/log" >"$HARNESS/copies" || true
+    [ "$(wc -l <"$HARNESS/copies")" -eq 1 ] || complain "$(<"$HARNESS/copies")"
+    agent_start "$data"
+    pgstrand wait --data "$data" --timeout 60 >/dev/null
+    agent_stop "$data"
+    database_new kept
+    pgstrand restore --data "$data" --target "$(conninfo kept)" --quiet >/dev/null
+    assert_same_tables "$(conninfo midway)" "$(conninfo kept)"
     pgstrand uninstall --data "$data" --yes >/dev/null
 }
 
