@@ -111,7 +111,7 @@ init_sweep() {
     pgstrand seal --data "$ORACLE_DATA" --quiet >/dev/null
     agent_stop "$ORACLE_DATA"
     sed -i 's/^memory = .*/memory = 16 MiB/' "$ORACLE_DATA/pgstrand.conf"
-    database_new crash_target
+    database_again crash_target
     PGSTRAND_IO_FAULT=full:1:spool/restore- pgstrand restore --data "$ORACLE_DATA" --target "$(conninfo crash_target)" --quiet \
         2>"$HARNESS/crash.err" && return 1 # it does spill
     grep -q 'spool/restore-.*No space left' "$HARNESS/crash.err"
