@@ -6,19 +6,25 @@
 #include "agent/seal/schemaversion.h"
 #include "agent/seal/sealrun.h"
 
-static status read_tables(struct sealrun *run, err *e)
+static status try_tables(struct sealrun *run, err *e)
 {
     const struct seal_request *request = run->request;
     const char *conninfo = request->conninfo == NULL ? run->d->config->conninfo : request->conninfo;
-    TRY(pgconn_open(conninfo, PGCONN_QUERY, &run->conn, e));
-    for (int tries = 1; !table_list_read(run->conn, run->d->config->tiers, &run->tables, e).ok; tries++)
+    if (run->conn == NULL) /* its settings are statements, too */
+        TRY(pgconn_open(conninfo, PGCONN_QUERY, &run->conn, e));
+    return table_list_read(run->conn, run->d->config->tiers, &run->tables, e);
+}
+
+static status read_tables(struct sealrun *run, err *e)
+{
+    for (int tries = 1; !try_tables(run, e).ok; tries++)
         if (!sealrun_asks_again(run, tries, e))
             return FAILED;
     return DONE;
 }
 
 /* Sealing actions needs the log alone; without the database only the sequences are missing, and the parent's
- * count. */
+ * count. New bases of tables are not to be had without it. */
 static status connect(struct sealrun *run, err *e)
 {
     const struct seal_request *request = run->request;
@@ -28,7 +34,7 @@ static status connect(struct sealrun *run, err *e)
         return DONE;
     pgconn_close(run->conn);
     run->conn = NULL;
-    return sealrun_does_without(run, e) ? DONE : FAILED;
+    return request->table_count == 0 && sealrun_does_without(run, e) ? DONE : FAILED;
 }
 
 #define VERSION_PATIENCE_MS 3000 /* how long sealing waits for the log to have the DDL of a dump */

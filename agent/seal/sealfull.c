@@ -97,17 +97,18 @@ static status close_gate(struct sealrun *run, const char *conninfo, struct pgcon
 }
 
 /* Fresh bases of all tables; the snapshot lives as long as the replication connection. */
-static status stage_once(struct sealrun *run, bool gated, struct slot_export *point, err *e)
+static status stage_once(struct sealrun *run, int tries, struct slot_export *point, err *e)
 {
     OWNED(gate) struct gate gate = {0};
     OWNED(pgconn) struct pgconn *replication = NULL;
     OWNED(pgconn) struct pgconn *reading = NULL;
     char name[64];
     const char *conninfo = run->request->conninfo == NULL ? run->d->config->conninfo : run->request->conninfo;
-    (void)snprintf(name, sizeof name, "pgstrand_base_%.8s_%lld",
-                   run->d->identity.slot + sizeof "pgstrand_" - 1, (long long)time(NULL));
+    /* The slot of the try before may end a little later than its connection. */
+    (void)snprintf(name, sizeof name, "pgstrand_base_%.8s_%lld_%d",
+                   run->d->identity.slot + sizeof "pgstrand_" - 1, (long long)time(NULL), tries);
     TRY(pgconn_open(conninfo, PGCONN_REPLICATION, &replication, e));
-    if (gated)
+    if (tries > 1)
         TRY(close_gate(run, conninfo, replication, &gate, e));
     TRY(slotwait_create(replication, run->conn, name, SLOT_TEMPORARY, run->progress, point, e));
     const struct base_request request = {.conninfo = conninfo,
@@ -130,7 +131,7 @@ static status stage_bases(struct sealrun *run, struct slot_export *point, err *e
 {
     for (int tries = 1;; tries++) {
         *e = ERR_INIT;
-        if (stage_once(run, tries > 1, point, e).ok)
+        if (stage_once(run, tries, point, e).ok)
             return DONE;
         if (e->class != ERR_TIMEOUT || tries == STAGE_TRIES || progress_stopped(run->progress))
             return FAILED;

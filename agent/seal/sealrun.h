@@ -32,8 +32,8 @@ MUST_CHECK status sealrun_begin(struct datadir *d, const struct seal_request *re
  * then. */
 bool sealrun_asks_again(const struct sealrun *run, int tries, err *e);
 
-/* Is an INCREMENTAL to be made without the database, of which it failed to have something? Then that is
- * said, and *e is clean. */
+/* Is an INCREMENTAL or a DIFFERENTIAL to be made without the sequences' values, which it failed to have from
+ * the database? Then that is said, and *e is clean. */
 bool sealrun_does_without(struct sealrun *run, err *e);
 
 /* A writer for the next snapshot, after its number was reserved in the catalogue. */

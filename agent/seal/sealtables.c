@@ -60,7 +60,7 @@ static status lock_tables(const struct sealrun *run, const char *conninfo, struc
 
 /* Their rows as they are at one point of the log; the snapshot lives as long as the replication connection.
  */
-static status stage(struct sealrun *run, struct slot_export *point, err *e)
+static status stage(struct sealrun *run, int tries, struct slot_export *point, err *e)
 {
     OWNED(pgconn) struct pgconn *replication = NULL;
     OWNED(pgconn) struct pgconn *locks = NULL;
@@ -69,8 +69,9 @@ static status stage(struct sealrun *run, struct slot_export *point, err *e)
     struct table_list picked = {0};
     char name[64];
     const char *conninfo = run->request->conninfo == NULL ? run->d->config->conninfo : run->request->conninfo;
-    (void)snprintf(name, sizeof name, "pgstrand_table_%.8s_%lld",
-                   run->d->identity.slot + sizeof "pgstrand_" - 1, (long long)time(NULL));
+    /* The slot of the try before may end a little later than its connection. */
+    (void)snprintf(name, sizeof name, "pgstrand_table_%.8s_%lld_%d",
+                   run->d->identity.slot + sizeof "pgstrand_" - 1, (long long)time(NULL), tries);
     TRY(pgconn_open(conninfo, PGCONN_REPLICATION, &replication, e));
     TRY(pgconn_exec(replication, "SET lock_timeout = '" SLOT_PATIENCE "'", e));
     TRY(lock_tables(run, conninfo, &locks, e));
@@ -98,7 +99,7 @@ static status stage_bases(struct sealrun *run, struct slot_export *point, err *e
     for (int tries = 1;; tries++) {
         *e = ERR_INIT;
         *point = (struct slot_export){0};
-        if (stage(run, point, e).ok)
+        if (stage(run, tries, point, e).ok)
             return DONE;
         if (e->class != ERR_TIMEOUT || point->lsn == LSN_NONE || tries == STAGE_TRIES ||
             progress_stopped(run->progress))

@@ -263,6 +263,38 @@ static void rows_of_an_interrupted_sealing_go(void **state)
     assert_int_equal(names.count, 0);
 }
 
+static void count_lines(void *context, const char *line)
+{
+    (void)line;
+    *(size_t *)context += 1;
+}
+
+/* Why it cannot be reached is the failure, and nothing is said of going on without it. */
+static void bases_of_tables_are_not_made_without_the_database(void **state)
+{
+    (void)state;
+    OWNED(shop) struct shop s;
+    OWNED(seal_result) struct seal_result sealed = {0};
+    const err clean = ERR_INIT;
+    err e = clean;
+    size_t said = 0;
+    const uint32_t table = 1;
+    const struct progress progress = {&said, count_lines, progress_silent.step, NULL};
+    struct seal_request request = {
+        .type = INCREMENTAL, .conninfo = "host=/nowhere dbname=shop", .tables = &table, .table_count = 1};
+    shop_open(&s);
+    shop_row(&s, s.orders, 1, "one");
+    shop_commit(&s);
+    assert_fails(seal_snapshot(s.d, &request, &progress, &sealed, &e), &e, ERR_NETWORK);
+    assert_non_null(strstr(e.message, "/nowhere"));
+    assert_int_equal(said, 0);
+    e = clean;
+    request.table_count = 0;
+    assert_done(seal_snapshot(s.d, &request, &progress, &sealed, &e), &e);
+    assert_int_equal(said, 1);
+    assert_int_equal(sealed.actions, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -274,6 +306,7 @@ int main(void)
         cmocka_unit_test(a_kill_at_any_moment_leaves_a_whole_chain),
         cmocka_unit_test(a_full_disk_seals_nothing),
         cmocka_unit_test(rows_of_an_interrupted_sealing_go),
+        cmocka_unit_test(bases_of_tables_are_not_made_without_the_database),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
