@@ -29,13 +29,14 @@ interrupted() {
     cut=$((${cut:-0} + 1))
 }
 
+# The agent may be writing its index of rows at any time.
 parts() {
-    find "$DATA" "$HARNESS/vault" -name '*.part' 2>/dev/null
+    find "$DATA" "$HARNESS/vault" -name '*.part' -not -path "$DATA/index/*" 2>/dev/null
 }
 
-# The agent may be writing its index of rows: what stays is left over.
+# At once: the agent's next seal would tidy up what one of ours has left.
 no_parts() {
-    wait_for 10 eval '[ -z "$(parts)" ]' || complain "$(parts)" "$(<"$HARNESS/err")"
+    [ -z "$(parts)" ] || complain "$(parts)" "$(<"$HARNESS/err")"
 }
 
 @test "init interrupted: nothing is published, and the next run finishes" {
@@ -122,7 +123,7 @@ no_parts() {
 
 # What it asks the server for is cancelled, since it may wait for ever; here it waits for a sequence that somebody is about to drop.
 @test "the agent stopped while its seal by schedule asks the server: it asks again, or does without the sequences" {
-    local before stopper how
+    local before stopper how said
     sealed_seq() {
         pgstrand snapshots --data "$DATA" --json | jq '.[-1].last_seq'
     }
@@ -143,7 +144,10 @@ no_parts() {
         [ "$how" = again ] || session_close holder
         agent_log "$DATA" | tail -n 1 | grep -q ' stopped$' || complain "$(agent_log "$DATA" | tail -n 3)"
         [ "$(sealed_seq)" -gt "$before" ]
-        [ "$how" = "$(agent_log "$DATA" | grep -q "sealing without the sequences' values: .*canceling statement" && echo without || echo again)" ]
+        said=$(agent_log "$DATA" | grep -q "sealing without the sequences' values: .*canceling statement" && echo without || echo again)
+        # On a machine that stood still meanwhile it was cancelled three times, and does without.
+        [ "$said" = "$how" ] || { [ "$how" = again ] && [ "$(grep -c 'canceling statement due to user request' "$(cluster_folder)/log")" -ge 3 ]; } ||
+            complain "$said, not $how"
         no_parts
     done
 }

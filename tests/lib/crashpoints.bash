@@ -74,7 +74,7 @@ crash_ended() {
 
 # Two links behind the base: what a sweep takes grows with the chain.
 crash_fresh() {
-    rm -f "$HARNESS/crash.links"
+    rm -f "$HARNESS/crash.links" "$HARNESS/crash.links.seen"
     oracle_begin "$1" "$HARNESS/$1" || return 1
     agent_start "$ORACLE_DATA" || return 1
     crash_work || return 1
@@ -223,15 +223,13 @@ crash_chain_end() {
 
 # Killed while it seals: the chain is whole as it is, the next seal goes on, no number is left out, and nothing half is there.
 crash_sealed() {
-    local type=$1 fault=$2 before
-    [ -e "$HARNESS/crash.links" ] || crash_chain || return 1
-    before=$(jq length "$HARNESS/crash.links")
+    local type=$1 fault=$2 seq
     oracle_sql "INSERT INTO journal (session, what) VALUES (2, 'sealed')"
-    pgstrand wait --data "$ORACLE_DATA" >/dev/null || return 1
+    seq=$(pgstrand wait --data "$ORACLE_DATA") || return 1
     crash_command "$fault" seal --data "$ORACLE_DATA" --type "$type" || return 1
     crash_chain || return 1
     pgstrand seal --data "$ORACLE_DATA" --quiet >/dev/null && crash_chain || return 1
-    [ "$(jq length "$HARNESS/crash.links")" -gt "$before" ] || complain "nothing was sealed" || return 1
+    [ "$(jq '.[-1].last_seq' "$HARNESS/crash.links")" -ge "$seq" ] || complain "nothing was sealed" || return 1
     [ -z "$(find "$ORACLE_DATA/snapshots" -name '*.part')" ] || complain "half a file is left" || return 1
     [ "$type" != incremental ] || [ "$(crash_workflows_open)" -eq 0 ] || complain 'a workflow is left open'
 }
