@@ -375,7 +375,7 @@ EOF
     shop "INSERT INTO quiet VALUES (1000, 'after')"
     caught_up
     assert_as_source
-    agent_stop "$DATA"
+    agent_stop "$DATA" || complain "$(agent_log "$DATA" | tail -n 12)"
     pgstrand verify --data "$DATA" >/dev/null
 }
 
