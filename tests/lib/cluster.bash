@@ -17,6 +17,7 @@
 #   sql DB TEXT                       unaligned, tuples only, stops at the first error
 #   sql_file DB FILE [PSQL OPTIONS]
 #   database_new DB | database_drop DB | database_again DB     again: an empty one, whatever was there
+#   untraced                          first in a setup: the functions that a test calls run without bats' trap
 
 CLUSTER_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 
