@@ -352,8 +352,7 @@ static status walk_all(struct check *c, const struct lmdbmeta_page *m, const str
 {
     struct wanted wanted = {c, what};
     struct tree names = {.c = c, .entry = look_at_database, .context = &wanted};
-    struct tree free_pages = {
-        .c = c, .entry = what->extent == LMDBCHECK_ALL ? look_at_free_pages : NULL, .context = c};
+    struct tree free_pages = {.c = c, .entry = look_at_free_pages, .context = c};
     TRY(walk_tree(&names, &m->main, WALK_ALL, e));
     if (is_about_one(what))
         return DONE;
