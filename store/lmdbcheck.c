@@ -148,7 +148,8 @@ static bool read_node(const struct check *c, const uint8_t *raw, const struct he
     const uint16_t key = u16_at(node + 6);
     *out = (struct node){.key = bytes_of(node + NODE_HEAD, key), .flags = u16_at(node + 4)};
     const bool unused = h->flags == BRANCH && i == 0; /* LMDB never looks at this key */
-    if (key > room || key > KEY_MAX || (c->integer_keys && !unused && key != sizeof(uint64_t)))
+    if (key > room || key > KEY_MAX || (key == 0 && !unused) ||
+        (c->integer_keys && !unused && key != sizeof(uint64_t)))
         return false;
     if (h->flags == BRANCH) {
         out->child = number | (uint64_t)out->flags << 32;

@@ -41,9 +41,11 @@ status logfind_commit_at(const struct logfind_place *place, uint64_t seq, struct
         return DONE;
     TRY(logsegment_find(place->dir, seq, place->list, &at, s, e));
     TRY(copy_commit(s, seq, keep, found, e));
-    if (!*found)
+    if (*found)
+        TRY(commit_decode(buf_view(keep), out, e));
+    if (!*found || seq < out->first_seq || seq > out->last_seq)
         return logrecord_damaged(s->env, e, "seq %llu belongs to no commit", (unsigned long long)seq);
-    return commit_decode(buf_view(keep), out, e);
+    return DONE;
 }
 
 /* Looks through one segment; *stopped: *seq is the answer, else it is the last seq of the segment. LSNs of
@@ -55,6 +57,7 @@ static status scan(struct logsegment *s, const struct logfind_limit *limit, uint
     OWNED(lmdbcursor) struct lmdbcursor c = {0};
     struct logmeta meta;
     bool found = false;
+    uint64_t next = s->first_seq;
     TRY(logsegment_check(s, LOG_COMMITS, e));
     TRY(lmdbenv_begin(s->env, LMDBENV_READING, 0, &t, e));
     TRY(logrecord_read_meta(&t, &meta, e));
@@ -74,6 +77,10 @@ static status scan(struct logsegment *s, const struct logfind_limit *limit, uint
         TRY(commit_decode(value, &commit, e));
         if (commit.last_seq > meta.position.last_seq)
             break; /* not visible */
+        if (commit.first_seq > next)
+            return logrecord_damaged(s->env, e, "the commit of seq %llu is missing",
+                                     (unsigned long long)next);
+        next = commit.last_seq + 1;
         *stopped = (commit.lsn >= limit->lsn && commit.last_seq >= since) || commit.time >= limit->time;
         if (*stopped) {
             *seq = commit.first_seq - 1;

@@ -130,6 +130,10 @@ status logreader_next(struct logreader *r, struct log_entry *out, bool *end, err
         TRY(commit_decode(view(b, b->commit[b->action[b->next].commit]), &r->commit, e));
         r->commit_index = b->action[b->next].commit;
     }
+    /* Found as the next one behind the action; its own was not there when it does not begin before it. */
+    if (entry.seq < r->commit.first_seq || entry.seq > r->commit.last_seq)
+        return logrecord_damaged(r->segment.env, e, "the commit of seq %llu is missing",
+                                 (unsigned long long)entry.seq);
     entry.commit = &r->commit;
     if (entry.action.relation != 0)
         TRY(relation_of(r, entry.action.relation, &entry.relation, e));

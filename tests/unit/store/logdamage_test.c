@@ -6,6 +6,7 @@
 
 #include "store/logbulk.h"
 #include "store/logname.h"
+#include "store/logrecord.h"
 #include "store/logsegment.h"
 #include "tests/unit/store/logfixture.h"
 
@@ -122,8 +123,8 @@ static bool flip_is_told(reading read_log, const char *dir, const struct file *f
     return true;
 }
 
-/* One byte of 47, another phase at each run; PGSTRAND_TEST_EVERY_BYTE=1: all of them, in a minute, which the
- * long run of all tests does. */
+/* One byte of 47, another phase at each run; PGSTRAND_TEST_EVERY_BYTE=1: all of them, a minute without
+ * sanitizers and five with, as the long run of all tests does. */
 static size_t step(void)
 {
     return getenv("PGSTRAND_TEST_EVERY_BYTE") != NULL ? 1 : 47;
@@ -186,6 +187,33 @@ static void no_other_root_is_believed(void **state)
                 told += flip_is_told(sum_up_single, s.dir, &f, byte, (uint8_t)(1u << bit), one);
             }
     assert_true(told >= 4 * 8); /* more than one copy of the records may be there, of which one counts */
+    unload(&f);
+}
+
+/* An action's commit is the next one behind it. When its own is not found there, another one is. */
+static void no_other_commit_is_believed(void **state)
+{
+    (void)state;
+    OWNED(scratch) struct scratch s = scratch_make();
+    static const size_t bytes[] = {6, 7, 8 + 7,
+                                   8 + 15}; /* of a node: the key's length, and ends of seq and LSN */
+    uint64_t wanted = 0, one = 0, count = 0;
+    size_t told = 0;
+    err e = ERR_INIT;
+    make_log(s.dir);
+    assert_done(sum_up(s.dir, &wanted, &count, &e), &e);
+    assert_done(sum_up_single(s.dir, &one, &count, &e), &e);
+    struct file f = load(scratch_path(&s, SEGMENT));
+    for (size_t at = 8; at + 64 < f.len; at += 2)
+        for (lsn commit = 200; commit < 206; commit++) {
+            const struct commit_key key = logrecord_commit_key((commit - 199) * 15, commit);
+            for (size_t n = 0; n < 32 && memcmp(f.data + at, key.b, sizeof key.b) == 0; n++) {
+                const uint8_t bits = (uint8_t)(1u << n % 8);
+                told += flip_is_told(sum_up, s.dir, &f, at - 8 + bytes[n / 8], bits, wanted);
+                told += flip_is_told(sum_up_single, s.dir, &f, at - 8 + bytes[n / 8], bits, one);
+            }
+        }
+    assert_true(told >= 6 * 32);
     unload(&f);
 }
 
@@ -388,6 +416,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_flipped_byte_is_believed),
         cmocka_unit_test(no_other_root_is_believed),
+        cmocka_unit_test(no_other_commit_is_believed),
         cmocka_unit_test(no_flipped_byte_on_the_way_to_one_action_is_believed),
         cmocka_unit_test(the_message_says_which_action),
         cmocka_unit_test(a_writer_builds_on_no_damage),
