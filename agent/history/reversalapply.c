@@ -23,18 +23,11 @@ static status check_database(const struct datadir *d, struct pgconn *c, err *e)
 /* In a savepoint: without the right to it the rest still holds. */
 static status mark(struct pgconn *c, const struct reversal *r, bool *marked, err *e)
 {
-    OWNED(pgrows) struct pgrows *rows = NULL;
     OWNED(pgrows) struct pgrows *said = NULL;
     char what[64];
     err ignored = ERR_INIT;
-    const char *const origin[] = {REVERSALAPPLY_ORIGIN};
     TRY(pgconn_exec(c, "SAVEPOINT pgstrand_origin", e));
-    *marked = pgconn_query(c,
-                           "SELECT pg_catalog.pg_replication_origin_session_setup($1) FROM"
-                           " (SELECT CASE WHEN pg_catalog.pg_replication_origin_oid($1) IS NULL THEN"
-                           "  pg_catalog.pg_replication_origin_create($1) END) made",
-                           1, origin, &rows, &ignored)
-                  .ok;
+    *marked = replayed_setup_origin(c, REVERSALAPPLY_ORIGIN, &ignored).ok;
     if (!*marked)
         TRY(pgconn_exec(c, "ROLLBACK TO SAVEPOINT pgstrand_origin", e));
     (void)snprintf(what, sizeof what, "revert %" PRIu64 " to %" PRIu64, r->first, r->last);

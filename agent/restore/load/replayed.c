@@ -197,6 +197,20 @@ status replayed_make_origin(struct pgconn *c, const char *name, bool *made, err 
     return DONE;
 }
 
+status replayed_setup_origin(struct pgconn *c, const char *name, err *e)
+{
+    const char *const params[] = {name};
+    OWNED(pgrows) struct pgrows *rows = NULL;
+    if (pgconn_server_version(c) < ORIGIN_TOLD_SINCE)
+        return pgconn_query(c, "SELECT pg_catalog.pg_replication_origin_session_setup($1)", 1, params, &rows,
+                            e);
+    return pgconn_query(c,
+                        "SELECT pg_catalog.pg_replication_origin_session_setup($1) FROM"
+                        " (SELECT CASE WHEN pg_catalog.pg_replication_origin_oid($1) IS NULL THEN"
+                        "  pg_catalog.pg_replication_origin_create($1) END) made",
+                        1, params, &rows, e);
+}
+
 void replayed_drop_origin(struct pgconn *c, const char *name)
 {
     const char *const params[] = {name};
@@ -238,21 +252,14 @@ void replayed_rollback(struct job *job, struct pgconn *c)
 
 status replayed_mark(struct job *job, struct pgconn *c, const struct targetdb *t, err *e)
 {
-    OWNED(pgrows) struct pgrows *rows = NULL;
     uuid node, incarnation;
     char name[REPLAYED_ORIGIN_TEXT];
     err why = ERR_INIT;
     if (!t->superuser)
         return DONE;
     TRY(replayed_source(job, &node, &incarnation, e));
-    const char *const params[] = {replayed_origin(&node, name)};
     TRY(pgconn_exec(c, "SAVEPOINT pgstrand_origin", e));
-    if (pgconn_query(c,
-                     "SELECT pg_catalog.pg_replication_origin_session_setup($1) FROM"
-                     " (SELECT CASE WHEN pg_catalog.pg_replication_origin_oid($1) IS NULL THEN"
-                     "  pg_catalog.pg_replication_origin_create($1) END) made",
-                     1, params, &rows, &why)
-            .ok) {
+    if (replayed_setup_origin(c, replayed_origin(&node, name), &why).ok) {
         job->marked = true;
         return pgconn_exec(c, "RELEASE SAVEPOINT pgstrand_origin", e);
     }

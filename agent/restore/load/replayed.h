@@ -37,6 +37,10 @@ MUST_CHECK status replayed_write(struct job *job, struct pgconn *c, err *e);
  * was not there, and stays when the process is killed; the next one uses it. */
 MUST_CHECK status replayed_make_origin(struct pgconn *c, const char *name, bool *made, err *e);
 
+/* In a transaction: the session has this origin from here on. Before 15 it has to be there: another restore
+ * that failed may have dropped it since, and one that is made here would be lost. */
+MUST_CHECK status replayed_setup_origin(struct pgconn *c, const char *name, err *e);
+
 /* After a failure, of what was made: rolls back and drops it, unless another session has it. */
 void replayed_drop_origin(struct pgconn *c, const char *name);
 
