@@ -96,18 +96,25 @@ static void look_if_due(struct caretaker *k)
         if (k->look_at > now + SOON_MS)
             k->look_at = now + SOON_MS;
     }
-    if (facts.tables != k->tables_seen) {
+    if (facts.tables != k->tables_seen) { /* an application may make them all the time */
+        const int64_t rested = k->looked_at + SOON_MS;
+        const int64_t at = rested > now + TICK_MS ? rested : now + TICK_MS;
         k->tables_seen = facts.tables;
-        if (k->look_at > now + TICK_MS)
-            k->look_at = now + TICK_MS;
+        if (k->look_at > at)
+            k->look_at = at;
     }
     if (!facts.connected || now < k->look_at)
         return;
+    k->looked_at = now;
     k->look_at = now + LOOK_MS;
     if (!look(k, now, lacks, sizeof lacks, &e).ok) {
+        if (!k->failed) /* what came would not be looked at for long; again and again it is no use */
+            k->look_at = now + SOON_MS;
+        k->failed = true;
         report_line(REPORT_PROBLEM, "cannot look after the database: %s", e.message);
         return;
     }
+    k->failed = false;
     if (lacks[0] != '\0' && strcmp(lacks, facts.lacks) != 0)
         report_line(REPORT_PROBLEM, "%s", lacks);
     board_lacks(k->board, lacks);

@@ -26,6 +26,8 @@ struct caretaker {
     uint64_t breaks_seen; /* of board_facts.breaks */
     uint64_t tables_seen; /* of board_facts.tables */
     int64_t look_at;      /* milliseconds of the monotonic clock: the next look */
+    int64_t looked_at;    /* the last one */
+    bool failed;          /* that one */
     int64_t compare_at;   /* the next comparison of the schema */
     pthread_t thread;
     bool started;
