@@ -98,6 +98,14 @@ static status seal(struct sealer *s, enum schedule_due due, enum seal_when when,
     return DONE;
 }
 
+/* No problem of sealing any more; one beside it is as it was. */
+static void settled(struct sealer *s, uint64_t sealed)
+{
+    struct board_facts facts;
+    board_facts(s->board, &facts);
+    board_sealed(s->board, sealed, s->beside ? facts.seal_problem : NULL);
+}
+
 /* Somebody sealed a FULL by hand since the schema changed, or what failed was behind the base: there is
  * nothing to do, and no problem any more. */
 static bool is_healed(struct sealer *s)
@@ -112,13 +120,14 @@ static bool is_healed(struct sealer *s)
         return false;
     board_facts(s->board, &facts);
     schedule_sealed(&s->schedule, now_ms(), sealed, facts.log_bytes, true);
-    board_sealed(s->board, sealed, NULL);
+    settled(s, sealed);
     return true;
 }
 
-static void complain(struct sealer *s, err *e, const char *what)
+static void complain(struct sealer *s, err *e, const char *what, bool beside)
 {
     struct board_facts facts;
+    s->beside = beside;
     board_facts(s->board, &facts);
     (void)err_wrap(e, "%s", what);
     if (strcmp(facts.seal_problem, e->message) != 0)
@@ -133,7 +142,7 @@ static void prune(struct sealer *s)
     err e = ERR_INIT;
     const bool pruned = retention_own(s->data, NULL, false, &progress_silent, &r, &e).ok;
     if (!pruned && e.class != ERR_REFUSED) /* somebody reads: next time */
-        complain(s, &e, "cannot prune");
+        complain(s, &e, "cannot prune", true);
     else if (pruned && r.pruned > 0)
         report_line(REPORT_EVENT, "pruned %zu snapshots, %llu bytes: seq %llu and later can be restored",
                     r.pruned, (unsigned long long)r.freed, (unsigned long long)r.first_seq);
@@ -152,7 +161,7 @@ static void seal_due(struct sealer *s, enum schedule_due due)
     if (is_stopping(s->board)) /* given up, not failed: the next start makes it */
         return;
     schedule_failed(&s->schedule, now_ms(), full);
-    complain(s, &e, full ? "cannot make a new base" : "cannot seal");
+    complain(s, &e, full ? "cannot make a new base" : "cannot seal", false);
 }
 
 /* Is something open that bases of single tables would not heal? */
@@ -176,14 +185,14 @@ static void version_due(struct sealer *s)
         breaks_open(s->data->catalog, &open, &last_break, &e).ok;
     schedule_versioned(&s->schedule, now_ms(), took && outcome != SCHEMAVERSION_LATER);
     if (!took && !is_stopping(s->board))
-        complain(s, &e, "cannot keep the changed schema");
+        complain(s, &e, "cannot keep the changed schema", false);
     if (!took || outcome == SCHEMAVERSION_LATER)
         return;
     if (outcome == SCHEMAVERSION_TAKEN)
         report_line(REPORT_EVENT, "the changed schema is kept");
     if (outcome == SCHEMAVERSION_IMPOSSIBLE || open > 0)
         schedule_broken(&s->schedule, now_ms(), outcome == SCHEMAVERSION_IMPOSSIBLE || wants_full(s));
-    board_sealed(s->board, s->schedule.sealed_seq, NULL);
+    settled(s, s->schedule.sealed_seq);
 }
 
 /* Files alone make a snapshot due, too, as often as time does. */
@@ -198,7 +207,7 @@ static bool are_files_due(struct sealer *s, int64_t now)
         return false;
     s->files_at = now;
     if (!sealassets_changed(s->data, &changed, &e).ok)
-        complain(s, &e, "cannot look at the files");
+        complain(s, &e, "cannot look at the files", true);
     return changed;
 }
 
