@@ -88,6 +88,8 @@ static status scan(struct logsegment *s, const struct logfind_limit *limit, uint
         }
         TRY(lmdbcursor_move(&c, LMDBCURSOR_NEXT, &found, e));
     }
+    if (!*stopped && next <= meta.position.last_seq)
+        return logrecord_damaged(s->env, e, "the commit of seq %llu is missing", (unsigned long long)next);
     return DONE;
 }
 

@@ -5,8 +5,8 @@
 #include "agent/base/baseschema.h"
 #include "agent/pg/lockturns.h"
 
-#define WAIT "5s"         /* at a time: between them a base that is to stop sees it */
-#define LONG_WAIT "10min" /* inside a COPY: what it has read would be read again; a cancel ends it */
+#define WAIT "5s"        /* at a time: between them a base that is to stop sees it */
+#define LONG_WAIT "1min" /* inside a COPY: what it has read would be read again */
 
 /* Of the session, or of the transaction that it is in: "SET" or "SET LOCAL". */
 static status limit_waits(struct pgconn *conn, const char *set, err *e)
@@ -38,9 +38,11 @@ status baselock_copy(struct pgconn *conn, const struct basetask *task, err *e)
     return pgconn_copy_out(conn, buf_cstring(&sql), e);
 }
 
+/* Too long, or in a circle: who reindexed a table and then alters it waits for our COPY, and that, once it
+ * comes to the first long value, for him. */
 bool baselock_is_held(const err *e)
 {
-    return strcmp(e->sqlstate, "55P03") == 0;
+    return strcmp(e->sqlstate, "55P03") == 0 || strcmp(e->sqlstate, "40P01") == 0;
 }
 
 status baselock_undo(struct pgconn *conn, err *e)

@@ -128,6 +128,7 @@ static void complain(struct sealer *s, err *e, const char *what, bool beside)
 {
     struct board_facts facts;
     s->beside = beside;
+    s->files_unseen = false;
     board_facts(s->board, &facts);
     (void)err_wrap(e, "%s", what);
     if (strcmp(facts.seal_problem, e->message) != 0)
@@ -206,8 +207,13 @@ static bool are_files_due(struct sealer *s, int64_t now)
         (at->retry_ms > 0 && now < at->retry_at))
         return false;
     s->files_at = now;
-    if (!sealassets_changed(s->data, &changed, &e).ok)
+    if (!sealassets_changed(s->data, &changed, &e).ok) {
         complain(s, &e, "cannot look at the files", true);
+        s->files_unseen = true;
+    } else if (s->files_unseen) {
+        s->beside = s->files_unseen = false;
+        settled(s, s->schedule.sealed_seq);
+    }
     return changed;
 }
 

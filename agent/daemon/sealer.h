@@ -16,6 +16,7 @@ struct sealer {
     struct schedule schedule;
     bool tables_failed;   /* bases of single tables could not be made: a FULL is tried next */
     bool beside;          /* the problem told is one beside sealing: of pruning, or of files */
+    bool files_unseen;    /* and it is that of files, until they can be looked at */
     uint64_t breaks_seen; /* of board_facts.breaks */
     int64_t files_at;     /* when the folders of [assets] were looked at last */
     int64_t files_pause;  /* until they are again; 0: the schedule's interval */
