@@ -164,6 +164,15 @@ static void no_flipped_byte_is_believed(void **state)
     unload(&f);
 }
 
+static void make_log_summed(const char *dir, uint64_t *all, uint64_t *single)
+{
+    uint64_t count = 0;
+    err e = ERR_INIT;
+    make_log(dir);
+    assert_done(sum_up(dir, all, &count, &e), &e);
+    assert_done(sum_up_single(dir, single, &count, &e), &e);
+}
+
 /* Where a database's record says that its root is. A page that held the root before is as whole as the one
  * that does: of the record "meta" it says that the log ends earlier. */
 static void no_other_root_is_believed(void **state)
@@ -172,12 +181,9 @@ static void no_other_root_is_believed(void **state)
     OWNED(scratch) struct scratch s = scratch_make();
     static const char *const names[] = {"actions", "commits", "relations", "meta"};
     const size_t root = 40; /* in the record behind the name (lmdbmeta.h) */
-    uint64_t wanted = 0, one = 0, count = 0;
+    uint64_t wanted = 0, one = 0;
     size_t told = 0;
-    err e = ERR_INIT;
-    make_log(s.dir);
-    assert_done(sum_up(s.dir, &wanted, &count, &e), &e);
-    assert_done(sum_up_single(s.dir, &one, &count, &e), &e);
+    make_log_summed(s.dir, &wanted, &one);
     struct file f = load(scratch_path(&s, SEGMENT));
     for (size_t at = 0; at + 64 < f.len; at++)
         for (size_t n = 0; n < sizeof names / sizeof *names; n++)
@@ -195,14 +201,11 @@ static void no_other_commit_is_believed(void **state)
 {
     (void)state;
     OWNED(scratch) struct scratch s = scratch_make();
-    static const size_t bytes[] = {6, 7, 8 + 7,
-                                   8 + 15}; /* of a node: the key's length, and ends of seq and LSN */
-    uint64_t wanted = 0, one = 0, count = 0;
+    /* Of a node: the key's length, and the ends of seq and LSN. */
+    static const size_t bytes[] = {6, 7, 8 + 7, 8 + 15};
+    uint64_t wanted = 0, one = 0;
     size_t told = 0;
-    err e = ERR_INIT;
-    make_log(s.dir);
-    assert_done(sum_up(s.dir, &wanted, &count, &e), &e);
-    assert_done(sum_up_single(s.dir, &one, &count, &e), &e);
+    make_log_summed(s.dir, &wanted, &one);
     struct file f = load(scratch_path(&s, SEGMENT));
     for (size_t at = 8; at + 64 < f.len; at += 2)
         for (lsn commit = 200; commit < 206; commit++) {
