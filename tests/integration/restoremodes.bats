@@ -223,14 +223,15 @@ first_ends() {
     kill -CONT "$first_pid"
     first_ends 0
     # What a guest leaves there between the last look and the change of names is not dropped, nor by the next restore. Both wait for
-    # catalogues that are the whole server's: the transaction before that look, and the change.
+    # catalogues that are the whole server's: the transaction before that look, and the change. Neither lock keeps readers out: a new
+    # connection reads both catalogues when the server's cache file of them is gone, and any vacuum of a catalogue removes it.
     local made
     sed 's/^same_sql =.*/same_sql = wait.sql/' "$DATA/pgstrand.conf" >"$HARNESS/wait.conf"
-    echo 'LOCK TABLE pg_catalog.pg_shseclabel IN ACCESS SHARE MODE' >"$HARNESS/wait.sql"
+    echo 'LOCK TABLE pg_catalog.pg_shseclabel IN ROW EXCLUSIVE MODE' >"$HARNESS/wait.sql"
     for made in 'TABLE mine AS SELECT 1 AS n' "FUNCTION mine() RETURNS int LANGUAGE sql AS 'SELECT 1'"; do
         database_again "$target"
         session_open look postgres
-        say look 'BEGIN; LOCK TABLE pg_catalog.pg_shseclabel'
+        say look 'BEGIN; LOCK TABLE pg_catalog.pg_shseclabel IN SHARE MODE'
         first_restore --jobs 2 --drop-old --config "$HARNESS/wait.conf"
         wait_for 60 waits_for_lock "${target}_pgstrand_new"
         session_open names postgres
