@@ -57,8 +57,11 @@ bool copybinary_value(struct buf *out, enum copybinary_form form, struct bytes t
         buf_u8(out, 1); /* version */
         buf_bytes(out, text.data, text.len);
         return true;
-    case COPYBINARY_TEXT:
     case COPYBINARY_BPCHAR:
+        text = bytes_unpadded(text);
+        buf_bytes(out, text.data, text.len);
+        return true;
+    case COPYBINARY_TEXT:
         buf_bytes(out, text.data, text.len);
         return true;
     case COPYBINARY_BYTEA:

@@ -19,8 +19,11 @@ enum copybinary_form {
     COPYBINARY_FLOAT4,
     COPYBINARY_FLOAT8,
     COPYBINARY_NUMERIC,
-    COPYBINARY_TEXT,   /* the bytes themselves: text, varchar, json, enums */
-    COPYBINARY_BPCHAR, /* as well, of a declared length: spaces at its end say nothing */
+    COPYBINARY_TEXT, /* the bytes themselves: text, varchar, json, enums */
+    /* char(n): the bytes without the spaces at their end. The server fills up to the declared length itself
+     * (bpchar_input, src/backend/utils/adt/varchar.c), and counts the characters of what it gets one by one:
+     * that was a quarter of what a table whose char(84) is all spaces cost it. */
+    COPYBINARY_BPCHAR,
     COPYBINARY_JSONB,
     COPYBINARY_BYTEA,
     COPYBINARY_UUID,

@@ -155,8 +155,7 @@ static uint64_t hash_of(enum rowsum_kind kind, uint64_t seed, struct bytes text,
     case ROWSUM_UUID:
         return rowsum_hash_bytes(binary, seed);
     case ROWSUM_BPCHAR:
-        while (text.len > 0 && text.data[text.len - 1] == ' ')
-            text.len--;
+        text = bytes_unpadded(text);
         break;
     case ROWSUM_TEXT:
         break;

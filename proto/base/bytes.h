@@ -38,6 +38,14 @@ static inline bool bytes_begin(struct bytes b, const char *with)
     return b.len >= len && (len == 0 || memcmp(b.data, with, len) == 0);
 }
 
+/* Without the spaces at its end: what a char(n) says. */
+static inline struct bytes bytes_unpadded(struct bytes b)
+{
+    while (b.len > 0 && b.data[b.len - 1] == ' ')
+        b.len--;
+    return b;
+}
+
 static inline bool bytes_equal(struct bytes a, struct bytes b)
 {
     return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);

@@ -125,12 +125,12 @@ spoil_row() {
         CREATE TYPE mood AS ENUM ('fine', 'a, \"b\"');
         CREATE DOMAIN percent AS numeric(5,2) CHECK (VALUE <= 100);
         CREATE TABLE typed (id int PRIMARY KEY, yes bool, small smallint, big bigint, f4 real, f8 double precision, n numeric,
-            part percent, t text, v varchar(40), c char(9), j json, jb jsonb, bytes bytea, u uuid, d date, ts timestamp,
+            part percent, t text, v varchar(40), c char(9), any_length bpchar, j json, jb jsonb, bytes bytea, u uuid, d date, ts timestamp,
             tz timestamptz(3), feeling mood, one \"char\"[] GENERATED ALWAYS AS ('{x}') STORED);
         INSERT INTO typed SELECT i, i % 3 = 0, i - 1500, (random() - 0.5) * 1.8e19, (random() - 0.5) * 10 ^ (i % 60 - 30),
             (random() - 0.5) * 10 ^ (i % 600 - 300), round(((random() - 0.5) * 10 ^ (i % 40 - 20))::numeric, i % 30),
             random() * 100, CASE i % 4 WHEN 0 THEN E'tab\\tline\\nback\\\\slash\\r\\b' WHEN 1 THEN '\\N' ELSE 'näher 🙂' END,
-            repeat('ü', i % 40), 'pad', '{\"a\": [1, 2]}', jsonb_build_object('k', i, 'b', E'\\\\'),
+            repeat('ü', i % 40), (ARRAY['pad', '', ' ü '])[i % 3 + 1], (ARRAY['no ', '', ' '])[i % 3 + 1], '{\"a\": [1, 2]}', jsonb_build_object('k', i, 'b', E'\\\\'),
             decode(md5(i::text), 'hex'), gen_random_uuid(), date '4714-11-24 BC' + i * 1900, timestamp '4714-11-24 BC' +
             i * interval '90 days 5 hours 0.000001 second', timestamptz '0001-01-01 BC' + i * interval '1 year 1 millisecond',
             CASE i % 2 WHEN 0 THEN 'fine' ELSE 'a, \"b\"' END::mood FROM generate_series(1, 3000) i;

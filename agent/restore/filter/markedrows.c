@@ -98,8 +98,7 @@ bool markedrows_set(struct markedrows *s, enum markedrows_mark mark, uint64_t ro
 static struct bytes plain(uint32_t type, struct bytes v)
 {
     if (type == PGTYPE_BPCHAR)
-        while (v.len > 0 && v.data[v.len - 1] == ' ')
-            v.len--;
+        v = bytes_unpadded(v);
     if (type == PGTYPE_NUMERIC && memchr(v.data, '.', v.len) != NULL) {
         while (v.data[v.len - 1] == '0')
             v.len--;

@@ -28,6 +28,10 @@ static const struct {
     {COPYBINARY_NUMERIC, "100000000", "0003000200000000000100000000"},
     {COPYBINARY_TEXT, "", ""},
     {COPYBINARY_TEXT, "a\tb", "610962"},
+    {COPYBINARY_TEXT, "a ", "6120"},
+    {COPYBINARY_BPCHAR, " a b  ", "20612062"}, /* the server fills up */
+    {COPYBINARY_BPCHAR, "   ", ""},
+    {COPYBINARY_BPCHAR, "", ""},
     {COPYBINARY_JSONB, "{}", "017b7d"},
     {COPYBINARY_BYTEA, "\\x00ff", "00ff"},
     {COPYBINARY_BYTEA, "\\x", ""},
