@@ -2,11 +2,11 @@
 
 #include "agent/restore/load/dbholds.h"
 #include "agent/restore/load/dblike.h"
+#include "agent/restore/load/targetdb.h"
 
 #define LOCK_CLASS "1885827940" /* "pgsd": of our locks among others */
 #define MARK "pgstrand: a restore in progress"
 #define DUPLICATE_DATABASE "42P04"
-#define DROP_TRIES 10
 
 void newdb_fini(struct newdb *n)
 {
@@ -168,18 +168,6 @@ status newdb_connect(const struct newdb *n, struct pgconn **out, err *e)
 
 /* ---- dropping it ---- */
 
-/* What interrupts a restore cancels every connection's statement, and may meet the one that cleans up. */
-status newdb_run_drop(struct newdb *n, const char *sql, err *e)
-{
-    for (int tries = 1;; tries++) {
-        *e = ERR_INIT;
-        if (pgconn_exec(n->admin, sql, e).ok)
-            return DONE;
-        if (!pgconn_was_cancelled(e) || tries == DROP_TRIES)
-            return FAILED;
-    }
-}
-
 void newdb_drop(struct newdb *n)
 {
     OWNED(buf) struct buf sql = {0};
@@ -191,7 +179,7 @@ void newdb_drop(struct newdb *n)
     pgconn_quote_name(&sql, n->name);
     if (pgconn_server_version(n->admin) >= 130000)
         buf_text(&sql, " WITH (FORCE)");
-    (void)newdb_run_drop(n, buf_cstring(&sql), &why).ok;
+    (void)targetdb_clean(n->admin, buf_cstring(&sql), &why).ok;
 }
 
 status newdb_clear(const char *conninfo, const char *name, err *e)

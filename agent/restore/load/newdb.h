@@ -47,7 +47,4 @@ MUST_CHECK status newdb_admin(const char *conninfo, const char *target, struct p
  * empty; ERR_REFUSED for anything else of that name. */
 MUST_CHECK status newdb_make_way(struct newdb *n, const char *name, err *e);
 
-/* A DROP DATABASE, again when it was cancelled. */
-MUST_CHECK status newdb_run_drop(struct newdb *n, const char *sql, err *e);
-
 #endif

@@ -178,5 +178,5 @@ status newdbswap_drop_old(struct newdbswap *s, err *e)
     TRY(buf_done(&sql, e));
     TRY(dbholds_nothing(s->db.conninfo, buf_cstring(&old), e));
     TRY(wait_for_sessions(s, buf_cstring(&old), e)); /* ours, that looked */
-    return newdb_run_drop(&s->db, buf_cstring(&sql), e);
+    return targetdb_clean(s->db.admin, buf_cstring(&sql), e);
 }

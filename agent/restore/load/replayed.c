@@ -213,18 +213,20 @@ status replayed_setup_origin(struct pgconn *c, const char *name, err *e)
 
 void replayed_drop_origin(struct pgconn *c, const char *name)
 {
-    const char *const params[] = {name};
-    OWNED(pgrows) struct pgrows *rows = NULL;
+    OWNED(buf) struct buf drop = {0};
     err ignored = ERR_INIT; /* the first failure is the one to tell */
     targetdb_rollback(c);
+    buf_text(&drop, "SELECT pg_catalog.pg_replication_origin_drop(");
+    pgconn_quote_literal(&drop, name);
+    buf_text(&drop, ")");
     /* No rollback takes it from the session, and nobody can drop what a session has. */
-    if (pgconn_alive(c) && pgconn_exec(c,
-                                       "SELECT pg_catalog.pg_replication_origin_session_reset()"
-                                       " WHERE pg_catalog.pg_replication_origin_session_is_setup()",
-                                       &ignored)
-                               .ok)
-        (void)pgconn_query(c, "SELECT pg_catalog.pg_replication_origin_drop($1)", 1, params, &rows, &ignored)
-            .ok;
+    if (pgconn_alive(c) && buf_done(&drop, &ignored).ok &&
+        targetdb_clean(c,
+                       "SELECT pg_catalog.pg_replication_origin_session_reset()"
+                       " WHERE pg_catalog.pg_replication_origin_session_is_setup()",
+                       &ignored)
+            .ok)
+        (void)targetdb_clean(c, buf_cstring(&drop), &ignored).ok;
 }
 
 status replayed_announce(struct job *job, struct pgconn *c, const struct targetdb *t, err *e)

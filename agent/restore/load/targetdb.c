@@ -5,6 +5,7 @@
 /* For index builds; the server's own setting counts when it is larger. Sorting 1 million keys takes about 40
  * MB. */
 #define INDEX_MEMORY_KB 131072
+#define CLEAN_TRIES 10
 
 status targetdb_read(struct pgconn *c, struct targetdb *out, err *e)
 {
@@ -132,9 +133,20 @@ status targetdb_begin(struct pgconn *c, const struct targetdb *t, err *e)
     return pgconn_exec(c, "BEGIN", e);
 }
 
+status targetdb_clean(struct pgconn *c, const char *sql, err *e)
+{
+    for (int tries = 1;; tries++) {
+        *e = ERR_INIT;
+        if (pgconn_exec(c, sql, e).ok)
+            return DONE;
+        if (!pgconn_was_cancelled(e) || tries == CLEAN_TRIES)
+            return FAILED;
+    }
+}
+
 void targetdb_rollback(struct pgconn *c)
 {
     err ignored = ERR_INIT; /* the first failure is the one to tell */
     if (c != NULL && pgconn_alive(c))
-        (void)pgconn_exec(c, "ROLLBACK", &ignored).ok;
+        (void)targetdb_clean(c, "ROLLBACK", &ignored).ok;
 }

@@ -34,6 +34,10 @@ MUST_CHECK status targetdb_begin(struct pgconn *c, const struct targetdb *t, err
 /* The settings alone, for a session that commits several times. */
 MUST_CHECK status targetdb_settings(struct pgconn *c, const struct targetdb *t, err *e);
 
+/* What interrupts a restore cancels every connection's statement, and may meet the one that cleans up: that
+ * one is run again when it was cancelled. */
+MUST_CHECK status targetdb_clean(struct pgconn *c, const char *sql, err *e);
+
 /* After a failure: waits until the server has rolled back; keeps *e. */
 void targetdb_rollback(struct pgconn *c);
 
