@@ -16,12 +16,12 @@ setup_file() {
 interrupted() {
     local code pause=$1 try
     shift
-    for try in 1 2 3 4; do
+    for try in 1 2 3 4 5 6 7 8; do
         code=0
         timeout --foreground --preserve-status -s INT "$pause" "$PGSTRAND_BUILD/pgstrand" "$@" --data "$DATA" --quiet \
             >/dev/null 2>"$HARNESS/err" || code=$?
         [ "$code" -ne 0 ] || return 0
-        [ "$code" -ne 130 ] || [ -s "$HARNESS/err" ] || { pause=0.$((try * 2)) && continue; }
+        [ "$code" -ne 130 ] || [ -s "$HARNESS/err" ] || { pause=$((try / 2)).$((try % 2 * 5)) && continue; }
         break
     done
     [ "$code" -eq 130 ] && [ "$(<"$HARNESS/err")" = 'pgstrand: interrupted' ] ||
@@ -114,7 +114,11 @@ no_parts() {
     sed -i '/^\[seal\]/,/^\[/ { s/^actions = .*/actions = 1/; s/^on_stop = .*/on_stop = no/ }' "$DATA/pgstrand.conf"
     PGSTRAND_IO_FAULT=slow:400:.snap agent_start "$DATA"
     sql source 'UPDATE many SET a = NULL WHERE id = 2'
-    wait_for 30 eval '[ -n "$(find "$DATA/snapshots" -name "*.part")" ]' # its first write lasts 400 ms
+    # Each change is sealed by itself, and its first write lasts 400 ms: whoever has missed one looks for the next.
+    seals() {
+        [ -n "$(find "$DATA/snapshots" -name "*.part")" ] || { sql source 'UPDATE many SET a = NULL WHERE id = 2' && return 1; }
+    }
+    wait_for 60 seals
     agent_stop "$DATA"
     agent_log "$DATA" | tail -n 1 | grep -q ' stopped$' || complain "$(agent_log "$DATA" | tail -n 3)"
     [ "$(pgstrand snapshots --data "$DATA" --json | jq '.[-1].last_seq')" -gt "$before" ]

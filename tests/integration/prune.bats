@@ -160,8 +160,12 @@ files() {
     agent_start "$DATA"
     sql shop "INSERT INTO items VALUES (1, 'late')"
     wait_for 30 agent_pruned
-    [ "$(pgstrand snapshots --data "$DATA" --json | jq '[.[] | select(.type == "full" and (.pruned | not))] | length')" = 1 ]
-    [ "$(files)" -le 2 ]
+    # Between a new FULL and its pruning there are two.
+    one_full() {
+        [ "$(pgstrand snapshots --data "$DATA" --json | jq '[.[] | select(.type == "full" and (.pruned | not))] | length')" = 1 ] &&
+            [ "$(files)" -le 2 ]
+    }
+    wait_for 60 one_full
     pgstrand verify --data "$DATA" >/dev/null
     agent_stop "$DATA"
     database_new after

@@ -316,11 +316,15 @@ target_at() {
 @test "rows rewritten after the base are refused, saying what can be restored, and healed by a FULL" {
     local before
     before=$(pgstrand wait --data "$DATA" --timeout 60)
+    # What the agent would make of it waits for a table.
+    session_open holder shop
+    say holder 'BEGIN; LOCK TABLE texts'
     sql shop 'ALTER TABLE loose ADD COLUMN more int DEFAULT 7 + (random() * 0)::int'
     sql shop "INSERT INTO loose VALUES ('wider', 1, 2)"
     pgstrand wait --data "$DATA" --timeout 60 >/dev/null
     expect_exit 11 "restorable: up to seq $before" restore
     restore --to-seq "$before"
+    session_close holder
     pgstrand seal --data "$DATA" --type full >/dev/null
     database_again "$target"
     restore

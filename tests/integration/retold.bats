@@ -6,6 +6,7 @@ bats_require_minimum_version 1.5.0
 load_libs() {
     load ../lib/cluster
     load ../lib/pgstrand
+    load ../lib/session
     load ../lib/schemasteps
 }
 
@@ -13,7 +14,7 @@ setup_file() {
     load_libs
     harness_begin
     export DATA=$HARNESS/data target=back
-    cluster_new one logical_decoding_work_mem=64kB # what is cancelled is streamed
+    cluster_new one logical_decoding_work_mem=64kB pgstrand.retell_time=60s # what is cancelled is streamed; a slow machine tells slowly
     database_new shop
     sql shop "
         CREATE TABLE goods (id int PRIMARY KEY, price int, note text);
@@ -127,14 +128,16 @@ differ() {
     sql shop "CREATE TABLE waits (id int PRIMARY KEY, n int); INSERT INTO waits SELECT i, i % 2 FROM generate_series(1, 9) i"
     wait_for 30 healthy
     before=$(bases)
-    "$PSQL" -X -q -v ON_ERROR_STOP=1 -d "$(conninfo shop)" -c BEGIN -c 'ALTER TABLE waits ALTER n TYPE bool USING n > 0' \
-        -c 'SELECT pg_sleep(1.5)' -c COMMIT >/dev/null 3>&- &
+    session_open first shop
+    say first 'BEGIN; ALTER TABLE waits ALTER n TYPE bool USING n > 0'
+    sql shop 'ALTER TABLE waits ALTER n TYPE text' 3>&- & # from boolean, which was integer when this began
     session=$!
-    locked() {
-        [ "$(sql shop "SELECT count(*) FROM pg_locks WHERE relation = 'waits'::regclass AND mode = 'AccessExclusiveLock' AND granted")" -eq 1 ]
+    behind() {
+        [ "$(sql shop "SELECT count(*) FROM pg_locks WHERE relation = 'waits'::regclass AND mode = 'AccessExclusiveLock' AND NOT granted")" -eq 1 ]
     }
-    wait_for 20 locked
-    sql shop 'ALTER TABLE waits ALTER n TYPE text' # from boolean, which was integer when this began
+    wait_for 60 behind
+    say first COMMIT
+    session_close first
     wait "$session"
     wait_for 30 more_bases "$before"
     keep_state
@@ -143,7 +146,7 @@ differ() {
 }
 
 @test "a cancel while rows are told again ends the application's command, and nothing half told reaches a restore" {
-    local from session
+    local from from_lsn session
     sql shop "
         CREATE TABLE many (id int PRIMARY KEY, v text); INSERT INTO many SELECT i, 'x' FROM generate_series(1, 150000) i;
         CREATE FUNCTION telling() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_advisory_lock(42); END';
@@ -159,8 +162,13 @@ differ() {
         -c "SELECT pg_advisory_unlock_all()" -c "ROLLBACK TO s" -c "UPDATE many SET v = 'behind' WHERE id > 149000" -c "COMMIT" \
         >"$HARNESS/cancelled" 2>&1 3>&- &
     session=$!
-    wait_for 30 holds 42
-    sleep 0.3
+    wait_for 60 holds 42
+    # What is told is WAL; it writes at least 60 bytes a row, nobody else that much in a moment.
+    from_lsn=$(sql shop 'SELECT pg_current_wal_insert_lsn()')
+    telling() {
+        [ "$(sql shop "SELECT pg_current_wal_insert_lsn() - '$from_lsn' > 500000")" = t ]
+    }
+    wait_for 60 telling
     holds 43 0
     sql shop "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE application_name = 'rewrites'" >/dev/null
     wait "$session" || true
@@ -177,10 +185,14 @@ differ() {
 }
 
 @test "a statement_timeout that is near keeps the rows from being told, a lock_timeout does not; the command succeeds" {
-    local from
+    local from tenths
     from=$(pgstrand wait --data "$DATA" --timeout 60)
-    # The time of a statement begins with the message that it came in.
-    sql shop "SET statement_timeout = '3s'; SELECT pg_sleep(2.2); ALTER TABLE other ADD x uuid DEFAULT gen_random_uuid()" >/dev/null
+    # The time of a statement begins with the message that it came in. What is left of it, 0.8 s, may be too little for a slow machine.
+    for tenths in 10 30 100; do
+        ! sql shop "SET statement_timeout = '$((tenths * 3 / 10))s'; SELECT pg_sleep($tenths * 0.22);
+            ALTER TABLE other ADD x uuid DEFAULT gen_random_uuid()" >/dev/null || break
+    done
+    [ "$(sql shop "SELECT count(*) FROM pg_attribute WHERE attrelid = 'other'::regclass AND attname = 'x'")" -eq 1 ]
     pgstrand wait --data "$DATA" --timeout 60 >/dev/null
     [ "$(retold "$from")" -eq 0 ]
     sql shop "SET lock_timeout = '1ms'; ALTER TABLE other ADD w uuid DEFAULT gen_random_uuid()" >/dev/null

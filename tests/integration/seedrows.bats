@@ -120,11 +120,11 @@ chain_ends_at() {
         [ -n "$(find "$DATA/snapshots" -name '*.part')" ]
     }
     sed -i 's/^interval = 1h/interval = 1s/' "$DATA/pgstrand.conf"
-    PGSTRAND_IO_FAULT=slow:2000:.snap agent_start "$DATA"
+    PGSTRAND_IO_FAULT=slow:60000:.snap agent_start "$DATA"
     sql shop "UPDATE items SET note = 'sealed slowly' WHERE id = 1"
     wait_for 20 sealing
     sql shop "INSERT INTO items VALUES (100000, 'meanwhile')"
-    pgstrand wait --data "$DATA" --timeout 2 >/dev/null
-    sealing
+    pgstrand wait --data "$DATA" --timeout 40 >/dev/null
+    sealing # it is still at its first write
     agent_kill9 "$DATA"
 }

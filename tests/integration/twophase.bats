@@ -9,10 +9,12 @@ setup_file() {
     database_new shop
     sql shop "CREATE TABLE t (id int PRIMARY KEY, v text)"
     sql shop "BEGIN; INSERT INTO t VALUES (-1, 'prepared before init'); PREPARE TRANSACTION 'early'"
-    # The slot waits for a transaction that was there before; as soon as it is decided, init goes on.
-    (sleep 3 && sql shop "COMMIT PREPARED 'early'") 3>&- &
-    pgstrand init --yes --no-progress --data "$DATA" --source "$(conninfo shop)" >"$HARNESS/init.words" 2>&1
-    wait $!
+    # The slot waits for a transaction that was there before, and says for which; as soon as it is decided, init goes on.
+    pgstrand init --yes --no-progress --data "$DATA" --source "$(conninfo shop)" >"$HARNESS/init.words" 2>&1 3>&- &
+    local init=$!
+    wait_for 60 grep -q 'prepared transaction early in shop' "$HARNESS/init.words"
+    sql shop "COMMIT PREPARED 'early'"
+    wait "$init"
     agent_start "$DATA"
 }
 

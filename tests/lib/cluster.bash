@@ -14,7 +14,7 @@
 #   cluster_set GUC VALUE             ALTER SYSTEM and reload
 #   conninfo DB                       libpq connection string over the unix socket, role postgres
 #   conninfo_tcp DB [USER]            the same over the loopback port
-#   sql DB TEXT                       unaligned, tuples only, stops at the first error
+#   sql DB TEXT                       unaligned, tuples only, stops at the first error; a server that lets nobody in is told
 #   sql_file DB FILE [PSQL OPTIONS]
 #   database_new DB | database_drop DB | database_again DB     again: an empty one, whatever was there
 #   untraced                          first in a setup: the functions that a test calls run without bats' trap
@@ -237,7 +237,7 @@ conninfo_tcp() {
 sql() {
     local folder=$HARNESS/clusters/$CLUSTER port
     read -r port <"$folder/port"
-    "$PSQL" -X -q -A -t -v ON_ERROR_STOP=1 -d "host=$folder port=$port user=postgres dbname=$1" -c "$2"
+    "$PSQL" -X -q -A -t -v ON_ERROR_STOP=1 -d "host=$folder port=$port user=postgres dbname=$1 connect_timeout=60" -c "$2"
 }
 
 sql_file() {

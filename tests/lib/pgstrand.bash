@@ -6,7 +6,7 @@
 #   agent_stop DATA                    SIGTERM; returns the agent's exit code
 #   agent_kill9 DATA                   SIGKILL, at once
 #   agent_running DATA
-#   wait_for SECONDS COMMAND...        polls until the command succeeds
+#   wait_for SECONDS COMMAND...        polls until the command succeeds; at least a minute: no machine is too slow for a test
 #   nap SECONDS                        a pause without a process of its own
 #   refute COMMAND...                  must fail (a bare "! command" in the middle of a bats test is not looked at by bats)
 #   expect_exit CODE PATTERN COMMAND   must end with this code and one line on stderr that has PATTERN (extended regexp)
@@ -147,7 +147,7 @@ agent_log() {
 
 # Pauses twice as long as the last look took, so that looking takes a third of a processor at most.
 wait_for() {
-    local wait_limit=$((SECONDS + $1)) wait_began wait_pause
+    local wait_limit=$((SECONDS + ($1 < 60 ? 60 : $1))) wait_began wait_pause
     shift
     while :; do
         wait_began=${EPOCHREALTIME//[!0-9]/}
