@@ -165,7 +165,7 @@ bats_log() {
 # One bats file: its TAP goes to a log. A pattern that is not in the file's name selects tests inside it. In tests/full a sweep over
 # every crash point is one test.
 run_bats_file() {
-    local file=$1 name log select=() test_limit=300 limit=1500
+    local file=$1 name log select=() test_limit=600 limit=1800
     [[ $file != tests/full/* ]] || { test_limit=3600 limit=14400; }
     name=$(basename "$file" .bats)
     log=$(bats_log "$file")

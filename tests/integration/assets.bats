@@ -179,7 +179,7 @@ asset_bytes() {
     }
     agent_stop "$DATA"
     sed -i 's/^interval = 1h/interval = 1s/' "$DATA/pgstrand.conf"
-    pgstrand seal --data "$DATA" --quiet >/dev/null
+    pgstrand seal --data "$DATA" --no-wait --quiet >/dev/null
     agent_start "$DATA"
     before=$(links)
     sleep 2.5

@@ -93,7 +93,7 @@ store/vault.c: is not named in store/README.md' ] || complain "$output"
 }
 
 @test "install-deps: everything is there, nothing is done, in a moment" {
-    run timeout 10 "$root/deploy/install-deps.sh" --dev
+    run timeout 60 "$root/deploy/install-deps.sh" --dev
     [ "$status" -eq 0 ]
     [[ $output == *"packages are there"* ]]
 }

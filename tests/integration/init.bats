@@ -275,7 +275,7 @@ finishes() {
         sql "$DB" "SELECT count(*) FROM pg_logical_slot_get_binary_changes('theirs', NULL, NULL, 'proto_version', '1', 'publication_names', 'theirs',
             'messages', 'true') WHERE position('pgstrand.retold'::bytea IN data) > 0 AND position('line'::bytea IN data) > 0"
     }
-    sql "$DB" "ALTER TABLE journal ADD u uuid DEFAULT gen_random_uuid()"
+    sql "$DB" "SET pgstrand.retell_time = '60s'; ALTER TABLE journal ADD u uuid DEFAULT gen_random_uuid()"
     [ "$(theirs)" -gt 100 ]
     sql "$DB" "ALTER DATABASE $DB SET pgstrand.retell_bytes = 0"
     sql "$DB" "ALTER TABLE journal ADD w uuid DEFAULT gen_random_uuid()"

@@ -97,7 +97,7 @@ main_job() {
     sql shop "ALTER TABLE item ADD note text DEFAULT 'none', DROP tags; CREATE TABLE later (id int PRIMARY KEY, v text);
         CREATE TABLE later_keyless (n int, g int GENERATED ALWAYS AS (n + 1) STORED)"
     pgstrand wait --data "$DATA" --timeout 60 >/dev/null
-    sleep 1
+    wait_for 60 schema_kept "$DATA"
     wait_for 60 healthy
     sql shop "INSERT INTO item (name) VALUES ('after'); INSERT INTO later VALUES (1, 'x');
         INSERT INTO later_keyless VALUES (1), (1), (2); UPDATE later_keyless SET n = 5 WHERE n = 2; UPDATE keyless SET t = 'late'"

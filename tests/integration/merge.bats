@@ -275,7 +275,7 @@ merge_other() {
     [ "$(sql "$source" "SELECT count(*) FROM people WHERE note = 'target, first'")" = 3 ]
     # a restore's own commit has its time
     pgstrand wait --data "$src" --timeout 60 >/dev/null
-    pgstrand log --data "$src" --json | jq -s -e --arg now "$(sql "$source" "SELECT to_char((now() - interval '1 minute') AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS')")" \
+    pgstrand log --data "$src" --json | jq -s -e --arg now "$(sql "$source" "SELECT to_char((now() - interval '1 hour') AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS')")" \
         '[.[] | select(.origin != null)] | length > 0 and all(.time > $now)'
     sql "$source" "UPDATE people SET note = 'source, third' WHERE id = 2"
     merge_other 2>/dev/null >"$HARNESS/merged"

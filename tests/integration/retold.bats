@@ -195,7 +195,8 @@ differ() {
     [ "$(sql shop "SELECT count(*) FROM pg_attribute WHERE attrelid = 'other'::regclass AND attname = 'x'")" -eq 1 ]
     pgstrand wait --data "$DATA" --timeout 60 >/dev/null
     [ "$(retold "$from")" -eq 0 ]
-    sql shop "SET lock_timeout = '1ms'; ALTER TABLE other ADD w uuid DEFAULT gen_random_uuid()" >/dev/null
+    # A dump or vacuum may have the table in that moment.
+    wait_for 60 sql shop "SET lock_timeout = '1ms'; ALTER TABLE other ADD w uuid DEFAULT gen_random_uuid()"
     pgstrand wait --data "$DATA" --timeout 60 >/dev/null
     [ "$(retold "$from")" -eq 1 ]
 }

@@ -5,8 +5,8 @@ bats_require_minimum_version 1.5.0
 
 load ../lib/onecluster
 load ../lib/schemasteps
-# The larger transactions are streamed.
-cluster_settings=(logical_decoding_work_mem=64kB)
+# The larger transactions are streamed. What is told is told, however slow the machine.
+cluster_settings=(logical_decoding_work_mem=64kB pgstrand.retell_time=60s)
 
 setup_file() {
     onecluster_begin

@@ -21,7 +21,7 @@ sequences_of() {
 # The agent has seen the change, and what it does about it is done.
 schema_followed() {
     pgstrand wait --data "$DATA" --timeout 60 >/dev/null
-    sleep 1
+    wait_for 60 schema_kept "$DATA"
     wait_for 60 healthy
 }
 

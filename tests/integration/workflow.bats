@@ -28,6 +28,18 @@ target_has() {
     [ "$got" = "$2" ] || complain "$1: got '$got', wanted '$2'"
 }
 
+# killed_where CHECK N ARGS...: killed at the N-th write of the catalogue, or at the first one behind it where CHECK holds: how far a step
+# is goes there each second, so that on a slow machine the N-th is an earlier one.
+killed_where() {
+    local check=$1 n
+    for ((n = $2; n < $2 + 5; n++)); do
+        workflow_killed "kill:$n:catalog.mdb" "${@:3}" --data "$DATA" || return 1
+        ! "$check" || return 0
+        pgstrand workflow cancel "$(workflow_open "$DATA")" --data "$DATA" --quiet || return 1
+    done
+    complain "$check: never, killed at writes $2 to $n"
+}
+
 @test "workflows: a restore is kept with its steps, times and dependencies" {
     restore --quiet
     [ "$(last '[.type, .status, .running, .progress == 1, .retries, .error] | @json')" = '["RESTORE","COMPLETED",false,true,0,null]' ]
@@ -229,8 +241,10 @@ scratch_databases() {
 }
 
 @test "drill: killed, damaged, not due" {
-    workflow_killed kill:5:catalog.mdb drill --data "$DATA"
-    [ "$(scratch_databases)" = 1 ]
+    one_scratch() {
+        [ "$(scratch_databases)" = 1 ]
+    }
+    killed_where one_scratch 5 drill
     pgstrand workflow cancel "$(workflow_open "$DATA")" --data "$DATA" --quiet
     [ "$(scratch_databases)" = 0 ]
     workflow_killed kill:5:catalog.mdb drill --data "$DATA"
@@ -406,9 +420,11 @@ after restored yes" ]
 @test "interruption: the same command typed again is a new restore, of what is the latest now" {
     local first
     agent_start "$DATA"
-    workflow_killed kill:6:catalog.mdb restore --data "$DATA" --target "$(conninfo "$target")"
+    folded() {
+        [ "$(last '.steps[] | select(.name == "FOLD") | .status')" = COMPLETED ]
+    }
+    killed_where folded 6 restore --target "$(conninfo "$target")"
     first=$(workflow_open "$DATA")
-    [ "$(last '.steps[] | select(.name == "FOLD") | .status')" = COMPLETED ]
     sql shop "UPDATE goods SET name = 'later' WHERE id = 1"
     pgstrand wait --data "$DATA" --timeout 60 >/dev/null
     restore >/dev/null 2>"$HARNESS/again"
@@ -418,9 +434,11 @@ after restored yes" ]
     [ "$(last .status)" = COMPLETED ]
     # Killed when its rows were there, and the record does not know it.
     restoreflow_prepare replace
-    workflow_killed kill:7:catalog.mdb restore --data "$DATA" --target "$(conninfo "$target")" --mode replace
+    rows_there() {
+        [ "$(sql "$target" 'SELECT count(*) FROM goods')" = 300 ]
+    }
+    killed_where rows_there 7 restore --target "$(conninfo "$target")" --mode replace
     first=$(workflow_open "$DATA")
-    target_has 'SELECT count(*) FROM goods' 300
     sql shop "UPDATE goods SET name = 'latest' WHERE id = 1"
     pgstrand wait --data "$DATA" --timeout 60 >/dev/null
     restore --mode replace >/dev/null 2>"$HARNESS/again"

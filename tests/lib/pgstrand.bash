@@ -6,6 +6,7 @@
 #   agent_stop DATA                    SIGTERM; returns the agent's exit code
 #   agent_kill9 DATA                   SIGKILL, at once
 #   agent_running DATA
+#   schema_kept DATA                   of the last change of the schema that the agent has told of, the schema is kept
 #   wait_for SECONDS COMMAND...        polls until the command succeeds; at least a minute: no machine is too slow for a test
 #   nap SECONDS                        a pause without a process of its own
 #   refute COMMAND...                  must fail (a bare "! command" in the middle of a bats test is not looked at by bats)
@@ -143,6 +144,10 @@ agent_log() {
     local agent_place
     agent_know "$1"
     cat "$agent_place.log"
+}
+
+schema_kept() {
+    agent_log "$1" | grep -E 'the schema changed at seq|the changed schema is kept' | tail -n 1 | grep -q kept
 }
 
 # Pauses twice as long as the last look took, so that looking takes a third of a processor at most.
