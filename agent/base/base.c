@@ -1,5 +1,6 @@
 #include "agent/base/base.h"
 
+#include <errno.h>
 #include <pthread.h>
 
 #include "agent/base/basebatch.h"
@@ -27,10 +28,13 @@ struct copying {
     int64_t finished; /* weight of complete tasks */
     bool failed;
     err why;
+    struct worker *worker;
+    int started; /* of them */
 };
 
 struct worker {
     struct copying *shared;
+    struct pgconn *conn; /* while it may be cancelled */
     pthread_t thread;
 };
 
@@ -214,13 +218,9 @@ static status copy_tasks(struct copying *c, struct pgconn *conn, struct basebatc
     return DONE;
 }
 
-static status work(struct copying *c, err *e)
+static status copy_and_keep(struct copying *c, struct pgconn *conn, err *e)
 {
-    OWNED(pgconn) struct pgconn *conn = NULL;
     OWNED(basebatch) struct basebatch batch = {0};
-    if (take_schema(c))
-        TRY(baseschema_stage(c->d, c->request, e));
-    TRY(baselock_connect(c->request, &conn, e));
     status copied = copy_tasks(c, conn, &batch, e);
     /* What is whole is kept when it was we who stopped. After an error of the server its transaction cannot
      * be asked whether the files are still the same: at most a batch of small tables is copied again. */
@@ -229,11 +229,32 @@ static status work(struct copying *c, err *e)
     return copied.ok ? kept : copied;
 }
 
+static void show(struct worker *w, struct pgconn *conn)
+{
+    (void)pthread_mutex_lock(&w->shared->lock);
+    w->conn = conn;
+    (void)pthread_mutex_unlock(&w->shared->lock);
+}
+
+static status work(struct worker *w, err *e)
+{
+    struct copying *c = w->shared;
+    OWNED(pgconn) struct pgconn *conn = NULL;
+    if (take_schema(c))
+        TRY(baseschema_stage(c->d, c->request, e));
+    TRY(baselock_connect(c->request, &conn, e));
+    show(w, conn);
+    const status copied = copy_and_keep(c, conn, e);
+    show(w, NULL);
+    return copied;
+}
+
 static void *worker_main(void *argument)
 {
-    struct copying *c = ((struct worker *)argument)->shared;
+    struct worker *w = argument;
+    struct copying *c = w->shared;
     err e = ERR_INIT;
-    status done = work(c, &e);
+    status done = work(w, &e);
     (void)pthread_mutex_lock(&c->lock);
     if (!done.ok && !c->failed) {
         c->failed = true;
@@ -245,13 +266,23 @@ static void *worker_main(void *argument)
     return NULL;
 }
 
+/* One has failed: who copies sees it by himself and keeps what is whole; who waits for somebody's lock does
+ * not. Under the lock, so that no connection is closed meanwhile. */
+static void cancel_waits(struct copying *c)
+{
+    for (int i = 0; c->failed && i < c->started; i++)
+        if (c->worker[i].conn != NULL)
+            pgconn_cancel(c->worker[i].conn);
+}
+
 static void report_until_done(struct copying *c, const struct progress *progress)
 {
     bool locks = c->request->locks != NULL;
     (void)pthread_mutex_lock(&c->lock);
     while (c->running > 0) {
         const struct timespec until = condwait_deadline(REPORT_EVERY_MS);
-        (void)condwait_until(&c->changed, &c->lock, &until);
+        if (condwait_until(&c->changed, &c->lock, &until) == ETIMEDOUT)
+            cancel_waits(c);
         uint64_t finished = (uint64_t)c->finished;
         (void)pthread_mutex_unlock(&c->lock);
         progress->step(progress->context, "base", finished, (uint64_t)c->tasks.weight);
@@ -277,13 +308,13 @@ static status run_workers(struct copying *c, const struct progress *progress, er
     OWNED(memory) struct worker *workers = calloc((size_t)wanted + 1, sizeof *workers);
     if (workers == NULL)
         return err_no_memory(e);
-    int started = 0;
-    for (; started < wanted; started++) {
-        workers[started].shared = c;
+    c->worker = workers;
+    for (; c->started < wanted; c->started++) {
+        workers[c->started].shared = c;
         (void)pthread_mutex_lock(&c->lock);
         c->running++;
         (void)pthread_mutex_unlock(&c->lock);
-        int code = pthread_create(&workers[started].thread, NULL, worker_main, &workers[started]);
+        int code = pthread_create(&workers[c->started].thread, NULL, worker_main, &workers[c->started]);
         if (code != 0) {
             (void)pthread_mutex_lock(&c->lock);
             c->running--;
@@ -294,7 +325,7 @@ static status run_workers(struct copying *c, const struct progress *progress, er
         }
     }
     report_until_done(c, progress);
-    for (int i = 0; i < started; i++)
+    for (int i = 0; i < c->started; i++)
         (void)pthread_join(workers[i].thread, NULL);
     if (!c->failed)
         return DONE;

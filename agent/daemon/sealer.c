@@ -52,14 +52,14 @@ static status prefer_tables(struct sealer *s, struct seal_request *request, uint
 }
 
 /* Bases of single tables fail behind a long transaction, which a FULL waits for. A disk or a connection that
- * fails them is no better for a FULL. */
+ * fails them is no better for a FULL, nor is somebody who cancels what he takes for too long. */
 static status make(struct sealer *s, const struct seal_request *request, const struct progress *progress,
                    struct seal_result *result, err *e)
 {
     const struct sealflow how = {.stop = WORKFLOW_RESTS, .scheduled = true};
     const bool sealed = sealflow_run(s->data, request, &how, progress, result, e).ok;
-    s->tables_failed =
-        !sealed && request->table_count > 0 && e->class != ERR_STORAGE && e->class != ERR_NETWORK;
+    s->tables_failed = !sealed && request->table_count > 0 && e->class != ERR_STORAGE &&
+                       e->class != ERR_NETWORK && !pgconn_was_cancelled(e);
     return sealed ? DONE : FAILED;
 }
 

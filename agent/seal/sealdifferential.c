@@ -132,7 +132,7 @@ static status write_sections(struct reduction *r, struct snapwriter *writer, err
     TRY(copy_needed(r, from, actions, e));
     TRY(sealschema_relations(writer, coder, actions, run->chain, NULL, NULL, e));
     if (run->conn != NULL)
-        TRY(sealschema_sequences(writer, coder, run->conn, run->tables, e));
+        TRY(sealrun_sequences(run, writer, coder, e));
     return DONE;
 }
 

@@ -11,6 +11,15 @@
 #define STAGE_TRIES 4
 #define SLOT_PATIENCE "5s" /* for the slot's snapshot while the gate is closed */
 
+static status write_config(struct sealrun *run, struct snapwriter *writer, struct framecoder *coder,
+                           const char *server_version, err *e)
+{
+    for (int tries = 1; !sealschema_config(writer, coder, run->d, server_version, run->conn, e).ok; tries++)
+        if (!sealrun_asks_again(run, tries, e))
+            return FAILED;
+    return DONE;
+}
+
 static status write_sections(struct sealrun *run, struct snapwriter *writer, const struct sealstaged *s,
                              const char *server_version, err *e)
 {
@@ -25,8 +34,8 @@ static status write_sections(struct sealrun *run, struct snapwriter *writer, con
     schema->table = NULL;
     schema->n_table = 0;
     TRY(written);
-    TRY(sealschema_sequences(writer, coder, run->conn, run->tables, e));
-    TRY(sealschema_config(writer, coder, run->d, server_version, run->conn, e));
+    TRY(sealrun_sequences(run, writer, coder, e));
+    TRY(write_config(run, writer, coder, server_version, e));
     TRY(sealstaged_write(run->d, s, run->progress, writer, e));
     TRY(sealassets_look(run, true, &files, e));
     return sealassets_write(run, &files, writer, coder, e);

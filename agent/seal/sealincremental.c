@@ -54,15 +54,6 @@ static status unsealed_versions(const struct sealrun *run, uint64_t last_seq, st
     return DONE;
 }
 
-static status write_sequences(struct sealrun *run, struct snapwriter *writer, struct framecoder *coder,
-                              err *e)
-{
-    for (int tries = 1; !sealschema_sequences(writer, coder, run->conn, run->tables, e).ok; tries++)
-        if (!sealrun_asks_again(run, tries, e))
-            return sealrun_does_without(run, e) ? DONE : FAILED;
-    return DONE;
-}
-
 static status write_sections(struct sealrun *run, struct snapwriter *writer, const struct seal_range *range,
                              const struct versionbook *versions, const struct sealstaged *rows,
                              struct sealassets *files, err *e)
@@ -77,7 +68,7 @@ static status write_sections(struct sealrun *run, struct snapwriter *writer, con
             : sealactions_end(actions, e));
     TRY(sealschema_relations(writer, coder, actions, run->chain, versions, rows, e));
     if (run->conn != NULL)
-        TRY(write_sequences(run, writer, coder, e));
+        TRY(sealrun_sequences(run, writer, coder, e));
     if (rows != NULL)
         TRY(sealstaged_write(run->d, rows, run->progress, writer, e));
     return files == NULL ? DONE : sealassets_write(run, files, writer, coder, e);

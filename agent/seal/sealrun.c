@@ -99,6 +99,14 @@ bool sealrun_does_without(struct sealrun *run, err *e)
     return true;
 }
 
+status sealrun_sequences(struct sealrun *run, struct snapwriter *writer, struct framecoder *coder, err *e)
+{
+    for (int tries = 1; !sealschema_sequences(writer, coder, run->conn, run->tables, e).ok; tries++)
+        if (!sealrun_asks_again(run, tries, e))
+            return sealrun_does_without(run, e) ? DONE : FAILED;
+    return DONE;
+}
+
 /* The number is reserved before the first byte is written: a crash leaves a trace that the next sealing
  * removes. */
 static status reserve(struct sealrun *run, const Pgstrand__SnapshotHeader *header, const char *name, err *e)

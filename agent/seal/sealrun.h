@@ -36,6 +36,10 @@ bool sealrun_asks_again(const struct sealrun *run, int tries, err *e);
  * the database? Then that is said, and *e is clean. */
 bool sealrun_does_without(struct sealrun *run, err *e);
 
+/* The SEQUENCES section, when the database tells, or without it as above. */
+MUST_CHECK status sealrun_sequences(struct sealrun *run, struct snapwriter *writer, struct framecoder *coder,
+                                    err *e);
+
 /* A writer for the next snapshot, after its number was reserved in the catalogue. */
 MUST_CHECK status sealrun_open(struct sealrun *run, const Pgstrand__SnapshotHeader *header,
                                struct snapwriter **out, err *e);

@@ -86,7 +86,7 @@ harness_end() {
     local entry
     # Callers run with errexit: an agent that is gone already must not keep the clusters alive.
     for entry in "$HARNESS"/agents/*.pid; do
-        if [ -e "$entry" ] && [ ! -e "${entry%.pid}.rc" ]; then
+        if [ -e "$entry" ] && [ ! -e "${entry%.pid}.rc.$(<"$entry")" ]; then
             kill -KILL "$(<"$entry")" 2>/dev/null || true
         fi
     done

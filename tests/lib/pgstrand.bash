@@ -72,7 +72,8 @@ complain() {
     return 1
 }
 
-# Sets $agent_place: what is known of the agent of a data directory is in files of this name with .pid, .log, .rc.
+# Sets $agent_place: what is known of the agent of a data directory is in files of this name with .pid, .log, and .rc.PID: its end is
+# noted some time after it, perhaps when the next one runs already.
 agent_know() {
     agent_place=${1%/}
     agent_place=$HARNESS/agents/${agent_place//\//_}
@@ -87,17 +88,18 @@ agent_start() {
     local data=$1 agent_place
     shift
     agent_know "$data"
-    rm -f "$agent_place.rc" "$agent_place.pid"
+    rm -f "$agent_place".rc* "$agent_place.pid"
     # A subshell of its own stays with it, so that its exit code is known to whoever asks. Descriptor 3 belongs to bats.
     # setsid: Ctrl-C on the terminal is for the caller, who stops the agent in his own order.
     (
         setsid "$PGSTRAND_BUILD/pgstrand-agent" --data "$data" "$@" >>"$agent_place.log" 2>&1 </dev/null &
-        echo $! >"$agent_place.pid.new"
+        pid=$!
+        echo "$pid" >"$agent_place.pid.new"
         mv "$agent_place.pid.new" "$agent_place.pid"
         code=0
-        wait $! || code=$?
-        echo "$code" >"$agent_place.rc.new"
-        mv "$agent_place.rc.new" "$agent_place.rc"
+        wait "$pid" || code=$?
+        echo "$code" >"$agent_place.new.$pid"
+        mv "$agent_place.new.$pid" "$agent_place.rc.$pid"
     ) 3>&- >/dev/null 2>&1 </dev/null &
     wait_for 5 test -s "$agent_place.pid" || return 1
     [ "$wait" = yes ] || return 0
@@ -115,14 +117,19 @@ agent_pid() {
 agent_running() {
     local agent_place
     agent_know "$1"
-    [ -s "$agent_place.pid" ] && [ ! -e "$agent_place.rc" ] && kill -0 "$(<"$agent_place.pid")" 2>/dev/null
+    [ -s "$agent_place.pid" ] && [ ! -e "$(agent_end)" ] && kill -0 "$(<"$agent_place.pid")" 2>/dev/null
+}
+
+# Where the exit code of the newest one will be.
+agent_end() {
+    echo "$agent_place.rc.$(<"$agent_place.pid")"
 }
 
 agent_exit_code() {
     local agent_place
     agent_know "$1"
-    wait_for "${2:-60}" test -s "$agent_place.rc" || complain "the agent of $1 did not end" || return 1
-    cat "$agent_place.rc"
+    wait_for "${2:-60}" test -s "$(agent_end)" || complain "the agent of $1 did not end" || return 1
+    cat "$(agent_end)"
 }
 
 agent_stop() {
@@ -137,7 +144,7 @@ agent_kill9() {
     local agent_place
     agent_know "$1"
     kill -KILL "$(<"$agent_place.pid")"
-    wait_for 10 test -s "$agent_place.rc"
+    wait_for 10 test -s "$(agent_end)"
 }
 
 agent_log() {
