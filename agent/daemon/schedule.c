@@ -92,3 +92,16 @@ void schedule_versioned(struct schedule *s, int64_t now, bool done)
         back_off(&s->version_retry_ms, &s->version_retry_at, now);
     }
 }
+
+void schedule_pruned(struct schedule *s, int64_t now, bool done)
+{
+    if (done)
+        s->prune_retry_ms = 0;
+    else
+        back_off(&s->prune_retry_ms, &s->prune_retry_at, now);
+}
+
+bool schedule_prune_due(const struct schedule *s, int64_t now)
+{
+    return s->prune_retry_ms > 0 && now >= s->prune_retry_at;
+}

@@ -51,6 +51,8 @@ struct schedule {
     int64_t retry_at;
     int64_t base_retry_ms; /* the same for new bases: actions are sealed meanwhile */
     int64_t base_retry_at;
+    int64_t prune_retry_ms; /* the same for pruning, which is else done with each snapshot */
+    int64_t prune_retry_at;
 };
 
 /* The schema changed. */
@@ -70,5 +72,10 @@ void schedule_failed(struct schedule *s, int64_t now, bool base);
 
 /* The version is taken, or a FULL has to do; false: it could not be taken now. */
 void schedule_versioned(struct schedule *s, int64_t now, bool done);
+
+/* Pruning went well, or failed. */
+void schedule_pruned(struct schedule *s, int64_t now, bool done);
+/* What failed is to be tried again. */
+bool schedule_prune_due(const struct schedule *s, int64_t now);
 
 #endif

@@ -94,6 +94,7 @@ static status seal(struct sealer *s, enum schedule_due due, enum seal_when when,
         schedule_full(&s->schedule, now_ms(), sealed);
     if (bases && open > 0)
         schedule_changed(&s->schedule, now_ms()); /* more DDL came while it was made */
+    s->failed = SEALER_SEALS;
     board_sealed(s->board, sealed, NULL);
     return DONE;
 }
@@ -103,7 +104,16 @@ static void settled(struct sealer *s, uint64_t sealed)
 {
     struct board_facts facts;
     board_facts(s->board, &facts);
-    board_sealed(s->board, sealed, s->beside ? facts.seal_problem : NULL);
+    board_sealed(s->board, sealed, s->failed != SEALER_SEALS ? facts.seal_problem : NULL);
+}
+
+/* Nor one of what is done beside it. */
+static void mended(struct sealer *s, enum sealer_task task)
+{
+    if (s->failed != task)
+        return;
+    s->failed = SEALER_SEALS;
+    settled(s, s->schedule.sealed_seq);
 }
 
 /* Somebody sealed a FULL by hand since the schema changed, or what failed was behind the base: there is
@@ -124,11 +134,10 @@ static bool is_healed(struct sealer *s)
     return true;
 }
 
-static void complain(struct sealer *s, err *e, const char *what, bool beside)
+static void complain(struct sealer *s, err *e, const char *what, enum sealer_task task)
 {
     struct board_facts facts;
-    s->beside = beside;
-    s->files_unseen = false;
+    s->failed = task;
     board_facts(s->board, &facts);
     (void)err_wrap(e, "%s", what);
     if (strcmp(facts.seal_problem, e->message) != 0)
@@ -136,15 +145,19 @@ static void complain(struct sealer *s, err *e, const char *what, bool beside)
     board_sealed(s->board, s->schedule.sealed_seq, e->message);
 }
 
-/* What retention does not keep goes when something newer is there. */
+/* What retention does not keep goes when something newer is there, or when it could not go then. */
 static void prune(struct sealer *s)
 {
     OWNED(retention_result) struct retention_result r = {0};
     err e = ERR_INIT;
     const bool pruned = retention_own(s->data, NULL, false, &progress_silent, &r, &e).ok;
-    if (!pruned && e.class != ERR_REFUSED) /* somebody reads: next time */
-        complain(s, &e, "cannot prune", true);
-    else if (pruned && r.pruned > 0)
+    if (pruned || e.class != ERR_REFUSED || schedule_prune_due(&s->schedule, now_ms()))
+        schedule_pruned(&s->schedule, now_ms(), pruned);
+    if (pruned)
+        mended(s, SEALER_PRUNES);
+    else if (e.class != ERR_REFUSED) /* somebody reads: next time */
+        complain(s, &e, "cannot prune", SEALER_PRUNES);
+    if (pruned && r.pruned > 0)
         report_line(REPORT_EVENT, "pruned %zu snapshots, %llu bytes: seq %llu and later can be restored",
                     r.pruned, (unsigned long long)r.freed, (unsigned long long)r.first_seq);
 }
@@ -162,7 +175,7 @@ static void seal_due(struct sealer *s, enum schedule_due due)
     if (is_stopping(s->board)) /* given up, not failed: the next start makes it */
         return;
     schedule_failed(&s->schedule, now_ms(), full);
-    complain(s, &e, full ? "cannot make a new base" : "cannot seal", false);
+    complain(s, &e, full ? "cannot make a new base" : "cannot seal", SEALER_SEALS);
 }
 
 /* Is something open that bases of single tables would not heal? */
@@ -186,7 +199,7 @@ static void version_due(struct sealer *s)
         breaks_open(s->data->catalog, &open, &last_break, &e).ok;
     schedule_versioned(&s->schedule, now_ms(), took && outcome != SCHEMAVERSION_LATER);
     if (!took && !is_stopping(s->board))
-        complain(s, &e, "cannot keep the changed schema", false);
+        complain(s, &e, "cannot keep the changed schema", SEALER_SEALS);
     if (!took || outcome == SCHEMAVERSION_LATER)
         return;
     if (outcome == SCHEMAVERSION_TAKEN)
@@ -207,13 +220,10 @@ static bool are_files_due(struct sealer *s, int64_t now)
         (at->retry_ms > 0 && now < at->retry_at))
         return false;
     s->files_at = now;
-    if (!sealassets_changed(s->data, &changed, &e).ok) {
-        complain(s, &e, "cannot look at the files", true);
-        s->files_unseen = true;
-    } else if (s->files_unseen) {
-        s->beside = s->files_unseen = false;
-        settled(s, s->schedule.sealed_seq);
-    }
+    if (sealassets_changed(s->data, &changed, &e).ok)
+        mended(s, SEALER_LOOKS_AT_FILES);
+    else
+        complain(s, &e, "cannot look at the files", SEALER_LOOKS_AT_FILES);
     return changed;
 }
 
@@ -263,6 +273,8 @@ static void *run(void *context)
             version_due(s);
         else if (due != DUE_NOTHING && facts.connected)
             seal_due(s, due);
+        else if (schedule_prune_due(&s->schedule, now))
+            prune(s);
         if (files)
             files_sealed(s);
         indexer_tick(&s->indexer, s->data, s->board, now, due == DUE_INCREMENTAL);

@@ -157,9 +157,12 @@ files() {
     grep -q '^full_interval = 1s' "$DATA/pgstrand.conf"
     pgstrand vault remove --data "$DATA" usb
     pgstrand vault remove --data "$DATA" late
-    agent_start "$DATA"
+    # It fails at first, and is tried again though nothing more needs sealing.
+    PGSTRAND_IO_FAULT=fail:1:/0000000000000002- agent_start "$DATA"
     sql shop "INSERT INTO items VALUES (1, 'late')"
     wait_for 30 agent_pruned
+    agent_log "$DATA" | grep -q 'cannot prune: .*Input/output error'
+    wait_for 60 eval "pgstrand status --data '$DATA' --json | jq -e .healthy"
     # Between a new FULL and its pruning there are two.
     one_full() {
         [ "$(pgstrand snapshots --data "$DATA" --json | jq '[.[] | select(.type == "full" and (.pruned | not))] | length')" = 1 ] &&

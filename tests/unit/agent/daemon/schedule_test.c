@@ -131,6 +131,21 @@ static void actions_are_sealed_while_a_base_cannot_be_made(void **state)
     assert_int_equal(schedule_due(&s, SCHEDULE_QUIET_MS + SCHEDULE_RETRY_MIN_MS, 25, 0), DUE_FULL);
 }
 
+static void pruning_is_tried_again_only_where_it_failed(void **state)
+{
+    (void)state;
+    struct schedule s = {0};
+    assert_false(schedule_prune_due(&s, 1000000));
+    schedule_pruned(&s, 1000, false);
+    assert_false(schedule_prune_due(&s, 1000 + SCHEDULE_RETRY_MIN_MS - 1));
+    assert_true(schedule_prune_due(&s, 1000 + SCHEDULE_RETRY_MIN_MS));
+    schedule_pruned(&s, 1000 + SCHEDULE_RETRY_MIN_MS, false);
+    assert_false(schedule_prune_due(&s, 1000 + 3 * SCHEDULE_RETRY_MIN_MS - 1));
+    assert_true(schedule_prune_due(&s, 1000 + 3 * SCHEDULE_RETRY_MIN_MS));
+    schedule_pruned(&s, 10000, true);
+    assert_false(schedule_prune_due(&s, 1000000));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -143,6 +158,7 @@ int main(void)
         cmocka_unit_test(a_version_comes_before_anything_else),
         cmocka_unit_test(failures_wait_longer_each_time),
         cmocka_unit_test(actions_are_sealed_while_a_base_cannot_be_made),
+        cmocka_unit_test(pruning_is_tried_again_only_where_it_failed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
