@@ -209,7 +209,7 @@ wal_level_goes() {
     sql postgres "ALTER SYSTEM SET wal_level = 'replica'"
     cluster_stop fast
     refute cluster_start
-    grep -q 'logical replication slot .* exists, but wal_level < logical' "$(cluster_folder)/log"
+    grep -Eq 'logical replication slot .* exists, but "?wal_level"? < "?logical"?' "$(cluster_folder)/log"
     wait_for 20 problem 'cannot connect'
     as_postgres sed -i "s/^wal_level = .*/wal_level = 'logical'/" "$folder/postgresql.auto.conf"
     cluster_start
