@@ -188,6 +188,25 @@ static char *key_path(const struct datadir *d)
     return io_join(d->root, "device.key");
 }
 
+static status load_record(const struct datadir *d, Pgstrand__IdentityRecord **out, err *e)
+{
+    return catalog_get(d->catalog, CATALOG_IDENTITY, bytes_of(NULL, 0), (ProtobufCMessage **)(void *)out, e);
+}
+
+/* One that a killed `identity new` has made signs nothing: the device that it was for never came to be. */
+static status check_device_key(const struct datadir *d, const char *path, const struct signing_key *key,
+                               err *e)
+{
+    PB_OWNED(Pgstrand__IdentityRecord) *record = NULL;
+    char device[UUID_TEXT];
+    TRY(load_record(d, &record, e));
+    if (record == NULL ||
+        bytes_equal(pbmem_view(record->device_public_key), bytes_of(key->public, SIGNING_KEY_LEN)))
+        return DONE;
+    return err_set(e, ERR_STORAGE, "%s is not the key of device %s", path,
+                   uuid_format(&d->identity.device, device));
+}
+
 status datadir_device_key(const struct datadir *d, struct signing_key *out, err *e)
 {
     OWNED(text) char *path = key_path(d);
@@ -199,9 +218,13 @@ status datadir_device_key(const struct datadir *d, struct signing_key *out, err 
     TRY(io_load(path, 4096, (uint8_t **)(void *)&secret, &len, e));
     if (len != SIGNING_KEY_LEN)
         return err_set(e, ERR_STORAGE, "%s is damaged: it has %zu bytes, not %d", path, len, SIGNING_KEY_LEN);
-    status result = signing_key_from_secret((const uint8_t *)secret, out, e);
+    const status made = signing_key_from_secret((const uint8_t *)secret, out, e);
     explicit_bzero(secret, len);
-    return result;
+    TRY(made);
+    const status checked = check_device_key(d, path, out, e);
+    if (!checked.ok)
+        explicit_bzero(out, sizeof *out);
+    return checked;
 }
 
 status datadir_ensure_key(const struct datadir *d, struct signing_key *out, err *e)
@@ -249,8 +272,7 @@ static status is_recovery_key(const struct datadir *d, const uint8_t secret[stat
 {
     PB_OWNED(Pgstrand__IdentityRecord) *record = NULL;
     struct signing_key key;
-    TRY(catalog_get(d->catalog, CATALOG_IDENTITY, bytes_of(NULL, 0), (ProtobufCMessage **)(void *)&record,
-                    e));
+    TRY(load_record(d, &record, e));
     TRY(signing_key_from_secret(secret, &key, e));
     *out = record != NULL &&
            bytes_equal(pbmem_view(record->recovery_public_key), bytes_of(key.public, SIGNING_KEY_LEN));

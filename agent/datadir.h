@@ -112,6 +112,7 @@ MUST_CHECK status datadir_recovery_unshown(const struct datadir *d,
 /* The owner has it: it is kept nowhere any more. */
 MUST_CHECK status datadir_recovery_shown(const struct datadir *d, err *e);
 
+/* ERR_STORAGE also when the file holds a key, but not that of this identity's device. */
 MUST_CHECK status datadir_device_key(const struct datadir *d, struct signing_key *out, err *e);
 
 /* The slot's and publication's names for an identity: "pgstrand_" and the first 16 hex digits of the node

@@ -13,6 +13,38 @@
 
 enum action { NEW, ADOPT, CERTIFY };
 
+/* ---- what an identity leaves when it goes ---- */
+
+/* The log belongs to the old incarnation: it is kept beside, and nothing is lost that was not sealed. */
+static void log_aside(const struct datadir *d, struct buf *out)
+{
+    char incarnation[UUID_TEXT];
+    buf_printf(out, "%s.%s", d->log, uuid_format(&d->identity.incarnation, incarnation));
+}
+
+static void key_aside(const struct datadir *d, struct buf *out)
+{
+    char device[UUID_TEXT];
+    buf_printf(out, "%s/device.key.%s", d->root, uuid_format(&d->identity.device, device));
+}
+
+/* What is set aside is of another identity, unless its change was killed before there was one. */
+static void tell_interrupted(const struct datadir *d)
+{
+    OWNED(buf) struct buf log = {0};
+    OWNED(buf) struct buf key = {0};
+    log_aside(d, &log);
+    key_aside(d, &key);
+    const bool has_key = io_exists(buf_cstring(&key));
+    if (has_key || io_exists(buf_cstring(&log)))
+        report_warning(
+            "pgstrand identity %s was interrupted before there was another identity: run it again (%s is "
+            "kept)",
+            has_key ? "new" : "new or adopt", buf_cstring(has_key ? &key : &log));
+}
+
+/* ---- telling it ---- */
+
 static status print_identity(const struct cli *cli, struct datadir *d, const char *recovery, err *e)
 {
     OWNED(json) json_t *o = json_object();
@@ -38,6 +70,7 @@ static status print_identity(const struct cli *cli, struct datadir *d, const cha
     explicit_bzero(&key, sizeof key);
     if (!has_key)
         report_warning("%s; pgstrand identity new makes another", no_key.message);
+    tell_interrupted(d);
     if (!certified)
         report_warning(
             "the recovery key has not certified this device, so no other machine could take the node "
@@ -62,12 +95,10 @@ static status check_idle(struct datadir *d, err *e)
     return DONE;
 }
 
-/* The log belongs to the old incarnation: it is kept beside, and nothing is lost that was not sealed. */
 static status set_log_aside(struct datadir *d, err *e)
 {
-    char incarnation[UUID_TEXT];
     OWNED(buf) struct buf aside = {0};
-    buf_printf(&aside, "%s.%s", d->log, uuid_format(&d->identity.incarnation, incarnation));
+    log_aside(d, &aside);
     const struct table_list none = {0};
     TRY(base_tidy(d, &none, e));
     TRY(catalog_delete(d->catalog, CATALOG_SETUP, bytes_of(NULL, 0), e));
@@ -80,12 +111,11 @@ static status set_log_aside(struct datadir *d, err *e)
  * to nobody yet while its own is aside already: `identity new` again. */
 static status set_key_aside(const struct datadir *d, err *e)
 {
-    char device[UUID_TEXT];
     OWNED(text) char *path = io_join(d->root, "device.key");
     OWNED(buf) struct buf aside = {0};
     if (path == NULL)
         return err_no_memory(e);
-    buf_printf(&aside, "%s.%s", path, uuid_format(&d->identity.device, device));
+    key_aside(d, &aside);
     if (!io_exists(path))
         return DONE;
     return io_exists(buf_cstring(&aside)) ? io_unlink(path, e) : io_publish(path, buf_cstring(&aside), e);

@@ -182,14 +182,29 @@ identity_says() {
     jq -r "$1" "$HARNESS/identity"
 }
 
+# The device of before has its own key or none; what was begun is told, and what to do.
+identity_of_before() {
+    local begun
+    begun=$(find "$COPY" -maxdepth 1 -name 'log.*' -o -maxdepth 1 -name 'device.key.*')
+    [ -z "$begun" ] || grep -q 'was interrupted before there was another identity: run it again' "$HARNESS/said" || complain "nobody tells of $begun" || return 1
+    [ "$(identity_says .device_key)" = "$1" ] || { [ "$(identity_says .device_key)" = null ] && grep -q 'pgstrand identity new makes another' "$HARNESS/said"; } ||
+        complain "a device key of nobody is shown: $(identity_says .device_key)"
+}
+
 killed_identity() {
-    local node
+    local node key
     rm -rf "$COPY"
     cp -a "$HARNESS/left" "$COPY"
-    node=$(pgstrand identity --data "$COPY" --json | jq -r .node)
+    read -r node key < <(pgstrand identity --data "$COPY" --json | jq -r '"\(.node) \(.device_key)"')
     crash_command "$1" identity new --data "$COPY" --yes || return 1
     # A recovery key is shown when it is the node's, and then it is the right one.
-    pgstrand identity --data "$COPY" --json >"$HARNESS/identity" 2>/dev/null || return 1
+    pgstrand identity --data "$COPY" --json >"$HARNESS/identity" 2>"$HARNESS/said" || return 1
+    if [ "$(identity_says .node)" = "$node" ]; then
+        identity_of_before "$key" || return 1
+    else
+        [ "$(identity_says .device_key)" != null ] && [ "$(identity_says .device_key)" != "$key" ] && [ ! -s "$HARNESS/said" ] ||
+            complain "the new one: $(cat "$HARNESS/identity" "$HARNESS/said")" || return 1
+    fi
     identity_says '.recovery_key // empty' >"$HARNESS/recovery"
     [ ! -s "$HARNESS/recovery" ] || { [ "$(identity_says .node)" != "$node" ] &&
         pgstrand identity certify --data "$COPY" --recovery-key "$HARNESS/recovery" >/dev/null; } || complain 'a recovery key of nobody is shown' || return 1

@@ -444,6 +444,14 @@ has_keys() {
     [ "$(sql shop "SELECT count(*) FROM pg_namespace WHERE nspname = 'pgstrand'")" = 0 ]
     [ "$(sql shop "SELECT count(*) FROM pg_event_trigger")" = 0 ]
     expect_exit 15 'say --yes' p identity new
+    # Killed when the new device's key is there and its identity is not: nobody has that key.
+    code=0
+    PGSTRAND_IO_FAULT=kill:1:recovery.key p identity new --yes 2>/dev/null || code=$?
+    [ "$code" -eq 137 ]
+    p identity --json >"$HARNESS/killed.json" 2>"$HARNESS/killed.said"
+    jq -e --arg node "$node" '.node == $node and .device_key == null and .recovery_key == null' "$HARNESS/killed.json"
+    grep -q 'is not the key of device' "$HARNESS/killed.said"
+    grep -q 'identity new was interrupted before there was another identity: run it again' "$HARNESS/killed.said"
     p identity new --yes --json >"$HARNESS/new.json"
     jq -e --arg node "$node" --arg dataset "$dataset" \
         '.node != $node and .dataset == $dataset and (.recovery_key | length == 71)' "$HARNESS/new.json"

@@ -66,6 +66,12 @@ static void keys(void **state)
     assert_memory_equal(key.public, again.public, SIGNING_KEY_LEN);
     assert_true(uuid_equal(&dataset, &d->identity.dataset));
 
+    /* that a new identity was to have, which was killed before it was one */
+    const uint8_t nobodys[SIGNING_KEY_LEN] = {7};
+    assert_done(io_store(scratch_path(&s, "data/device.key"), bytes_of(nobodys, sizeof nobodys), &e), &e);
+    assert_fails(datadir_device_key(d, &key, &e), &e, ERR_STORAGE);
+    assert_mentions(&e, "is not the key of device");
+
     assert_done(io_store(scratch_path(&s, "data/device.key"), bytes_text("short"), &e), &e);
     assert_fails(datadir_device_key(d, &key, &e), &e, ERR_STORAGE);
     assert_mentions(&e, "damaged");
