@@ -116,15 +116,17 @@ static void mended(struct sealer *s, enum sealer_task task)
     settled(s, s->schedule.sealed_seq);
 }
 
-/* Somebody sealed a FULL by hand since the schema changed, or what failed was behind the base: there is
- * nothing to do, and no problem any more. */
+/* Somebody sealed a FULL by hand since the schema changed, or what failed, a FULL or bases by schedule or by
+ * hand, failed behind its publication: there is nothing to do, and no problem any more. */
 static bool is_healed(struct sealer *s)
 {
-    err e = ERR_INIT;
+    const struct sealflow how = {.stop = WORKFLOW_RESTS};
+    err e = ERR_INIT, unsettled = ERR_INIT; /* then it is made once more */
     struct board_facts facts;
     size_t open = 0;
     uint64_t last_break = 0;
     uint64_t sealed = 0;
+    (void)sealflow_settle(s->data, &how, &report_events, &unsettled).ok;
     if (!breaks_open(s->data->catalog, &open, &last_break, &e).ok || open > 0 ||
         !records_sealed_seq(s->data, &sealed, &e).ok)
         return false;

@@ -1,8 +1,8 @@
 #include "agent/seal/sealflow.h"
 
-#include "agent/base/base.h"
 #include "agent/breaks.h"
 #include "agent/lineage.h"
+#include "agent/seal/sealmade.h"
 #include "agent/seal/sealrun.h"
 #include "agent/workflow/workflowrecord.h"
 #include "proto/pbmem.h"
@@ -29,17 +29,6 @@ static void reset(void *context)
     struct flow *f = context;
     sealrun_fini(&f->run);
     seal_result_fini(f->out);
-}
-
-/* ---- the chain ---- */
-
-/* What this one published; NULL: nothing. */
-static const struct chain_link *find_made(const struct chain *chain, const Pgstrand__SealJob *j)
-{
-    for (size_t i = chain->count; j->has_snapshot && i-- > 0;)
-        if (bytes_equal(pbmem_view(chain->link[i].commit->header->snapshot), pbmem_view(j->snapshot)))
-            return &chain->link[i];
-    return NULL;
 }
 
 /* ---- the steps ---- */
@@ -78,34 +67,20 @@ static status validate_parent(void *context, struct workflow *w, err *e)
     struct flow *f = context;
     Pgstrand__SealJob *j = workflow_record(w)->job->seal;
     TRY(seal_begin(f->d, &f->request, workflow_progress(w), &f->run, e));
-    if (workflow_completed(w, CREATE) || (!f->anew && find_made(f->run.chain, j) != NULL))
+    if (workflow_completed(w, CREATE) || (!f->anew && sealmade_find(f->run.chain, j) != NULL))
         return DONE;
     f->anew = false;
     return choose_id(f, j, e);
-}
-
-/* What comes after a base's publication, for one that was killed just there. Its own job tells what it has:
- * who goes on may have asked for something else. */
-static status settle(struct flow *f, const Pgstrand__SealJob *j, const struct chain_link *made, err *e)
-{
-    const uint64_t seq = made->commit->header->last_seq;
-    if (j->type == PGSTRAND__SNAPSHOT_TYPE__FULL)
-        TRY(breaks_heal(f->d->catalog, seq, e));
-    else if (j->n_table > 0)
-        TRY(breaks_heal_tables(f->d->catalog, j->table, j->n_table, seq, e));
-    else
-        return DONE;
-    return base_clear(f->d, e);
 }
 
 static status create(void *context, struct workflow *w, err *e)
 {
     struct flow *f = context;
     const Pgstrand__SealJob *j = workflow_record(w)->job->seal;
-    const struct chain_link *made = find_made(f->run.chain, j);
+    const struct chain_link *made = sealmade_find(f->run.chain, j);
     if (made != NULL) {
         sealrun_tell(made, f->out);
-        return settle(f, j, made, e);
+        return sealmade_settle(f->d, made, e); /* killed just there, or failed */
     }
     TRY(seal_run(&f->run, f->out, e));
     if (f->out->nothing_new)
@@ -123,7 +98,7 @@ static status validate(void *context, struct workflow *w, err *e)
         return DONE;
     }
     /* a version that chose no name before completed it, and saw it there */
-    if (!r->job->seal->has_snapshot || find_made(f->run.chain, r->job->seal) != NULL)
+    if (!r->job->seal->has_snapshot || sealmade_find(f->run.chain, r->job->seal) != NULL)
         return DONE;
     return err_set(e, ERR_STORAGE, "the snapshot that was sealed is not in the chain %s: run pgstrand verify",
                    f->d->chain);
@@ -209,35 +184,51 @@ static void fill(struct flow *f, struct datadir *d, const Pgstrand__SealJob *j, 
 
 /* ---- what was interrupted ---- */
 
+/* `anew`: what its last try has published does not matter. */
 static status go_on(struct datadir *d, const Pgstrand__WorkflowRecord *record, const struct sealflow *how,
-                    const struct progress *progress, struct seal_result *out, err *e)
+                    bool anew, const struct progress *progress, struct seal_result *out, err *e)
 {
     OWNED(flow) struct flow f;
     uuid id = workflowrecord_id(record);
     fill(&f, d, record->job->seal, out);
+    f.anew = anew;
     const struct sealflow by = {how->stop, how->alone, record->job->seal->scheduled};
-    f.anew = by.scheduled && record->state != PGSTRAND__WORKFLOW_RECORD__STATE__IN_PROGRESS;
     const struct workflow_spec spec = spec_of(&f, record->job, &by);
     return workflow_run(d, &spec, &id, progress, NULL, e);
 }
 
-/* Killed, but behind the moment in which its snapshot was there? `created`: when that was made. */
-static bool was_published(struct datadir *d, const Pgstrand__WorkflowRecord *record, struct seal_result *out,
-                          pgtime *created)
+/* Those that were killed or have failed, and that nobody has, against the chain as it is. */
+struct leftovers {
+    struct workflow_list all;
+    struct chain *chain; /* NULL: not loaded yet, or damaged, which the sealing that follows tells */
+    bool looked;
+};
+
+static void leftovers_fini(struct leftovers *l)
 {
-    OWNED(chain) struct chain *chain = NULL;
-    const Pgstrand__SealJob *j = record->job->seal;
-    err damaged = ERR_INIT; /* the sealing that follows tells it */
-    if (j->scheduled && record->state != PGSTRAND__WORKFLOW_RECORD__STATE__IN_PROGRESS)
-        return false;
-    if (!lineage_load(d, &chain, &damaged).ok)
-        return false;
-    const struct chain_link *made = find_made(chain, j);
-    if (made == NULL)
-        return false;
-    *created = made->commit->header->created;
-    sealrun_tell(made, out);
-    return true;
+    workflow_list_fini(&l->all);
+    chain_free(l->chain);
+}
+OWN_VALUE(leftovers, leftovers_fini);
+
+static bool is_left(struct datadir *d, const Pgstrand__WorkflowRecord *record)
+{
+    const bool failed = record->state == PGSTRAND__WORKFLOW_RECORD__STATE__FAILED;
+    return record->job->seal != NULL && (failed || workflowrecord_is_open(record)) &&
+           !workflowrecord_is_running(d, record);
+}
+
+/* What it had published before that; NULL: nothing. */
+static const struct chain_link *find_published(struct datadir *d, struct leftovers *l,
+                                               const Pgstrand__SealJob *j)
+{
+    err damaged = ERR_INIT;
+    if (!j->has_snapshot)
+        return NULL;
+    if (!l->looked && !lineage_load(d, &l->chain, &damaged).ok)
+        l->chain = NULL;
+    l->looked = true;
+    return l->chain != NULL ? sealmade_find(l->chain, j) : NULL;
 }
 
 /* Microseconds: whoever types a command again that was killed does it soon; later another state is wanted. */
@@ -260,39 +251,65 @@ static status complete(struct datadir *d, const Pgstrand__WorkflowRecord *record
                        const struct progress *progress, err *e)
 {
     OWNED(seal_result) struct seal_result told = {0};
+    const bool failed = record->state == PGSTRAND__WORKFLOW_RECORD__STATE__FAILED;
     char text[UUID_TEXT], line[UUID_TEXT + 128];
     uuid id = workflowrecord_id(record);
-    TRY(go_on(d, record, how, progress, &told, e));
-    (void)snprintf(line, sizeof line,
-                   "workflow %s was interrupted when its snapshot was there: it is complete now",
-                   uuid_format(&id, text));
+    TRY(go_on(d, record, how, false, progress, &told, e));
+    (void)snprintf(line, sizeof line, "workflow %s %s when its snapshot was there: it is complete now",
+                   uuid_format(&id, text), failed ? "failed" : "was interrupted");
     progress->say(progress->context, line);
     return DONE;
 }
 
-/* What was interrupted before: cancelled, or completed where its snapshot is there already. `made`: what is
+/* One that has published nothing: what is asked for now takes its place. It stays open when that fails, and
+ * the new one can be sealed all the same. */
+static void replace(struct datadir *d, const Pgstrand__WorkflowRecord *record,
+                    const struct seal_request *request, const struct sealflow *how,
+                    const struct progress *progress)
+{
+    const Pgstrand__SealJob *j = record->job->seal;
+    err ended = ERR_INIT;
+    if (!workflowrecord_is_open(record) ||
+        (j->type != (uint32_t)request->type && j->type != PGSTRAND__SNAPSHOT_TYPE__INCREMENTAL))
+        return;
+    if (sealflow_cancel(d, record, &ended).ok)
+        return;
+    ended = ERR_INIT;
+    (void)complete(d, record, how, progress, &ended).ok;
+}
+
+/* What ended badly before: completed where its snapshot is there already, else cancelled. `made`: what is
  * asked for, if one of them has sealed that; nothing_new: none has. */
 static status supersede(struct datadir *d, const struct seal_request *request, const struct sealflow *how,
                         const struct progress *progress, struct seal_result *made, err *e)
 {
-    OWNED(workflow_list) struct workflow_list all = {0};
-    TRY(workflowrecord_list(d, &all, e));
-    for (size_t i = 0; i < all.count; i++) {
-        const Pgstrand__SealJob *j = all.record[i]->job->seal;
-        if (j == NULL || !workflowrecord_is_open(all.record[i]) ||
-            workflowrecord_is_running(d, all.record[i]) ||
-            (j->type != (uint32_t)request->type && j->type != PGSTRAND__SNAPSHOT_TYPE__INCREMENTAL))
+    OWNED(leftovers) struct leftovers left = {0};
+    TRY(workflowrecord_list(d, &left.all, e));
+    for (size_t i = 0; i < left.all.count; i++) {
+        const Pgstrand__WorkflowRecord *record = left.all.record[i];
+        if (!is_left(d, record))
             continue;
-        err ended = ERR_INIT; /* it stays open, and the new one can be sealed all the same */
-        struct seal_result found = {0};
-        pgtime created = 0;
-        const bool published = was_published(d, all.record[i], &found, &created);
-        if (published || !sealflow_cancel(d, all.record[i], &ended).ok) {
-            ended = ERR_INIT;
-            (void)complete(d, all.record[i], how, progress, &ended).ok;
-        }
-        if (published && sealflow_answers(j, created, request, pgtime_now()))
-            *made = found;
+        const struct chain_link *link = find_published(d, &left, record->job->seal);
+        err ended = ERR_INIT;
+        if (link == NULL)
+            replace(d, record, request, how, progress);
+        else
+            (void)complete(d, record, how, progress, &ended).ok;
+        if (link != NULL &&
+            sealflow_answers(record->job->seal, link->commit->header->created, request, pgtime_now()))
+            sealrun_tell(link, made);
+    }
+    return DONE;
+}
+
+status sealflow_settle(struct datadir *d, const struct sealflow *how, const struct progress *progress, err *e)
+{
+    OWNED(leftovers) struct leftovers left = {0};
+    TRY(workflowrecord_list(d, &left.all, e));
+    for (size_t i = 0; i < left.all.count; i++) {
+        err ended = ERR_INIT; /* it is as before, and what it was for is made once more */
+        if (is_left(d, left.all.record[i]) && find_published(d, &left, left.all.record[i]->job->seal) != NULL)
+            (void)complete(d, left.all.record[i], how, progress, &ended).ok;
     }
     return DONE;
 }
@@ -365,7 +382,9 @@ status sealflow_resume(struct datadir *d, const Pgstrand__WorkflowRecord *record
                        const struct progress *progress, err *e)
 {
     OWNED(seal_result) struct seal_result out = {0};
-    return go_on(d, record, how, progress, &out, e);
+    const bool anew =
+        record->job->seal->scheduled && record->state != PGSTRAND__WORKFLOW_RECORD__STATE__IN_PROGRESS;
+    return go_on(d, record, how, anew, progress, &out, e);
 }
 
 status sealflow_cancel(struct datadir *d, const Pgstrand__WorkflowRecord *record, err *e)

@@ -1,4 +1,4 @@
-/* Seals that were killed, and what is known of them afterwards. Without a server. */
+/* Seals that were killed or have failed, and what is known of them afterwards. Without a server. */
 #include "tests/unit/agent/seal/shop.h"
 
 #include "agent/breaks.h"
@@ -215,19 +215,64 @@ static void make_based(struct shop *s)
     assert_done(workflowrecord_save(s->d, killed, &e), &e);
 }
 
+/* That everything of this section begins with. */
+static void killed_and_broken(struct shop *s, bool published)
+{
+    one_row(s);
+    shop_shut(s);
+    kill_scheduled(s, published);
+    break_rows(s);
+}
+
+/* What the last record's seal was to publish, with a new base of the rewritten table, which has no rows. */
+static void publish_based(struct shop *s)
+{
+    err e = ERR_INIT;
+    PB_OWNED(Pgstrand__WorkflowRecord) *killed = last_record(s, 0);
+    OWNED(sealrun) struct sealrun run = {0};
+    OWNED(seal_result) struct seal_result out = {0};
+    char public[] = "public", name[] = "orders";
+    uuid id, table = {{7}};
+    Pgstrand__Table t = PGSTRAND__TABLE__INIT, *list[] = {&t};
+    t.number = 1;
+    t.table = pbmem_uuid(&table);
+    t.oid = rewritten[0];
+    t.schema = public;
+    t.name = name;
+    memcpy(id.b, killed->job->seal->snapshot.data, sizeof id.b);
+    const struct sealstaged rows = {.table = list, .table_count = 1};
+    const struct seal_request request = {.type = INCREMENTAL, .offline = true, .snapshot = &id};
+    assert_done(seal_begin(s->d, &request, &progress_silent, &run, &e), &e);
+    assert_done(logreader_open(s->d->log, &run.log, &e), &e);
+    assert_done(sealincremental_based(&run, 1, 0x2000, &rows, &out, &e), &e);
+}
+
 static void bases_that_a_killed_one_published_heal_though_nobody_asks_for_them(void **state)
 {
     (void)state;
     OWNED(shop) struct shop s;
     err e = ERR_INIT;
-    one_row(&s);
-    shop_shut(&s);
-    kill_scheduled(&s, true);
-    break_rows(&s);
-    make_based(&s);
+    killed_and_broken(&s, false);
+    publish_based(&s);
+    assert_int_equal(breaks(&s), 1);
     assert_done(seal_by_schedule(s.d, false, &e), &e);
     assert_int_equal(breaks(&s), 0);
     assert_int_equal(links(&s), 2);
+}
+
+/* An older program left the tables of one try in the record of the next. */
+static void bases_that_only_the_record_tells_of_heal_nothing(void **state)
+{
+    (void)state;
+    OWNED(shop) struct shop s;
+    err e = ERR_INIT;
+    killed_and_broken(&s, true);
+    make_based(&s);
+    assert_done(seal_by_schedule(s.d, false, &e), &e);
+    assert_int_equal(breaks(&s), 1);
+    assert_int_equal(links(&s), 2);
+    PB_OWNED(Pgstrand__WorkflowRecord) *completed = last_record(&s, 0);
+    assert_int_equal(completed->state, STATE(COMPLETED));
 }
 
 static void bases_that_are_asked_for_are_not_what_a_killed_one_published(void **state)
@@ -235,10 +280,7 @@ static void bases_that_are_asked_for_are_not_what_a_killed_one_published(void **
     (void)state;
     OWNED(shop) struct shop s;
     err e = ERR_INIT;
-    one_row(&s);
-    shop_shut(&s);
-    kill_scheduled(&s, true);
-    break_rows(&s);
+    killed_and_broken(&s, true);
     assert_done(seal_by_schedule(s.d, true, &e), &e);
     assert_int_equal(breaks(&s), 1);
     PB_OWNED(Pgstrand__WorkflowRecord) *completed = last_record(&s, 0);
@@ -253,10 +295,7 @@ static void bases_that_were_once_asked_for_are_not_what_came_instead(void **stat
     (void)state;
     OWNED(shop) struct shop s;
     err e = ERR_INIT;
-    one_row(&s);
-    shop_shut(&s);
-    kill_scheduled(&s, false);
-    break_rows(&s);
+    killed_and_broken(&s, false);
     make_based(&s);
     kill_scheduled(&s, true);
     PB_OWNED(Pgstrand__WorkflowRecord) *killed = last_record(&s, 0);
@@ -264,6 +303,67 @@ static void bases_that_were_once_asked_for_are_not_what_came_instead(void **stat
     assert_done(seal_by_schedule(s.d, false, &e), &e);
     assert_int_equal(breaks(&s), 1);
     assert_int_equal(links(&s), 2);
+}
+
+/* ---- not killed: it failed behind its publication, by a catalogue that could not be written ---- */
+
+static void what_a_failed_one_published_is_its_own(void **state)
+{
+    (void)state;
+    OWNED(shop) struct shop s;
+    OWNED(seal_result) struct seal_result sealed = {0};
+    err e = ERR_INIT;
+    one_row(&s);
+    shop_shut(&s);
+    reopen(&s);
+    for (uint64_t nth = 1; links(&s) == 1; nth++) {
+        io_fault_arm(IO_FAULT_FAIL, nth, "catalog.mdb");
+        assert_fails(seal(s.d, &sealed, &e), &e, ERR_STORAGE);
+        io_fault_arm(IO_FAULT_NONE, 0, NULL);
+        seal_result_fini(&sealed);
+    }
+    PB_OWNED(Pgstrand__WorkflowRecord) *failed = last_record(&s, 0);
+    assert_int_equal(failed->state, STATE(FAILED));
+    assert_done(seal(s.d, &sealed, &e), &e);
+    assert_false(sealed.nothing_new);
+    assert_int_equal(sealed.actions, 1);
+    assert_memory_equal(sealed.snapshot.b, failed->job->seal->snapshot.data, sizeof sealed.snapshot.b);
+    assert_int_equal(links(&s), 2);
+    PB_OWNED(Pgstrand__WorkflowRecord) *completed = last_record(&s, 1);
+    assert_memory_equal(completed->workflow.data, failed->workflow.data, sizeof(uuid));
+    assert_int_equal(completed->state, STATE(COMPLETED));
+}
+
+/* As a FULL by hand leaves its record and the chain then; one takes a server. */
+static void fail_full(struct shop *s)
+{
+    err e = ERR_INIT;
+    uuid id;
+    assert_false(seal_killed(s, IO_FAULT_KILL, 1, ".snap"));
+    reopen(s);
+    PB_OWNED(Pgstrand__WorkflowRecord) *record = last_record(s, 0);
+    record->job->seal->type = PGSTRAND__SNAPSHOT_TYPE__FULL;
+    record->state = STATE(FAILED);
+    assert_done(workflowrecord_save(s->d, record, &e), &e);
+    shop_sealed(s, INCREMENTAL);
+    memcpy(id.b, record->job->seal->snapshot.data, sizeof id.b);
+    shop_full_as(s, 1, &id);
+}
+
+static void a_full_that_failed_behind_its_publication_is_not_made_twice(void **state)
+{
+    (void)state;
+    OWNED(shop) struct shop s;
+    err e = ERR_INIT;
+    one_row(&s);
+    shop_shut(&s);
+    fail_full(&s);
+    break_rows(&s);
+    assert_done(sealflow_settle(s.d, &by_schedule, &progress_silent, &e), &e);
+    assert_int_equal(breaks(&s), 0); /* by which the agent knows that no other is needed */
+    assert_int_equal(links(&s), 3);
+    PB_OWNED(Pgstrand__WorkflowRecord) *completed = last_record(&s, 0);
+    assert_int_equal(completed->state, STATE(COMPLETED));
 }
 
 /* Whoever types a command again that was killed does it soon. */
@@ -311,8 +411,11 @@ int main(void)
         cmocka_unit_test(what_a_killed_one_published_is_its_own),
         cmocka_unit_test(what_another_sealed_is_not),
         cmocka_unit_test(bases_that_a_killed_one_published_heal_though_nobody_asks_for_them),
+        cmocka_unit_test(bases_that_only_the_record_tells_of_heal_nothing),
         cmocka_unit_test(bases_that_are_asked_for_are_not_what_a_killed_one_published),
         cmocka_unit_test(bases_that_were_once_asked_for_are_not_what_came_instead),
+        cmocka_unit_test(what_a_failed_one_published_is_its_own),
+        cmocka_unit_test(a_full_that_failed_behind_its_publication_is_not_made_twice),
         cmocka_unit_test(the_same_within_the_hour_is_answered),
     };
     return cmocka_run_group_tests_name("sealflow", tests, NULL, NULL);

@@ -88,11 +88,11 @@ static inline void shop_again(struct shop *s, pgtime time)
     shop_commit(s);
 }
 
-/* A FULL without tables, of the state at last_seq. */
-static inline void shop_full(struct shop *s, uint64_t last_seq)
+/* A FULL without tables, of the state at last_seq; `snapshot` NULL: a new UUID. */
+static inline void shop_full_as(struct shop *s, uint64_t last_seq, const uuid *snapshot)
 {
     err e = ERR_INIT;
-    const struct seal_request request = {.type = PGSTRAND__SNAPSHOT_TYPE__FULL};
+    const struct seal_request request = {.type = PGSTRAND__SNAPSHOT_TYPE__FULL, .snapshot = snapshot};
     const struct seal_range range = {.first_seq = last_seq + 1, .last_seq = last_seq};
     OWNED(sealrun) struct sealrun run = {0};
     OWNED(snapwriter) struct snapwriter *writer = NULL;
@@ -108,6 +108,11 @@ static inline void shop_full(struct shop *s, uint64_t last_seq)
     assert_done(framecoder_new(3, &coder, &e), &e);
     assert_done(sealschema_section(writer, coder, PGSTRAND__SECTION_KIND__SCHEMA, &schema.base, &e), &e);
     assert_done(sealrun_publish(&run, writer, &result, &e), &e);
+}
+
+static inline void shop_full(struct shop *s, uint64_t last_seq)
+{
+    shop_full_as(s, last_seq, NULL);
 }
 
 static inline void shop_open(struct shop *s)
