@@ -307,6 +307,22 @@ static bool is_about_one(const struct lmdbcheck_what *what)
     return what->extent == LMDBCHECK_ONE || what->extent == LMDBCHECK_NEAR || what->extent == LMDBCHECK_FROM;
 }
 
+/* Of a large database a first look sees the way to its last entry: a page that was its root before is free,
+ * or another's, or of another depth. */
+static enum walk_extent extent_of(const struct lmdbcheck_what *what, const struct lmdbmeta_record *r)
+{
+    switch (what->extent) {
+    case LMDBCHECK_SMALL:
+        return r->leaf_pages > SMALL_PAGES ? WALK_LAST : WALK_ALL;
+    case LMDBCHECK_NEAR:
+        return WALK_NEAR;
+    case LMDBCHECK_FROM:
+        return WALK_FROM;
+    default:
+        return WALK_ALL;
+    }
+}
+
 static status look_at_database(void *context, const struct node *node, err *e)
 {
     const struct wanted *w = context;
@@ -321,13 +337,7 @@ static status look_at_database(void *context, const struct node *node, err *e)
         return err_set(e, ERR_STORAGE, "%s is damaged: a database is of another kind than it was",
                        w->c->path);
     const bool named = what->database != NULL && bytes_equal(node->key, bytes_text(what->database));
-    if ((is_about_one(what) && !named) || (what->extent == LMDBCHECK_SMALL && r.leaf_pages > SMALL_PAGES))
-        return DONE;
-    return walk_tree(&below, &r,
-                     what->extent == LMDBCHECK_NEAR   ? WALK_NEAR
-                     : what->extent == LMDBCHECK_FROM ? WALK_FROM
-                                                      : WALK_ALL,
-                     e);
+    return is_about_one(what) && !named ? DONE : walk_tree(&below, &r, extent_of(what, &r), e);
 }
 
 /* A list is a count, then page numbers, the largest first. */

@@ -24,8 +24,9 @@
 #include "proto/base/err.h"
 
 enum lmdbcheck_extent {
-    LMDBCHECK_SMALL, /* what a look at a few records touches: all but large databases, which are left out; and
-                      * that no page of these is free: what was there before is, and looks as whole */
+    LMDBCHECK_SMALL, /* what a look at a few records touches: small databases, of a large one the way to its
+                      * last entry; and that no page of these is free: what was there before is, and looks as
+                      * whole */
     LMDBCHECK_ONE,   /* one named database */
     LMDBCHECK_NEAR,  /* of it what finding a key touches, and the entries beside it */
     LMDBCHECK_FROM,  /* of it what finding a key touches, the entry before it, and all behind */

@@ -1,10 +1,12 @@
 #include "tests/lib/check.h"
 
 #include <catalog.pb-c.h>
+#include <fcntl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "store/catalog.h"
+#include "store/lmdbmeta.h"
 #include "tests/lib/scratch.h"
 
 static struct catalog *open_it(struct scratch *s)
@@ -200,6 +202,93 @@ static void a_place_that_cannot_be_is_an_error(void **state)
     assert_mentions(&e, "catalog.mdb");
 }
 
+/* ---- where a database's record says that its root is ---- */
+
+#define WIDE 1600 /* bytes: two records a page */
+#define MANY 300  /* so that there are more leaf pages than a first look walks */
+
+static void fill(struct catalog *c)
+{
+    char text[WIDE + 1];
+    err e = ERR_INIT;
+    memset(text, 'x', WIDE);
+    text[WIDE] = '\0';
+    for (uint64_t n = 0; n < MANY; n++) {
+        Pgstrand__SchemaBreak record = PGSTRAND__SCHEMA_BREAK__INIT;
+        struct catalog_key key = catalog_key_u64(n * 7 % MANY);
+        record.seq = n * 7 % MANY;
+        record.what = text;
+        assert_done(catalog_put(c, CATALOG_BREAK, catalog_key_bytes(&key), &record.base, &e), &e);
+    }
+}
+
+static status count_wide(void *context, struct bytes key, const ProtobufCMessage *record, err *e)
+{
+    (void)key;
+    (void)e;
+    *(size_t *)context += strlen(((const Pgstrand__SchemaBreak *)(const void *)record)->what);
+    return DONE;
+}
+
+/* As a reader does. */
+static status read_wide(const char *path, size_t *bytes, err *e)
+{
+    OWNED(catalog) struct catalog *c = NULL;
+    *bytes = 0;
+    TRY(catalog_open(path, &c, e));
+    return catalog_each(c, CATALOG_BREAK, count_wide, bytes, e);
+}
+
+/* In the page that has the names of the databases. */
+static off_t place_of_root(int fd, const struct lmdbmeta *metas, uint64_t *root)
+{
+    static const char name[] = "records";
+    const struct lmdbmeta_page *m = &metas->meta[metas->meta[0].txn < metas->meta[1].txn];
+    OWNED(memory) uint8_t *page = malloc(metas->page);
+    assert_non_null(page);
+    const off_t at = (off_t)(m->main.root * metas->page);
+    assert_int_equal(pread(fd, page, metas->page, at), metas->page);
+    const uint8_t *found = memmem(page, metas->page, name, sizeof name - 1);
+    assert_non_null(found);
+    struct lmdbmeta_record record;
+    memcpy(&record, found + sizeof name - 1, sizeof record);
+    assert_true(record.leaf_pages > 64);
+    *root = record.root;
+    return at + (found - page) + (off_t)(sizeof name - 1 + offsetof(struct lmdbmeta_record, root));
+}
+
+/* A page that was the root before is as whole as the one that is. */
+static void no_other_root_of_a_large_database_is_believed(void **state)
+{
+    (void)state;
+    OWNED(scratch) struct scratch s = scratch_make();
+    struct lmdbmeta metas;
+    uint64_t root = 0;
+    size_t bytes = 0, told = 0;
+    err e = ERR_INIT;
+    struct catalog *c = open_it(&s);
+    fill(c);
+    catalog_close(c);
+    const int fd = open(s.path, O_RDWR | O_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_done(lmdbmeta_read(fd, s.path, &metas, &e), &e);
+    const off_t place = place_of_root(fd, &metas, &root);
+    const uint64_t pages = metas.meta[metas.meta[0].txn < metas.meta[1].txn].last_page + 1;
+    for (uint64_t other = 0; other <= pages; other++) {
+        assert_int_equal(pwrite(fd, &other, sizeof other, place), sizeof other);
+        if (read_wide(s.path, &bytes, &e).ok) {
+            assert_int_equal(other, root);
+            assert_int_equal(bytes, MANY * WIDE);
+            continue;
+        }
+        assert_int_equal(e.class, ERR_STORAGE);
+        assert_mentions(&e, "catalog.mdb is damaged");
+        told++;
+    }
+    assert_int_equal(told, pages);
+    (void)close(fd);
+}
+
 static void keys_sort_as_their_numbers(void **state)
 {
     (void)state;
@@ -221,6 +310,7 @@ int main(void)
         cmocka_unit_test(visits_all_of_a_kind_in_order),
         cmocka_unit_test(many_processes_write_at_once),
         cmocka_unit_test(a_place_that_cannot_be_is_an_error),
+        cmocka_unit_test(no_other_root_of_a_large_database_is_believed),
         cmocka_unit_test(keys_sort_as_their_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "store/logname.h"
+#include "store/logrecord.h"
 #include "store/logsegment.h"
 #include "tests/unit/store/logfixture.h"
 
@@ -265,6 +266,43 @@ static void searches(uint64_t segment_bytes)
     }
 }
 
+static void lose_commit(const char *dir, uint64_t last_seq, lsn at)
+{
+    OWNED(logsegment) struct logsegment segment = {0};
+    OWNED(lmdbtxn) struct lmdbtxn t = {0};
+    const struct commit_key key = logrecord_commit_key(last_seq, at);
+    err e = ERR_INIT;
+    assert_done(logsegment_open(dir, 1, LMDBENV_EXISTING, &segment, &e), &e);
+    assert_done(lmdbenv_begin(segment.env, LMDBENV_WRITING, 0, &t, &e), &e);
+    assert_done(lmdbenv_delete(&t, LOG_COMMITS, bytes_of(key.b, sizeof key.b), &e), &e);
+    assert_done(lmdbenv_commit(&t, &e), &e);
+}
+
+/* Else what comes before a moment would end behind it. */
+static void a_search_tells_that_a_commit_is_missing(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t last_seq;
+        lsn at;
+        const char *told;
+    } lost[] = {{31, 400, "the commit of seq 12 is missing"}, /* the segment's last one */
+                {11, 300, "the commit of seq 11 is missing"}};
+    for (size_t i = 0; i < sizeof lost / sizeof *lost; i++) {
+        OWNED(scratch) struct scratch s = scratch_make();
+        uint64_t seq = 0;
+        err e = ERR_INIT;
+        logwriter_close(three(s.dir, 0));
+        lose_commit(s.dir, lost[i].last_seq, lost[i].at);
+        OWNED(logreader) struct logreader *r = fixture_reader(s.dir);
+        assert_fails(logreader_seq_before_lsn(r, 400, &seq, &e), &e, ERR_STORAGE);
+        assert_mentions(&e, lost[i].told);
+        assert_fails(logreader_seq_before_time(r, 400, &seq, &e), &e, ERR_STORAGE);
+        assert_mentions(&e, lost[i].told);
+        assert_int_equal(before_lsn(r, 200), 0); /* what lies before it */
+    }
+}
+
 static void finds_commits(void **state)
 {
     (void)state;
@@ -363,6 +401,7 @@ int main(void)
         cmocka_unit_test(a_huge_row_is_one_action_like_others),
         cmocka_unit_test(actions_without_a_relation_have_none),
         cmocka_unit_test(finds_commits),
+        cmocka_unit_test(a_search_tells_that_a_commit_is_missing),
         cmocka_unit_test(an_empty_log_has_nothing_to_find),
         cmocka_unit_test(a_clock_set_back_does_not_skip),
         cmocka_unit_test(a_newer_format_is_refused),
