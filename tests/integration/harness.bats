@@ -61,6 +61,15 @@ two_databases() {
     refute eval 'false | jq -e .'
     refute eval "false | jq -s -e 'all(.a == 1)'"
     refute eval "false | jq --arg b 1 -se 'length == 0'"
+    # Long options, options behind the filter, options that take files.
+    refute eval "false | jq --slurp --exit-status 'all(.a == 1)'"
+    refute eval "false | jq 'all(.a == 1)' -e --slurp"
+    printf '[1]' >"$HARNESS/one.json"
+    refute eval "false | jq --slurpfile b '$HARNESS/one.json' -es 'all(.a == 1)'"
+    echo '{"a": 1}' | jq --slurpfile b "$HARNESS/one.json" --exit-status --slurp 'all(.a == $b[0][0])'
+    echo 'all(.a == 1)' >"$HARNESS/filter.jq"
+    refute eval "false | jq -es -f '$HARNESS/filter.jq' 2>/dev/null"
+    echo '[{"a": 1}]' | jq -ef "$HARNESS/filter.jq"
     [ "$(: | jq -s length)" = 0 ]
 }
 

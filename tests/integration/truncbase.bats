@@ -8,6 +8,16 @@ setup_file() {
     export DATA=$HARNESS/data
 }
 
+# whole DB DATA: what the running agent has of it restores to what is there; then it is away.
+whole() {
+    pgstrand wait --data "$2" --timeout 60 >/dev/null
+    agent_stop "$2"
+    database_new "$1_restored"
+    pgstrand restore --data "$2" --target "$(conninfo "$1_restored")" --quiet >/dev/null
+    assert_same_tables "$(conninfo "$1")" "$(conninfo "$1_restored")"
+    pgstrand uninstall --data "$2" --yes >/dev/null
+}
+
 # Behind the large table's rows, which come first and are written slowly.
 truncate_in_between() {
     wait_for 20 eval "ls '$DATA'/base/*.rows"
@@ -55,12 +65,7 @@ truncate_in_between() {
     wait "$load"
     [ "$(grep -c 'COPY (SELECT .*ctid' "$(cluster_folder)/log")" -ge 2 ]
     agent_start "$data"
-    pgstrand wait --data "$data" --timeout 60 >/dev/null
-    database_new r
-    pgstrand restore --data "$data" --target "$(conninfo r)" --quiet >/dev/null
-    assert_same_tables "$(conninfo split)" "$(conninfo r)"
-    agent_stop "$data"
-    pgstrand uninstall --data "$data" --yes >/dev/null
+    whole split "$data"
 }
 
 # captured NAME SQL SETTINGS: a database of this name, made by the SQL, and the configuration that its init is to have. Large tables
@@ -91,12 +96,7 @@ captured() {
     session_close holder
     wait "$init" || complain "$(<"$HARNESS/init")"
     agent_start "$data"
-    pgstrand wait --data "$data" --timeout 60 >/dev/null
-    agent_stop "$data"
-    database_new passed
-    pgstrand restore --data "$data" --target "$(conninfo passed)" --quiet >/dev/null
-    assert_same_tables "$(conninfo gate)" "$(conninfo passed)"
-    pgstrand uninstall --data "$data" --yes >/dev/null
+    whole gate "$data"
 }
 
 # another_snapshot DB PID: does another connection hold one?
@@ -131,12 +131,7 @@ another_snapshot() {
     grep 'COPY .*first.* TO STDOUT' "$(cluster_folder)/log" >"$HARNESS/copies" || true
     [ "$(wc -l <"$HARNESS/copies")" -eq 1 ] || complain "$(<"$HARNESS/copies")"
     agent_start "$data"
-    pgstrand wait --data "$data" --timeout 60 >/dev/null
-    agent_stop "$data"
-    database_new kept
-    pgstrand restore --data "$data" --target "$(conninfo kept)" --quiet >/dev/null
-    assert_same_tables "$(conninfo midway)" "$(conninfo kept)"
-    pgstrand uninstall --data "$data" --yes >/dev/null
+    whole midway "$data"
 }
 
 # Of tables' bases that the agent has made.
@@ -157,10 +152,5 @@ tables_based() {
     # The second one's lock is had since before the snapshot, and whoever comes to read it stands behind us.
     sql lane "SET lock_timeout = '15s'; ALTER TABLE next ADD more int DEFAULT 5; UPDATE next SET more = 7 WHERE id = 1"
     wait_for 60 tables_based "$data"
-    pgstrand wait --data "$data" --timeout 60 >/dev/null
-    agent_stop "$data"
-    database_new turned
-    pgstrand restore --data "$data" --target "$(conninfo turned)" --quiet >/dev/null
-    assert_same_tables "$(conninfo lane)" "$(conninfo turned)"
-    pgstrand uninstall --data "$data" --yes >/dev/null
+    whole lane "$data"
 }

@@ -31,19 +31,28 @@ pgstrand() {
 
 # Debian's jq reads its own library anew each time, 45 ms of processor; some two thousand times that was a tenth of all tests.
 # With -e nothing is no answer, as behind a command that failed: gojq says so by itself, but not where -s makes a list of it, since
-# all(...) holds of an empty one.
+# all(...) holds of an empty one. Options may stand before and behind the filter; of short ones several may be in one word.
 jq() {
-    local option slurps=no asks=no i=0 args=("$@")
-    for option; do
-        [[ $option != -[!-]* || $option != *s* ]] || slurps=yes
-        [[ $option != -[!-]* || $option != *e* ]] || asks=yes
+    local slurps=no asks=no filter='' i args=("$@")
+    for ((i = 0; i < $#; i++)); do
+        case ${args[i]} in
+        --slurp) slurps=yes ;;
+        --exit-status) asks=yes ;;
+        --arg | --argjson | --slurpfile | --rawfile) i=$((i + 2)) ;;
+        --indent) i=$((i + 1)) ;;
+        --from-file) filter=none ;;
+        -[!-]*)
+            [[ ${args[i]} != *f* ]] || filter=none
+            [[ ${args[i]} != *s* ]] || slurps=yes
+            [[ ${args[i]} != *e* ]] || asks=yes
+            ;;
+        --*) ;;
+        *) filter=${filter:-$i} ;;
+        esac
     done
     if [ "$slurps$asks" = yesyes ]; then
-        while [[ ${args[i]} == -* ]]; do
-            [[ ${args[i]} != --arg* ]] || i=$((i + 2))
-            i=$((i + 1))
-        done
-        args[i]='if . == [] then error("nothing came in") else . end | '${args[i]}
+        [ "$filter" != none ] || complain 'jq: a filter from a file with -s and -e: all(...) would hold of nothing' || return 2
+        args[filter]='if . == [] then error("nothing came in") else . end | '${args[filter]}
     fi
     gojq "${args[@]}"
 }
