@@ -1,6 +1,7 @@
 #include "agent/heal/rowdiff.h"
 
 #include "agent/restore/fold/spillfile.h"
+#include "proto/base/array.h"
 
 #define PARTS_MAX 256
 #define SPILL_BUFFER ((size_t)32768)
@@ -127,12 +128,6 @@ static status find(struct rowdiff *r, struct bytes key, uint64_t hash, uint32_t 
 static status grow(struct rowdiff *r, err *e)
 {
     const size_t slots = r->slots == 0 ? SLOTS_FIRST : r->slots * 2;
-    const size_t room = slots / 2;
-    struct row *row = realloc(r->row, room * sizeof *row);
-    if (row == NULL)
-        return err_no_memory(e);
-    r->row = row;
-    r->room = room;
     uint32_t *slot = calloc(slots, sizeof *slot);
     if (slot == NULL)
         return err_no_memory(e);
@@ -153,7 +148,8 @@ static status remember(struct rowdiff *r, struct bytes line, err *e)
     struct bytes key;
     uint64_t hash;
     uint32_t *slot;
-    if (r->count == r->room)
+    TRY(array_room(&r->row, r->count, &r->room, sizeof *r->row, e));
+    if (r->count == r->slots / 2)
         TRY(grow(r, e));
     TRY(hash_of(r, line, &key, &hash, e));
     TRY(find(r, key, hash, &slot, e));

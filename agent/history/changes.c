@@ -16,14 +16,13 @@ void changes_fini(struct changes *c)
         free(c->item[i].new);
     }
     for (size_t i = 0; i < c->lines; i++) {
-        free(c->old[i]);
-        free(c->new[i]);
+        free(c->line[i].old);
+        free(c->line[i].new);
     }
     for (size_t i = 0; i < c->notes; i++)
         free(c->note[i]);
     free(c->item);
-    free(c->old);
-    free(c->new);
+    free(c->line);
     free(c->note);
     plan_free(c->before);
     plan_free(c->after);
@@ -188,21 +187,7 @@ static status find_map(struct taking *t, const struct plan_table *from, err *e)
 
 static status grow_lines(struct changes *c, err *e)
 {
-    if (c->set.count <= c->lines)
-        return DONE;
-    const size_t room = c->set.room;
-    char **old = realloc(c->old, room * sizeof *old);
-    if (old == NULL)
-        return err_no_memory(e);
-    c->old = old;
-    char **new = realloc(c->new, room * sizeof *new);
-    if (new == NULL)
-        return err_no_memory(e);
-    c->new = new;
-    memset(c->old + c->lines, 0, (room - c->lines) * sizeof *old);
-    memset(c->new + c->lines, 0, (room - c->lines) * sizeof *new);
-    c->lines = room;
-    return DONE;
+    return c->set.count == 0 ? DONE : array_reach(&c->line, c->set.count - 1, &c->lines, sizeof *c->line, e);
 }
 
 static status keep_line(struct taking *t, size_t place, struct bytes line, err *e)
@@ -218,7 +203,7 @@ static status keep_line(struct taking *t, size_t place, struct bytes line, err *
     char *copy = bytes_strndup(line);
     if (copy == NULL)
         return err_no_memory(e);
-    char **slot = t->old ? &c->old[place] : &c->new[place];
+    char **slot = t->old ? &c->line[place].old : &c->line[place].new;
     free(*slot);
     *slot = copy;
     return DONE;
@@ -277,8 +262,9 @@ static status collect(struct changes *c, err *e)
     for (size_t i = 0; i < c->set.count; i++) {
         const struct rowset_row *row = &c->set.row[i];
         const struct plan_table *t = plantable_find(c->after, &c->set.table[row->table].id);
-        const bool same = (c->old[i] == NULL && c->new[i] == NULL) ||
-                          (c->old[i] != NULL && c->new[i] != NULL &&strcmp(c->old[i], c->new[i]) == 0);
+        struct changes_lines *line = &c->line[i];
+        const bool same = line->old == NULL || line->new == NULL ? line->old == line->new
+                                                                 : strcmp(line->old, line->new) == 0;
         if (same)
             continue;
         if (t == NULL) {
@@ -288,11 +274,11 @@ static status collect(struct changes *c, err *e)
         }
         c->item[c->count++] = (struct rowchange){.table = t->message,
                                                  .entity = row->entity,
-                                                 .old = c->old[i],
-                                                 .new = c->new[i],
+                                                 .old = line->old,
+                                                 .new = line->new,
                                                  .first = row->first,
                                                  .last = row->last};
-        c->old[i] = c->new[i] = NULL;
+        *line = (struct changes_lines){0};
     }
     qsort(c->item, c->count, sizeof *c->item, compare);
     return DONE;

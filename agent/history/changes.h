@@ -19,6 +19,12 @@ struct rowchange {
     uint64_t last;
 };
 
+/* What a row was and is; NULL: it was not there, or is not. */
+struct changes_lines {
+    char *old;
+    char *new;
+};
+
 struct changes {
     uint64_t from; /* rounded down to a commit, as `to` */
     uint64_t to;
@@ -30,9 +36,8 @@ struct changes {
     size_t notes;
     size_t keyless; /* tables without key among them */
     struct rowset set;
-    char **old; /* by the set's rows, while it is made */
-    char **new;
-    size_t lines;
+    struct changes_lines *line; /* by the set's rows, while it is made */
+    size_t lines;               /* that there is room for */
     size_t memory;
 };
 void changes_fini(struct changes *c);

@@ -40,16 +40,12 @@ static status add(struct versions *v, uint64_t after, Pgstrand__SchemaVersion *v
 static status add_bases(struct versions *v, const struct chain *chain, size_t link, Pgstrand__Schema *schema,
                         err *e)
 {
-    if (schema->n_based == 0)
-        return DONE;
-    struct version_base *grown = realloc(v->base, (v->bases + schema->n_based) * sizeof *grown);
-    if (grown == NULL)
-        return err_no_memory(e);
-    v->base = grown;
-    for (size_t i = 0; i < schema->n_based; i++)
+    for (size_t i = 0; i < schema->n_based; i++) {
+        TRY(array_one_more(&v->base, v->bases, sizeof *v->base, e));
         v->base[v->bases++] =
             (struct version_base){schema->based[i], link, chain->link[link].commit->header->last_seq};
-    schema->n_based = 0;
+        schema->based[i] = NULL;
+    }
     return DONE;
 }
 
