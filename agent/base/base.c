@@ -5,6 +5,7 @@
 
 #include "agent/base/basebatch.h"
 #include "agent/base/baselock.h"
+#include "agent/base/basesame.h"
 #include "agent/base/baseschema.h"
 #include "agent/condwait.h"
 #include "agent/tablebook.h"
@@ -96,34 +97,20 @@ static status was_changed(const struct table_info *table, const char *how, err *
 
 static status copying_failed(const struct table_info *table, err *e)
 {
-    if (strcmp(e->sqlstate, "42P01") == 0)
-        return was_changed(table, "dropped or renamed", e);
+    if (basesame_is_gone(e))
+        return was_changed(table, "dropped, or it or a column of it renamed", e);
     return err_wrap(e, "copying table %s.%s", table->schema, table->name);
 }
 
-/* TRUNCATE and rewrites are not MVCC-safe (PostgreSQL documentation, 13.6): when one was committed between
- * the snapshot and the COPY's lock, the table looked empty. Then its file is another one than the snapshot's
- * catalogue says. The lock lasts as long as the transaction: before the rows are kept is soon enough to ask.
- */
-static status check_files(struct pgconn *conn, const struct basebatch *batch, err *e)
+/* The lock lasts as long as the transaction: before the rows are kept is soon enough to ask. */
+static status check_tables(struct pgconn *conn, const struct basebatch *batch, err *e)
 {
-    OWNED(pgrows) struct pgrows *rows = NULL;
-    OWNED(buf) struct buf oids = {0};
-    buf_text(&oids, "{");
+    const struct table_info *table[BASEBATCH_PIECES];
+    size_t changed = 0;
     for (size_t i = 0; i < batch->count; i++)
-        buf_printf(&oids, "%s%u", i == 0 ? "" : ",", batch->piece[i].task->table->oid);
-    buf_text(&oids, "}");
-    TRY(buf_done(&oids, e));
-    const char *const params[] = {buf_cstring(&oids)};
-    TRY(pgconn_query(
-        conn,
-        "SELECT place FROM pg_catalog.unnest($1::pg_catalog.oid[]) WITH ORDINALITY AS t(t, place)"
-        " LEFT JOIN pg_catalog.pg_class c ON c.oid = t"
-        " AND relfilenode = pg_catalog.pg_relation_filenode(c.oid) WHERE c.oid IS NULL",
-        1, params, &rows, e));
-    if (pgrows_count(rows) == 0)
-        return DONE;
-    return was_changed(batch->piece[pgrows_int(rows, 0, 0) - 1].task->table, "truncated or rewritten", e);
+        table[i] = batch->piece[i].task->table;
+    TRY(basesame_check(conn, table, batch->count, &changed, e));
+    return changed == batch->count ? DONE : was_changed(table[changed], "altered, truncated or rewritten", e);
 }
 
 /* The rows of a task, in a file that is whole and not yet durable. */
@@ -153,7 +140,7 @@ static status keep(struct copying *c, struct pgconn *conn, struct basebatch *bat
     const int64_t weight = batch->weight;
     if (batch->count == 0)
         return DONE;
-    TRY(check_files(conn, batch, e));
+    TRY(check_tables(conn, batch, e));
     TRY(basebatch_publish(batch, e));
     (void)pthread_mutex_lock(&c->lock);
     status recorded = basebatch_record(batch, c->d, c->book, c->request->lsn, e);

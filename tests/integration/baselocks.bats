@@ -224,3 +224,29 @@ another_base() {
     gate_open
     assert_begun_done
 }
+
+# Behind the snapshot, while the first table is copied: two tables change their names, a column its place, another one its name.
+@test "tables and columns that are renamed behind a base's snapshot: no rows of another one are taken for theirs" {
+    gated_new first "CREATE TABLE first (g gated, t text); INSERT INTO first SELECT 'in', md5(i::text) FROM generate_series(1, 2000) i;
+        CREATE TABLE price (id int PRIMARY KEY, n int); INSERT INTO price SELECT i, i FROM generate_series(1, 20) i;
+        CREATE TABLE price_new (id int PRIMARY KEY, n int); INSERT INTO price_new SELECT i, -i FROM generate_series(1, 20) i;
+        CREATE TABLE pair (id int PRIMARY KEY, a int, b int); INSERT INTO pair VALUES (1, 10, 20);
+        CREATE TABLE plain (id int PRIMARY KEY, a int); INSERT INTO plain VALUES (1, 30)" $'[base]\njobs = 1'
+    gate_close
+    begins init_gated
+    wait_for 60 at_gate "$DB" 1
+    sql "$DB" "BEGIN; ALTER TABLE price RENAME TO price_old; ALTER TABLE price_new RENAME TO price; ALTER TABLE price_old RENAME TO price_new; COMMIT;
+        BEGIN; ALTER TABLE pair RENAME a TO c; ALTER TABLE pair RENAME b TO a; ALTER TABLE pair RENAME c TO b; COMMIT" >/dev/null
+    gate_open
+    assert_begun_done
+    agent_start "$DATA"
+    restored_as_source
+    gate_close
+    begins pgstrand seal --data "$DATA" --type full --quiet
+    wait_for 60 at_gate "$DB" 1
+    sql "$DB" "ALTER TABLE plain RENAME a TO z" >/dev/null
+    gate_open
+    assert_begun_done
+    restored_as_source
+    agent_stop "$DATA"
+}
