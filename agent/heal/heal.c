@@ -146,21 +146,50 @@ static status switch_over(struct heal *h, struct healwriter *writer, uuid *next,
 
 /* ---- one state of all tables ---- */
 
+/* The tables that are compared, the largest first. */
+struct held {
+    const struct table_info **table;
+    size_t count;
+};
+
+static void held_fini(struct held *held)
+{
+    free(held->table);
+}
+OWN_VALUE(held, held_fini);
+
+static int by_size(const void *a, const void *b)
+{
+    const struct table_info *left = *(const struct table_info *const *)a;
+    const struct table_info *right = *(const struct table_info *const *)b;
+    return left->bytes != right->bytes ? (left->bytes < right->bytes ? 1 : -1) : (left < right ? -1 : 1);
+}
+
+static status pick(const struct table_list *tables, struct held *out, err *e)
+{
+    out->table = calloc(tables->count + 1, sizeof *out->table);
+    if (out->table == NULL)
+        return err_no_memory(e);
+    for (size_t i = 0; i < tables->count; i++)
+        if (tablemsg_has_rows(&tables->table[i]))
+            out->table[out->count++] = &tables->table[i];
+    qsort(out->table, out->count, sizeof *out->table, by_size);
+    return DONE;
+}
+
 /* Definitions come from newer catalogues than the snapshot's. So every table is locked against changes of its
- * shape, as pg_dump does; when the schema is still that of the snapshot then, it stays so. */
-static status hold_still(struct heal *h, struct pgconn *reading, const struct table_list *tables, bool *torn,
-                         err *e)
+ * shape, as pg_dump does, until it is compared; when the schema is still that of the snapshot then, it stays
+ * so. */
+static status hold_still(struct heal *h, struct pgconn *reading, const struct held *held, bool *torn, err *e)
 {
     OWNED(buf) struct buf names = {0};
     struct schema_fingerprint seen, now;
-    for (size_t i = 0; i < tables->count; i++) {
-        if (!tablemsg_has_rows(&tables->table[i]))
-            continue;
-        table_quote(&names, tables->table[i].schema, tables->table[i].name);
+    for (size_t i = 0; i < held->count; i++) {
+        table_quote(&names, held->table[i]->schema, held->table[i]->name);
         buf_u8(&names, 0);
     }
     TRY(buf_done(&names, e));
-    const bool locked = lockturns_take(reading, buf_view(&names), LOCK_PATIENCE_MS, e).ok;
+    const bool locked = lockturns_take_each(reading, buf_view(&names), LOCK_PATIENCE_MS, e).ok;
     *torn = !locked && strcmp(e->sqlstate, "42P01") == 0; /* dropped since */
     if (!locked)
         return *torn ? DONE : FAILED;
@@ -170,8 +199,8 @@ static status hold_still(struct heal *h, struct pgconn *reading, const struct ta
     return DONE;
 }
 
-static status compare_and_switch(struct heal *h, struct pgconn *reading, const struct table_list *held,
-                                 const struct slot_export *point, err *e)
+static status compare_and_switch(struct heal *h, struct pgconn *reading, const struct table_list *all,
+                                 const struct held *held, const struct slot_export *point, err *e)
 {
     OWNED(healwriter) struct healwriter *writer = NULL;
     uuid next;
@@ -183,7 +212,9 @@ static status compare_and_switch(struct heal *h, struct pgconn *reading, const s
         .conn = reading,
         .conninfo = h->conninfo,
         .snapshot = point->snapshot,
-        .tables = held,
+        .tables = all,
+        .held = held->table,
+        .held_count = held->count,
         .known = &h->known,
         .writer = writer,
         .progress = h->progress,
@@ -202,6 +233,7 @@ static status attempt(struct heal *h, bool close_gate, bool *torn, err *e)
     OWNED(pgconn) struct pgconn *replication = NULL; /* its exported snapshot lives as long as it is idle */
     OWNED(pgconn) struct pgconn *reading = NULL;
     OWNED(table_list) struct table_list *tables = NULL;
+    OWNED(held) struct held held = {0};
     struct slot_export point;
     TRY(pgconn_open(h->conninfo, PGCONN_REPLICATION, &replication, e));
     if (close_gate)
@@ -213,9 +245,10 @@ static status attempt(struct heal *h, bool close_gate, bool *torn, err *e)
         .conninfo = h->conninfo, .snapshot = point.snapshot, .lsn = point.lsn, .jobs = 1};
     TRY(baseschema_connect(&request, &reading, e));
     TRY(table_list_read(reading, h->d->config->tiers, &tables, e));
-    TRY(hold_still(h, reading, tables, torn, e));
+    TRY(pick(tables, &held, e));
+    TRY(hold_still(h, reading, &held, torn, e));
     gate_open(&gate);
-    return *torn ? DONE : compare_and_switch(h, reading, tables, &point, e);
+    return *torn ? DONE : compare_and_switch(h, reading, tables, &held, &point, e);
 }
 
 /* Nobody may seal while the incarnations change. */

@@ -2,8 +2,8 @@
 
 #include <stdarg.h>
 
-#include "agent/base/tablemsg.h"
 #include "agent/heal/tablediff.h"
+#include "agent/pg/lockturns.h"
 #include "agent/pg/schema.h"
 #include "agent/restore/plan/plantable.h"
 #include "agent/tablebook.h"
@@ -81,18 +81,26 @@ static status look_at(struct healtables *h, struct tablebook *book, const struct
     return compare(h, i, table, &shape, e);
 }
 
-static status look_at_all(struct healtables *h, struct tablebook *book, const struct table_list *tables,
-                          err *e)
+/* The smallest first, and nobody has to wait for one that is compared: whoever wants to alter a table waits
+ * for no larger ones. On another server the schema's dump at the end needs them as they are. */
+static status look_at_held(struct healtables *h, struct tablebook *book, bool *seen, err *e)
+{
+    for (size_t i = h->held_count; i-- > 0;) {
+        h->progress->step(h->progress->context, "compare", h->held_count - 1 - i, h->held_count);
+        TRY(look_at(h, book, h->held[i], seen, e));
+        if (!h->renumbered)
+            TRY(lockturns_let_go(h->conn, i, e));
+    }
+    return DONE;
+}
+
+static status look_at_all(struct healtables *h, struct tablebook *book, err *e)
 {
     const size_t count = h->known->plan == NULL ? 0 : h->known->plan->count;
     OWNED(memory) bool *seen = calloc(count + 1, sizeof *seen);
     if (seen == NULL)
         return err_no_memory(e);
-    for (size_t i = 0; i < tables->count; i++) {
-        h->progress->step(h->progress->context, "compare", i, tables->count);
-        if (tablemsg_has_rows(&tables->table[i]))
-            TRY(look_at(h, book, &tables->table[i], seen, e));
-    }
+    TRY(look_at_held(h, book, seen, e));
     for (size_t i = 0; i < count; i++)
         if (!seen[i])
             broken(h->out, "table %s.%s was dropped meanwhile", h->known->plan->table[i].message->schema,
@@ -151,6 +159,6 @@ status healtables_run(struct healtables *h, err *e)
 {
     OWNED(tablebook) struct tablebook *book = NULL;
     TRY(load_book(h, h->tables, &book, e));
-    TRY(look_at_all(h, book, h->tables, e));
+    TRY(look_at_all(h, book, e));
     return look_at_schema(h, e);
 }

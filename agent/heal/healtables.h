@@ -15,6 +15,8 @@ struct healtables {
     struct pgconn *conn;             /* inside the transaction whose snapshot counts, */
     const char *conninfo, *snapshot; /* where it is, and its exported name */
     const struct table_list *tables; /* read in it */
+    const struct table_info **held;  /* those of them that are compared, as conn has locked them, */
+    size_t held_count;               /* each (lockturns_take_each) */
     struct known *known;
     struct healwriter *writer;
     const struct progress *progress;

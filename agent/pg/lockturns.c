@@ -4,7 +4,8 @@
 #include <time.h>
 
 #define TURN_MAX_MS 500
-#define PAUSE_MIN_MS 50 /* doubled each time */
+#define SAVEPOINTS_MAX 1000 /* each costs the server about 10 KiB until the transaction's end */
+#define PAUSE_MIN_MS 50     /* doubled each time */
 #define PAUSE_MAX_MS 1000
 
 int64_t lockturns_now(void)
@@ -43,24 +44,27 @@ bool lockturns_again(struct lockturns *t)
 }
 
 /* lock_timeout counts for each lock anew: the later ones have what the turn has left. */
-static status take_turn(struct pgconn *c, struct bytes tables, int turn_ms, err *e)
+static status take_turn(struct pgconn *c, struct bytes tables, int turn_ms, bool each, err *e)
 {
     const int64_t until = lockturns_now() + turn_ms;
     const char *end = (const char *)tables.data + tables.len;
-    for (const char *name = (const char *)tables.data; name < end; name += strlen(name) + 1) {
+    size_t i = 0;
+    for (const char *name = (const char *)tables.data; name < end; name += strlen(name) + 1, i++) {
         const int64_t left = until - lockturns_now();
+        if (each && i < SAVEPOINTS_MAX)
+            TRY(pgconn_execf(c, e, "SAVEPOINT pgstrand_lock_%zu", i));
         TRY(pgconn_execf(c, e, "SET LOCAL lock_timeout = %d; LOCK TABLE ONLY %s IN ACCESS SHARE MODE",
                          left < 1 ? 1 : (int)left, name));
     }
     return DONE;
 }
 
-status lockturns_take(struct pgconn *c, struct bytes tables, int64_t patience_ms, err *e)
+static status take(struct pgconn *c, struct bytes tables, int64_t patience_ms, bool each, err *e)
 {
     struct lockturns t;
     TRY(lockturns_begin(c, patience_ms, &t, e));
     TRY(pgconn_exec(c, "SAVEPOINT pgstrand_lock", e));
-    while (!take_turn(c, tables, t.turn_ms, e).ok) {
+    while (!take_turn(c, tables, t.turn_ms, each, e).ok) {
         err rolled = ERR_INIT; /* the first failure is the one to tell */
         const bool waited = strcmp(e->sqlstate, "55P03") == 0;
         if (!waited || !pgconn_exec(c, "ROLLBACK TO SAVEPOINT pgstrand_lock", &rolled).ok ||
@@ -68,5 +72,25 @@ status lockturns_take(struct pgconn *c, struct bytes tables, int64_t patience_ms
             return FAILED;
         *e = ERR_INIT;
     }
+    return DONE;
+}
+
+status lockturns_take(struct pgconn *c, struct bytes tables, int64_t patience_ms, err *e)
+{
+    TRY(take(c, tables, patience_ms, false, e));
     return pgconn_exec(c, "RELEASE SAVEPOINT pgstrand_lock; SET LOCAL lock_timeout = 0", e);
+}
+
+status lockturns_take_each(struct pgconn *c, struct bytes tables, int64_t patience_ms, err *e)
+{
+    TRY(take(c, tables, patience_ms, true, e));
+    return pgconn_exec(c, "SET LOCAL lock_timeout = 0", e);
+}
+
+/* The savepoint has the setting that there was before it. */
+status lockturns_let_go(struct pgconn *c, size_t i, err *e)
+{
+    if (i >= SAVEPOINTS_MAX)
+        return DONE;
+    return pgconn_execf(c, e, "ROLLBACK TO SAVEPOINT pgstrand_lock_%zu; SET LOCAL lock_timeout = 0", i);
 }

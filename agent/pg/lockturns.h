@@ -35,4 +35,9 @@ bool lockturns_again(struct lockturns *t);
  * it held before. After any other failure, a cancel's among them, it can only be rolled back. */
 MUST_CHECK status lockturns_take(struct pgconn *c, struct bytes tables, int64_t patience_ms, err *e);
 
+/* The same, so that they can be let go of before the transaction ends, from the last one on: the `i`-th and
+ * those behind it, and the locks that statements took since. Behind the thousandth they go with that one. */
+MUST_CHECK status lockturns_take_each(struct pgconn *c, struct bytes tables, int64_t patience_ms, err *e);
+MUST_CHECK status lockturns_let_go(struct pgconn *c, size_t i, err *e);
+
 #endif

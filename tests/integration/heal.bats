@@ -2,6 +2,7 @@
 
 load ../lib/onecluster
 load ../lib/heal
+load ../lib/gated
 
 setup() {
     untraced
@@ -273,6 +274,35 @@ forget_last_commit() {
     caught_up
     wait_for 60 healthy
     assert_as_source
+}
+
+@test "a table that is compared can be altered while larger ones are not yet" {
+    printf "[tiers]\nbusiness = large where g = 'in'\ntransient = large\n" >"$HARNESS/gated.conf"
+    database_new "$DB"
+    shop "$(gate_sql); CREATE TABLE large (g gated, t text); INSERT INTO large SELECT 'in', md5(i::text) FROM generate_series(1, 3000) i;
+        CREATE TABLE small (id int PRIMARY KEY, t text); INSERT INTO small SELECT i, md5(i::text) FROM generate_series(1, 20) i"
+    pgstrand init --source "$(conninfo "$DB")" --data "$DATA" --config "$HARNESS/gated.conf" --quiet >/dev/null
+    agent_start "$DATA"
+    caught_up
+    agent_stop "$DATA"
+    slot_drop
+    shop "UPDATE large SET t = 'unseen' WHERE t < '3'; UPDATE small SET t = 'unseen' WHERE id = 3"
+    session_open gate "$DB"
+    gate_close
+    local old
+    old=$(incarnation)
+    agent_start --no-wait "$DATA"
+    wait_for 60 at_gate "$DB" 1
+    # The comparison stands still, and holds what it is at.
+    shop "SET lock_timeout = '20s'; ALTER TABLE small ADD more int DEFAULT 5; UPDATE small SET more = 7 WHERE id = 1"
+    expect_exit 1 'lock timeout' "$PSQL" -X -q -v ON_ERROR_STOP=1 -d "$(conninfo "$DB")" -c "SET lock_timeout = '100ms'" -c 'ALTER TABLE large ADD more int'
+    gate_open
+    session_close gate
+    wait_for 60 renewed "$old"
+    caught_up
+    wait_for 60 healthy
+    assert_as_source
+    agent_stop "$DATA"
 }
 
 @test "a copied data directory waits while its original lives, and begins a new incarnation when it does not" {
