@@ -53,7 +53,7 @@ count() {
 
 @test "the whole workload runs, and does each of its works" {
     before=$(count '"businessOrders"')
-    "$POS/workload.sh" --db "$(conninfo shop)" --seconds 4 --clients 2
+    "$POS/workload.sh" --db "$(conninfo shop)" --transactions 200 --clients 2 --seed 1
     [ "$(count '"businessOrders"')" -gt "$before" ]
     [ "$(count product_price_changes)" -gt 0 ]
     [ "$(count '"printJobs" WHERE status = '"'COMPLETED'")" -gt 30 ]
