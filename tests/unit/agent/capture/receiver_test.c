@@ -13,6 +13,7 @@
 #include "agent/pg/pglib.h"
 
 #define STATUS_MS 60
+#define SLOW_MS 2000
 #define LARGE (BATCH_BYTES + 100)
 #define SCRIPT_MAX 16
 #define SAID_MAX 4096
@@ -101,7 +102,8 @@ struct bench {
     int stop_event;
     _Atomic lsn received, server_end;
     pthread_t committer;
-    int slow_ms; /* for each batch */
+    int slow_ms;       /* for each batch */
+    int64_t status_ms; /* 0: STATUS_MS */
     atomic_int batches;
     atomic_size_t most_lent;
     lsn durable; /* when all is done */
@@ -149,7 +151,7 @@ static void run(struct bench *b, int slow_ms)
     assert_done(exchange_init(&b->x, 0x1000, &e), &e);
     b->r = (struct receiver){.stream = &b->conn,
                              .exchange = &b->x,
-                             .status_ms = STATUS_MS,
+                             .status_ms = b->status_ms > 0 ? b->status_ms : STATUS_MS,
                              .stop = &b->stop,
                              .stop_event = b->stop_event,
                              .received = &b->received,
@@ -204,7 +206,7 @@ static void a_start_of_zero_does_not_set_back(void **state)
 static void whoever_asks_is_answered_at_once(void **state)
 {
     (void)state;
-    struct bench b = {0};
+    struct bench b = {.status_ms = 600000}; /* none that only its time has come */
     const struct stream_event events[] = {data(0x2000, 0x2000, 10), keepalive(0x2100, true),
                                           data(0x2200, 0x2200, 10), keepalive(0x2300, false)};
     bool answered = false, unasked = false;
@@ -224,15 +226,16 @@ static void a_slow_disk_does_not_keep_status_back(void **state)
     (void)state;
     struct bench b = {0};
     struct stream_event events[SCRIPT_MAX];
-    const size_t count = 6;
+    const size_t count = 4;
     /* Each fills a batch: both are with the committer most of the time. */
     for (size_t i = 0; i < count; i++)
         events[i] = data(0x2000 + i, 0x2000 + i, BATCH_BYTES - 100);
     play(events, count);
-    run(&b, 5 * STATUS_MS);
+    run(&b, SLOW_MS);
     assert_true(atomic_load(&b.batches) >= (int)count);
-    for (size_t i = 1; i < script.said_count; i++)
-        assert_true(script.said[i].at_ms - script.said[i - 1].at_ms < 3 * STATUS_MS);
+    for (size_t i = 1; i < script.said_count;
+         i++) /* what a busy machine adds is far from what the disk takes */
+        assert_true(script.said[i].at_ms - script.said[i - 1].at_ms < SLOW_MS * 3 / 4);
     assert_int_equal(script.said[script.said_count - 1].flushed, 0x9000);
 }
 

@@ -27,7 +27,7 @@ static status work(struct work *k, int step, struct workflow *w, err *e)
     if (k->cancel && k->fail_at == step)
         TRY(workflowrecord_ask_cancel(k->d, workflow_id(w), e));
     if (k->cancel && k->fail_at == step)
-        for (int i = 0; i < 200 && !progress_stopped(workflow_progress(w)); i++)
+        for (int i = 0; i < 6000 && !progress_stopped(workflow_progress(w)); i++)
             nanosleep(&(struct timespec){0, 10000000}, NULL);
     if (k->fail_at == step && k->failures > 0) {
         k->failures--;
