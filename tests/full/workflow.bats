@@ -146,3 +146,24 @@ killed_init() {
     done
     agent_stop "$DATA"
 }
+
+again_incremental() {
+    killed_again incremental "$1"
+}
+
+again_differential() {
+    killed_again differential "$1"
+}
+
+again_full() {
+    killed_again full "$1"
+}
+
+@test "seals, each write of the catalogue failing once, and typed again: none is made twice" {
+    local kind
+    agent_start "$DATA"
+    for kind in incremental differential full; do
+        crash_places fail catalog.mdb "again_$kind"
+    done
+    agent_stop "$DATA"
+}

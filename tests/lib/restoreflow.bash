@@ -100,14 +100,14 @@ killed_migration() {
         "$(sql shop "SELECT md5(string_agg(id || name || price, ' ' ORDER BY id)) FROM goods")" ]
 }
 
-# killed_seal TYPE FAULT: what is open is gone on from, and the chain has one more of the type, not two.
+# killed_seal TYPE FAULT: what is open or has failed is gone on from, and the chain has one more of the type, not two.
 killed_seal() {
     local before id
     before=$(pgstrand snapshots --data "$DATA" --json | jq length)
     sql shop "UPDATE goods SET price = price + 1 WHERE id = 1"
     pgstrand wait --data "$DATA" >/dev/null || return 1
     workflow_killed "$2" seal --data "$DATA" --type "$1" || return 1
-    for id in $(workflow_open "$DATA"); do
+    for id in $(workflow_left "$DATA" "seal $1"); do
         pgstrand workflow resume "$id" --data "$DATA" --quiet || return 1
         [ "$(pgstrand snapshots --data "$DATA" --json | jq "[.[$before:][] | select(.type == \"$1\")] | length")" = 1 ] ||
             complain "not one $1" || return 1
@@ -119,12 +119,13 @@ killed_seal() {
 # killed_again TYPE FAULT: the same command typed again finishes it: one of the type, not two, and nothing is left to seal.
 killed_again() {
     local before
+    workflow_whole=no
     before=$(pgstrand snapshots --data "$DATA" --json | jq length)
     sql shop "UPDATE goods SET price = price + 1 WHERE id = 1"
     pgstrand wait --data "$DATA" >/dev/null || return 1
     workflow_killed "$2" seal --data "$DATA" --type "$1" || return 1
-    # Whole but for its last words: then it is another one.
-    [ "$workflow_whole" = no ] && [ -n "$(workflow_open "$DATA")" ] || return 0
+    # Whole but for its last words: then it is another one. What has failed has ended, too.
+    [ "$workflow_whole" = no ] && { [[ $2 == fail* ]] || [ -n "$(workflow_open "$DATA")" ]; } || return 0
     pgstrand seal --data "$DATA" --type "$1" --quiet >/dev/null || return 1
     [ "$(pgstrand snapshots --data "$DATA" --json | jq "[.[$before:][] | select(.type == \"$1\")] | length")" = 1 ] ||
         complain "not one $1" || return 1

@@ -5,6 +5,7 @@
 #                                   killed; it sets workflow_whole=yes then
 #   workflow_last DATA FILTER       of the newest workflow (jq)
 #   workflow_open DATA [ELSE]       UUIDs of those that have not ended, the oldest first; where that cannot be told ELSE, or no UUID
+#   workflow_left DATA NAME         the same, and those of this name that have failed
 
 workflow_sweep() {
     local step=$1 first=$2 action n
@@ -30,6 +31,11 @@ workflow_open() {
     local list
     list=$(pgstrand workflow list --data "$1" --json) || { echo "${2-unknown}"; return; }
     jq -r '.[] | select(.status == "PENDING" or .status == "IN_PROGRESS") | .uuid' <<<"$list"
+}
+
+workflow_left() {
+    pgstrand workflow list --data "$1" --json | jq -r --arg name "$2" \
+        '.[] | select(.status == "PENDING" or .status == "IN_PROGRESS" or (.status == "FAILED" and .name == $name)) | .uuid'
 }
 
 # workflow_killed FAULT ARGS...: pgstrand, killed, or ended by the failure (EIO) of fail:N, or whole.
