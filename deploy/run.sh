@@ -89,7 +89,7 @@ clean_up() {
             [ -e "$entry" ] && kill -TERM "$(<"$entry")" 2>/dev/null || true
         done
         for entry in "$HARNESS"/agents/*.pid; do
-            [ -e "$entry" ] && wait_for 60 test -e "${entry%.pid}.rc" || true
+            [ -e "$entry" ] && wait_for 60 test -e "${entry%.pid}.rc.$(<"$entry")" || true
         done
         harness_end
     fi
