@@ -11,6 +11,9 @@
 #include "agent/tablebook.h"
 #include "store/io.h"
 
+/* Of a COPY, between looks whether it is to stop. */
+#define STOP_ROWS 4096
+#define STOP_BYTES ((size_t)1 << 18)
 #define REPORT_EVERY_MS 250 /* progress, while the workers work */
 
 /* What the workers of one base share. `lock` guards everything below it, the catalogue and the book
@@ -35,8 +38,11 @@ struct copying {
 
 struct worker {
     struct copying *shared;
-    struct pgconn *conn; /* while it may be cancelled */
+    struct pgconn *conn;
     pthread_t thread;
+    /* Under the lock: */
+    bool inside;         /* a COPY, which may be cancelled */
+    uint64_t rows, seen; /* that it has given: now, and when last looked at */
 };
 
 static struct basetask *take(struct copying *c)
@@ -70,21 +76,40 @@ static status stopped(err *e)
     return err_set(e, ERR_INTERRUPTED, "another connection of this base failed");
 }
 
-static status copy_rows(struct copying *c, struct pgconn *conn, const struct basetask *task,
-                        struct rowfile *out, err *e)
+/* The worker is inside a COPY, or no more; it has read so many rows of it. */
+static bool is_stopped_at(struct worker *w, bool inside, uint64_t rows)
 {
-    TRY(baselock_copy(conn, task, e));
+    (void)pthread_mutex_lock(&w->shared->lock);
+    w->inside = inside;
+    w->rows = rows;
+    bool stopped = w->shared->failed;
+    (void)pthread_mutex_unlock(&w->shared->lock);
+    return stopped;
+}
+
+static status read_rows(struct worker *w, const struct basetask *task, struct rowfile *out, err *e)
+{
+    TRY(baselock_copy(w->conn, task, e));
     uint64_t rows = 0;
-    for (;;) {
+    for (size_t bytes = 0;; bytes = bytes < STOP_BYTES ? bytes : 0) {
         struct bytes row;
         bool end = false;
-        TRY(pgconn_copy_next(conn, &row, &end, e));
+        TRY(pgconn_copy_next(w->conn, &row, &end, e));
         if (end)
             return DONE;
         TRY(rowfile_lines(out, row, e));
-        if (++rows % 4096 == 0 && is_stopped(c))
+        bytes += row.len;
+        if ((++rows % STOP_ROWS == 0 || bytes >= STOP_BYTES) && is_stopped_at(w, true, rows))
             return stopped(e);
     }
+}
+
+static status copy_rows(struct worker *w, const struct basetask *task, struct rowfile *out, err *e)
+{
+    (void)is_stopped_at(w, true, 0);
+    const status read = read_rows(w, task, out, e);
+    (void)is_stopped_at(w, false, 0);
+    return read;
 }
 
 /* A snapshot keeps rows, not tables. Who takes a new one meets the table as it is now, or no more. */
@@ -114,9 +139,9 @@ static status check_tables(struct pgconn *conn, const struct basebatch *batch, e
 }
 
 /* The rows of a task, in a file that is whole and not yet durable. */
-static status copy_task(struct copying *c, struct pgconn *conn, const struct basetask *task,
-                        struct basebatch *batch, err *e)
+static status copy_task(struct worker *w, const struct basetask *task, struct basebatch *batch, err *e)
 {
+    const struct copying *c = w->shared;
     char name[BASETASK_FILE];
     OWNED(rowfile) struct rowfile *file = NULL;
     basetask_file(task, name);
@@ -125,7 +150,7 @@ static status copy_task(struct copying *c, struct pgconn *conn, const struct bas
         return err_no_memory(e);
     TRY(io_unlink(path, e));
     TRY(rowfile_create(path, c->d->config->base_level, &file, e));
-    if (!copy_rows(c, conn, task, file, e).ok)
+    if (!copy_rows(w, task, file, e).ok)
         return copying_failed(task->table, e);
     struct basepiece piece = {.task = task, .file = file};
     TRY(rowfile_end(file, &piece.digest, &piece.stored, e));
@@ -174,13 +199,14 @@ static status wait_for_table(struct copying *c, struct pgconn *conn, const struc
 
 /* A task whose table is held is waited for with nothing else in hand, and so is one that has nothing else in
  * hand anyway: every large one. */
-static status copy_when_free(struct copying *c, struct pgconn *conn, const struct basetask *task,
-                             struct basebatch *batch, err *e)
+static status copy_when_free(struct worker *w, const struct basetask *task, struct basebatch *batch, err *e)
 {
+    struct copying *c = w->shared;
+    struct pgconn *conn = w->conn;
     bool alone = batch->count == 0;
     if (alone)
         TRY(wait_for_table(c, conn, task, e));
-    while (!copy_task(c, conn, task, batch, e).ok) {
+    while (!copy_task(w, task, batch, e).ok) {
         if (!baselock_is_held(e))
             return FAILED;
         *e = ERR_INIT;
@@ -195,44 +221,36 @@ static status copy_when_free(struct copying *c, struct pgconn *conn, const struc
     return alone ? baselock_limit(conn, e) : DONE;
 }
 
-static status copy_tasks(struct copying *c, struct pgconn *conn, struct basebatch *batch, err *e)
+static status copy_tasks(struct worker *w, struct basebatch *batch, err *e)
 {
+    struct copying *c = w->shared;
     for (const struct basetask *task = take(c); task != NULL; task = take(c)) {
-        TRY(copy_when_free(c, conn, task, batch, e));
+        TRY(copy_when_free(w, task, batch, e));
         if (basebatch_is_full(batch, c->workers))
-            TRY(keep_and_release(c, conn, batch, e));
+            TRY(keep_and_release(c, w->conn, batch, e));
     }
     return DONE;
 }
 
-static status copy_and_keep(struct copying *c, struct pgconn *conn, err *e)
+static status copy_and_keep(struct worker *w, err *e)
 {
     OWNED(basebatch) struct basebatch batch = {0};
-    status copied = copy_tasks(c, conn, &batch, e);
+    status copied = copy_tasks(w, &batch, e);
     /* What is whole is kept when it was we who stopped. After an error of the server its transaction cannot
      * be asked whether the files are still the same: at most a batch of small tables is copied again. */
     err later = ERR_INIT;
-    status kept = keep(c, conn, &batch, copied.ok ? e : &later);
+    status kept = keep(w->shared, w->conn, &batch, copied.ok ? e : &later);
     return copied.ok ? kept : copied;
-}
-
-static void show(struct worker *w, struct pgconn *conn)
-{
-    (void)pthread_mutex_lock(&w->shared->lock);
-    w->conn = conn;
-    (void)pthread_mutex_unlock(&w->shared->lock);
 }
 
 static status work(struct worker *w, err *e)
 {
     struct copying *c = w->shared;
-    OWNED(pgconn) struct pgconn *conn = NULL;
     if (take_schema(c))
         TRY(baseschema_stage(c->d, c->request, e));
-    TRY(baselock_connect(c->request, &conn, e));
-    show(w, conn);
-    const status copied = copy_and_keep(c, conn, e);
-    show(w, NULL);
+    TRY(baselock_connect(c->request, &w->conn, e));
+    const status copied = copy_and_keep(w, e);
+    pgconn_close(w->conn);
     return copied;
 }
 
@@ -253,13 +271,17 @@ static void *worker_main(void *argument)
     return NULL;
 }
 
-/* One has failed: who copies sees it by himself and keeps what is whole; who waits for somebody's lock does
- * not. Under the lock, so that no connection is closed meanwhile. */
+/* One has failed: who copies sees it after some rows and keeps what is whole; who gets none waits for
+ * somebody's lock, inside the COPY, and would for long. Under the lock, so that the COPY does not end
+ * meanwhile. */
 static void cancel_waits(struct copying *c)
 {
-    for (int i = 0; c->failed && i < c->started; i++)
-        if (c->worker[i].conn != NULL)
-            pgconn_cancel(c->worker[i].conn);
+    for (int i = 0; c->failed && i < c->started; i++) {
+        struct worker *w = &c->worker[i];
+        if (w->inside && w->seen == w->rows + 1)
+            pgconn_cancel(w->conn);
+        w->seen = w->inside ? w->rows + 1 : 0; /* 0: not looked at */
+    }
 }
 
 static void report_until_done(struct copying *c, const struct progress *progress)
@@ -320,6 +342,21 @@ static status run_workers(struct copying *c, const struct progress *progress, er
     return FAILED;
 }
 
+/* Which tables have a value of that label is not known: all are copied again. */
+static status check_labels(struct datadir *d, const struct base_request *request, err *e)
+{
+    OWNED(pgconn) struct pgconn *conn = NULL;
+    bool same = false;
+    TRY(baselock_connect(request, &conn, e));
+    TRY(basesame_labels(conn, &same, e));
+    if (same)
+        return DONE;
+    TRY(base_clear(d, e));
+    return err_set(e, ERR_TIMEOUT,
+                   "labels of an enum type were renamed while a base was taken, again and again: try once "
+                   "more");
+}
+
 status base_copy(struct datadir *d, const struct base_request *request, const struct table_list *tables,
                  const struct progress *progress, err *e)
 {
@@ -346,5 +383,5 @@ status base_copy(struct datadir *d, const struct base_request *request, const st
     status done = run_workers(&c, progress, e);
     (void)pthread_cond_destroy(&c.changed);
     (void)pthread_mutex_destroy(&c.lock);
-    return done;
+    return done.ok ? check_labels(d, request, e) : FAILED;
 }

@@ -29,8 +29,8 @@ struct base_request {
 /*
  * Copies every table of `tables` that has rows of a tier that is written and no record in the catalogue yet.
  * Biggest first; large tables by ctid ranges are one row file all the same. On failure what is complete stays
- * for the next time. ERR_TIMEOUT when a table was truncated or rewritten behind the snapshot, or the
- * snapshot has gone with its connection: with a newer one it can be taken.
+ * for the next time. ERR_TIMEOUT when a table was truncated or rewritten behind the snapshot, a label of an
+ * enum type renamed, or the snapshot has gone with its connection: with a newer one it can be taken.
  */
 MUST_CHECK status base_copy(struct datadir *d, const struct base_request *request,
                             const struct table_list *tables, const struct progress *progress, err *e);

@@ -33,7 +33,31 @@ status basesame_check(struct pgconn *conn, const struct table_info *const *table
     return DONE;
 }
 
+status basesame_labels(struct pgconn *conn, bool *same, err *e)
+{
+    OWNED(pgrows) struct pgrows *before = NULL;
+    OWNED(pgrows) struct pgrows *renamed = NULL;
+    TRY(pgconn_query(conn,
+                     "SELECT coalesce(pg_catalog.array_agg(oid ORDER BY oid), '{}')::text,"
+                     " coalesce(pg_catalog.array_agg(enumlabel::text ORDER BY oid), '{}')::text"
+                     " FROM pg_catalog.pg_enum",
+                     0, NULL, &before, e));
+    const char *const params[] = {pgrows_text(before, 0, 0), pgrows_text(before, 0, 1)};
+    TRY(pgconn_exec(conn, "COMMIT", e));
+    TRY(pgconn_query(conn,
+                     "SELECT EXISTS (SELECT FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.oid[]),"
+                     " pg_catalog.unnest($2::text[])) AS was (oid, label)"
+                     " JOIN pg_catalog.pg_enum e USING (oid) WHERE e.enumlabel::text <> was.label)",
+                     2, params, &renamed, e));
+    *same = !pgrows_bool(renamed, 0, 0);
+    return DONE;
+}
+
 bool basesame_is_gone(const err *e)
 {
-    return strcmp(e->sqlstate, "42P01") == 0 || strcmp(e->sqlstate, "42703") == 0;
+    static const char *const states[] = {"42P01", "42703", "3F000", "42809"};
+    for (size_t i = 0; i < sizeof states / sizeof states[0]; i++)
+        if (strcmp(e->sqlstate, states[i]) == 0)
+            return true;
+    return false;
 }

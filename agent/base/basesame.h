@@ -15,7 +15,13 @@
 MUST_CHECK status basesame_check(struct pgconn *conn, const struct table_info *const *tables, size_t count,
                                  size_t *changed, err *e);
 
-/* Does the failure of a COPY say so? No such table, or no such column, any more. */
+/* Are the labels of enum types still those of the snapshot? COPY writes a value with the label of now
+ * (enum_out reads the newest catalogue), whatever the schema's dump calls it. Asked when all rows are copied,
+ * in a transaction under the snapshot, which it ends. */
+MUST_CHECK status basesame_labels(struct pgconn *conn, bool *same, err *e);
+
+/* Does the failure of a COPY or LOCK say so? No such table, column or schema any more, or something else has
+ * the name. */
 bool basesame_is_gone(const err *e);
 
 #endif

@@ -1,5 +1,6 @@
 #include "agent/heal/heal.h"
 
+#include "agent/base/basesame.h"
 #include "agent/base/baseschema.h"
 #include "agent/base/tablemsg.h"
 #include "agent/heal/healrecord.h"
@@ -190,7 +191,7 @@ static status hold_still(struct heal *h, struct pgconn *reading, const struct he
     }
     TRY(buf_done(&names, e));
     const bool locked = lockturns_take_each(reading, buf_view(&names), LOCK_PATIENCE_MS, e).ok;
-    *torn = !locked && strcmp(e->sqlstate, "42P01") == 0; /* dropped since */
+    *torn = !locked && basesame_is_gone(e); /* since */
     if (!locked)
         return *torn ? DONE : FAILED;
     TRY(schema_fingerprint(reading, &seen, e));

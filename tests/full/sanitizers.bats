@@ -46,6 +46,7 @@ under_asan() {
 @test "address and undefined-behaviour sanitizers: twophase" { under_asan twophase; }
 @test "address and undefined-behaviour sanitizers: order" { under_asan order; }
 @test "address and undefined-behaviour sanitizers: truncbase" { under_asan truncbase; }
+@test "address and undefined-behaviour sanitizers: baselocks" { under_asan baselocks; }
 @test "address and undefined-behaviour sanitizers: assets" { under_asan assets; }
 @test "address and undefined-behaviour sanitizers: export" { under_asan export; }
 @test "address and undefined-behaviour sanitizers: business" { under_asan business; }
