@@ -40,6 +40,30 @@ static bool is_stopping(void *board)
 
 enum seal_when { BY_SCHEDULE, AT_STOP, AT_STOP_OFFLINE };
 
+static void tell(struct sealer *s, uint64_t sealed)
+{
+    const char *first = NULL;
+    for (int task = SEALER_TASKS; task-- > 0;)
+        if (s->problem[task][0] != '\0')
+            first = s->problem[task];
+    board_sealed(s->board, sealed, first);
+}
+
+static void mended(struct sealer *s, enum sealer_task task, uint64_t sealed)
+{
+    s->problem[task][0] = '\0';
+    tell(s, sealed);
+}
+
+static void complain(struct sealer *s, err *e, const char *what, enum sealer_task task)
+{
+    (void)err_wrap(e, "%s", what);
+    if (strcmp(s->problem[task], e->message) != 0)
+        report_line(REPORT_PROBLEM, "%s", e->message);
+    (void)snprintf(s->problem[task], sizeof s->problem[task], "%s", e->message);
+    tell(s, s->schedule.sealed_seq);
+}
+
 /* Where bases of single tables are enough after a change of the schema, they are made instead of a FULL. */
 static status prefer_tables(struct sealer *s, struct seal_request *request, uint32_t **table, err *e)
 {
@@ -94,57 +118,34 @@ static status seal(struct sealer *s, enum schedule_due due, enum seal_when when,
         schedule_full(&s->schedule, now_ms(), sealed);
     if (bases && open > 0)
         schedule_changed(&s->schedule, now_ms()); /* more DDL came while it was made */
-    s->failed = SEALER_SEALS;
-    board_sealed(s->board, sealed, NULL);
+    memset(s->problem, 0, sizeof s->problem);     /* pruning is tried now, and files were looked at */
+    tell(s, sealed);
     return DONE;
 }
 
-/* No problem of sealing any more; one beside it is as it was. */
-static void settled(struct sealer *s, uint64_t sealed)
-{
-    struct board_facts facts;
-    board_facts(s->board, &facts);
-    board_sealed(s->board, sealed, s->failed != SEALER_SEALS ? facts.seal_problem : NULL);
-}
-
-/* Nor one of what is done beside it. */
-static void mended(struct sealer *s, enum sealer_task task)
-{
-    if (s->failed != task)
-        return;
-    s->failed = SEALER_SEALS;
-    settled(s, s->schedule.sealed_seq);
-}
-
-/* Somebody sealed a FULL by hand since the schema changed, or what failed, a FULL or bases by schedule or by
- * hand, failed behind its publication: there is nothing to do, and no problem any more. */
-static bool is_healed(struct sealer *s)
+/* Somebody sealed a FULL by hand since it became due, or what failed, a FULL or bases by schedule or by hand,
+ * failed behind its publication: there is nothing to do, and no problem any more. */
+static bool is_made(struct sealer *s, enum schedule_due due)
 {
     const struct sealflow how = {.stop = WORKFLOW_RESTS};
     err e = ERR_INIT, unsettled = ERR_INIT; /* then it is made once more */
     struct board_facts facts;
     size_t open = 0;
-    uint64_t last_break = 0;
-    uint64_t sealed = 0;
+    uint64_t last_break = 0, sealed = 0, full = 0;
+    pgtime full_time = 0;
     (void)sealflow_settle(s->data, &how, &report_events, &unsettled).ok;
-    if (!breaks_open(s->data->catalog, &open, &last_break, &e).ok || open > 0 ||
-        !records_sealed_seq(s->data, &sealed, &e).ok)
+    if (!breaks_open(s->data->catalog, &open, &last_break, &e).ok ||
+        !records_sealed_seq(s->data, &sealed, &e).ok || !records_full(s->data, &full, &full_time, &e).ok)
+        return false;
+    const bool newer = full > s->schedule.full_seq;
+    if (due == DUE_FULL ? open > 0 : !newer)
         return false;
     board_facts(s->board, &facts);
-    schedule_sealed(&s->schedule, now_ms(), sealed, facts.log_bytes, true);
-    settled(s, sealed);
+    schedule_sealed(&s->schedule, now_ms(), sealed, facts.log_bytes, open == 0);
+    if (newer)
+        schedule_full(&s->schedule, now_ms(), full);
+    mended(s, SEALER_SEALS, sealed);
     return true;
-}
-
-static void complain(struct sealer *s, err *e, const char *what, enum sealer_task task)
-{
-    struct board_facts facts;
-    s->failed = task;
-    board_facts(s->board, &facts);
-    (void)err_wrap(e, "%s", what);
-    if (strcmp(facts.seal_problem, e->message) != 0)
-        report_line(REPORT_PROBLEM, "%s", e->message);
-    board_sealed(s->board, s->schedule.sealed_seq, e->message);
 }
 
 /* What retention does not keep goes when something newer is there, or when it could not go then. */
@@ -156,7 +157,7 @@ static void prune(struct sealer *s)
     if (pruned || e.class != ERR_REFUSED || schedule_prune_due(&s->schedule, now_ms()))
         schedule_pruned(&s->schedule, now_ms(), pruned);
     if (pruned)
-        mended(s, SEALER_PRUNES);
+        mended(s, SEALER_PRUNES, s->schedule.sealed_seq);
     else if (e.class != ERR_REFUSED) /* somebody reads: next time */
         complain(s, &e, "cannot prune", SEALER_PRUNES);
     if (pruned && r.pruned > 0)
@@ -168,7 +169,7 @@ static void seal_due(struct sealer *s, enum schedule_due due)
 {
     err e = ERR_INIT;
     const bool full = due == DUE_FULL || due == DUE_NEW_FULL;
-    if (due == DUE_FULL && is_healed(s))
+    if (full && is_made(s, due))
         return;
     if (seal(s, due, BY_SCHEDULE, &e).ok) {
         prune(s);
@@ -208,7 +209,7 @@ static void version_due(struct sealer *s)
         report_line(REPORT_EVENT, "the changed schema is kept");
     if (outcome == SCHEMAVERSION_IMPOSSIBLE || open > 0)
         schedule_broken(&s->schedule, now_ms(), outcome == SCHEMAVERSION_IMPOSSIBLE || wants_full(s));
-    settled(s, s->schedule.sealed_seq);
+    mended(s, SEALER_SEALS, s->schedule.sealed_seq);
 }
 
 /* Files alone make a snapshot due, too, as often as time does. */
@@ -223,7 +224,7 @@ static bool are_files_due(struct sealer *s, int64_t now)
         return false;
     s->files_at = now;
     if (sealassets_changed(s->data, &changed, &e).ok)
-        mended(s, SEALER_LOOKS_AT_FILES);
+        mended(s, SEALER_LOOKS_AT_FILES, s->schedule.sealed_seq);
     else
         complain(s, &e, "cannot look at the files", SEALER_LOOKS_AT_FILES);
     return changed;

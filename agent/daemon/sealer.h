@@ -10,18 +10,18 @@
 #include "agent/daemon/schedule.h"
 #include "agent/datadir.h"
 
-/* A problem of what is done beside sealing is not gone because nothing needs sealing any more. */
-enum sealer_task { SEALER_SEALS, SEALER_PRUNES, SEALER_LOOKS_AT_FILES };
+/* Each has a problem of its own: it is not gone because another one has none, or has one now. */
+enum sealer_task { SEALER_SEALS, SEALER_PRUNES, SEALER_LOOKS_AT_FILES, SEALER_TASKS };
 
 struct sealer {
     struct datadir *data; /* its own */
     struct board *board;
     struct schedule schedule;
-    bool tables_failed;      /* bases of single tables could not be made: a FULL is tried next */
-    enum sealer_task failed; /* whose problem is the one that is told */
-    uint64_t breaks_seen;    /* of board_facts.breaks */
-    int64_t files_at;        /* when the folders of [assets] were looked at last */
-    int64_t files_pause;     /* until they are again; 0: the schedule's interval */
+    bool tables_failed;                   /* bases of single tables could not be made: a FULL is tried next */
+    char problem[SEALER_TASKS][ERR_TEXT]; /* empty: none; the first is told */
+    uint64_t breaks_seen;                 /* of board_facts.breaks */
+    int64_t files_at;                     /* when the folders of [assets] were looked at last */
+    int64_t files_pause;                  /* until they are again; 0: the schedule's interval */
     struct indexer indexer;
     pthread_t thread;
     bool started;

@@ -13,13 +13,14 @@ const struct chain_link *sealmade_find(const struct chain *chain, const Pgstrand
     return NULL;
 }
 
-static status heal_based(struct datadir *d, const struct chain_link *made, err *e)
+static status heal_based(struct datadir *d, const struct chain_link *made, bool *based, err *e)
 {
     OWNED(snapreader) struct snapreader *reader = NULL;
     OWNED(memory) uint32_t *table = NULL;
     PB_OWNED(Pgstrand__Schema) *schema = NULL;
     TRY(snapreader_open_known(made->dir, made->name, made->hash, &reader, e));
     TRY(snapreader_schema(reader, &schema, e));
+    *based = schema->n_based > 0;
     table = calloc(schema->n_based + 1, sizeof *table);
     if (table == NULL)
         return err_no_memory(e);
@@ -31,9 +32,10 @@ static status heal_based(struct datadir *d, const struct chain_link *made, err *
 status sealmade_settle(struct datadir *d, const struct chain_link *made, err *e)
 {
     const Pgstrand__SnapshotHeader *header = made->commit->header;
-    if (header->type == PGSTRAND__SNAPSHOT_TYPE__FULL)
+    bool staged = header->type == PGSTRAND__SNAPSHOT_TYPE__FULL;
+    if (staged)
         TRY(breaks_heal(d->catalog, header->last_seq, e));
     else if (header->type == PGSTRAND__SNAPSHOT_TYPE__INCREMENTAL && !made->pruned)
-        TRY(heal_based(d, made, e));
-    return base_clear(d, e);
+        TRY(heal_based(d, made, &staged, e));
+    return staged ? base_clear(d, e) : DONE;
 }
