@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "agent/agentstate.h"
 #include "agent/setup/setup.h"
 #include "store/io.h"
 #include "tools/jsonout.h"
@@ -161,6 +162,20 @@ static void warn_too_late(const struct cli *cli, const struct init_request *q, c
                        "max_slot_wal_keep_size takes a limit away that init has set");
 }
 
+/* Before everything is copied for a snapshot that could not be signed. */
+static status check_key(struct datadir *d, err *e)
+{
+    PB_OWNED(Pgstrand__SetupRecord) *setup = NULL;
+    struct signing_key key;
+    err why = ERR_INIT;
+    TRY(agentstate_setup(d, &setup, e));
+    if ((setup != NULL && setup->slot_made) || datadir_device_key(d, &key, &why).ok) {
+        explicit_bzero(&key, sizeof key);
+        return DONE;
+    }
+    return err_set(e, why.class, "%s; pgstrand identity new makes another", why.message);
+}
+
 static status set_up(struct cli *cli, const struct init_request *q, const struct init_options *options,
                      const struct preflight *p, err *e)
 {
@@ -170,6 +185,7 @@ static status set_up(struct cli *cli, const struct init_request *q, const struct
 
     TRY(datadir_open(cli->data, cli->config, DATADIR_CREATE, &d, e));
     TRY(make_identity(cli, d, options, &shown, e));
+    TRY(check_key(d, e));
     struct init_options all = *options;
     const uint32_t retries = (uint32_t)q->retries.value;
     all.retries = q->retries.given ? &retries : NULL;

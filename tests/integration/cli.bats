@@ -452,6 +452,9 @@ has_keys() {
     jq -e --arg node "$node" '.node == $node and .device_key == null and .recovery_key == null' "$HARNESS/killed.json"
     grep -q 'is not the key of device' "$HARNESS/killed.said"
     grep -q 'identity new was interrupted before there was another identity: run it again' "$HARNESS/killed.said"
+    # Before everything is copied for a snapshot that could not be signed.
+    expect_exit 12 'is not the key of device .*; pgstrand identity new makes another' p init --source "$(conninfo shop)" --no-wal-limit
+    [ "$(sql shop "SELECT count(*) FROM pg_replication_slots")" = 0 ]
     p identity new --yes --json >"$HARNESS/new.json"
     jq -e --arg node "$node" --arg dataset "$dataset" \
         '.node != $node and .dataset == $dataset and (.recovery_key | length == 71)' "$HARNESS/new.json"
