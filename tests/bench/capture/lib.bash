@@ -3,7 +3,7 @@
 #   capture_init DB   pgstrand init of that database; DB.fresh is its data directory; sets $slot, $publication
 #                                     and keeps the slot's place in the slot keeper_DB
 #   capture_goal DB                   sets $goal: where the WAL ends now
-#   ours DB                           the agent from a copy of DB.fresh and of the slot, until it has $goal; sets $wall and
+#   ours DB                           the agent from DB.fresh as init left it and a copy of the slot, until it has $goal; sets $wall and
 #                                     $cpu (seconds; user + system of the whole process)
 #   theirs DB                         pg_recvlogical -f /dev/null from a copy of the slot, same options; sets the same
 #   row_of NAME OURS THEIRS LIMIT UNIT, from lists in variables: medians; the single runs below the table
@@ -36,9 +36,11 @@ seconds_since() {
 }
 
 ours() {
-    local db=$1 data=$HARNESS/$1.run began
-    rm -rf "$data"
-    cp -a "$HARNESS/$db.fresh" "$data"
+    local db=$1 data=$HARNESS/$1.fresh began
+    # The same folder: what runs in a copy of it begins a new incarnation, and compares the database instead of capturing.
+    [ -e "$data.kept" ] || cp -a "$data" "$data.kept"
+    find "$data" -mindepth 1 -delete
+    cp -a "$data.kept/." "$data"
     sql "$db" "SELECT pg_drop_replication_slot('$slot')" >/dev/null
     sql "$db" "SELECT pg_copy_logical_replication_slot('keeper_$db', '$slot')" >/dev/null
     sync
@@ -48,6 +50,7 @@ ours() {
     wall=$(seconds_since "$began")
     cpu=$(cpu_of "$(agent_pid "$data")")
     agent_stop "$data"
+    ! agent_log "$data" | grep 'new incarnation' >&2 || return 1
 }
 
 theirs() {
