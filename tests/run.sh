@@ -131,7 +131,7 @@ run_unit_tests() {
     local log=$logs/unit.log begin=$SECONDS code=0
     # Sanitizers' findings end the program, so that they cannot scroll by.
     export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 ASAN_OPTIONS=detect_leaks=1:abort_on_error=0
-    [ "$full" = no ] || export PGSTRAND_TEST_EVERY_BYTE=1
+    [ "$full" = no ] || export PGSTRAND_TEST_LONG=1
     ctest --test-dir build/asan -V -j "$jobs" -R "${only:-.}" >"$log" 2>&1 </dev/null || code=$?
     echo "$code" >"$log.exit"
     done_with "unit tests" $((SECONDS - begin))

@@ -123,11 +123,11 @@ static bool flip_is_told(reading read_log, const char *dir, const struct file *f
     return true;
 }
 
-/* One byte of 47, another phase at each run; PGSTRAND_TEST_EVERY_BYTE=1: all of them, a minute without
+/* One byte of 113, another phase at each run; PGSTRAND_TEST_LONG=1: all of them, a minute without
  * sanitizers and five with, as the long run of all tests does. */
 static size_t step(void)
 {
-    return getenv("PGSTRAND_TEST_EVERY_BYTE") != NULL ? 1 : 47;
+    return getenv("PGSTRAND_TEST_LONG") != NULL ? 1 : 113;
 }
 
 static size_t phase(void)
