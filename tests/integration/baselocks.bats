@@ -135,8 +135,8 @@ waits_again() {
     agent_stop "$DATA"
 }
 
-@test "a base gives way to an ALTER that rewrites a table of its: it is taken again, and no FULL is made; nor when it is cancelled" {
-    local before
+# The agent takes bases of tables first and next, which were rewritten; it stands at the gate in first, and the log is empty from here on.
+agent_bases_at_gate() {
     gated_new first "CREATE TABLE first (g gated, t text); INSERT INTO first SELECT 'in', md5(i::text) FROM generate_series(1, 2000) i;
         CREATE TABLE next (id int PRIMARY KEY, n int); INSERT INTO next SELECT i, i FROM generate_series(1, 20) i; CREATE SEQUENCE numbers" \
         $'[base]\njobs = 1'
@@ -146,6 +146,11 @@ waits_again() {
     sql "$DB" "BEGIN; ALTER TABLE first ALTER t TYPE text USING upper(t); ALTER TABLE next ALTER n TYPE int USING n * 2; COMMIT" >/dev/null
     wait_for 60 at_gate "$DB" 1
     : >"$(cluster_folder)/log"
+}
+
+@test "a base gives way to an ALTER that rewrites a table of its: it is taken again, and no FULL is made; nor when it is cancelled" {
+    local before
+    agent_bases_at_gate
     sql "$DB" "SET lock_timeout = '30s'; ALTER TABLE next ALTER n TYPE int USING n + 1" >/dev/null
     gate_open
     wait_for 60 based_anew
@@ -197,14 +202,7 @@ lost_another() {
 }
 
 @test "a snapshot lost in the middle of a table's base, and of a FULL: it is taken again" {
-    gated_new first "CREATE TABLE first (g gated, t text); INSERT INTO first SELECT 'in', md5(i::text) FROM generate_series(1, 2000) i;
-        CREATE TABLE next (id int PRIMARY KEY, n int); INSERT INTO next SELECT i, i FROM generate_series(1, 20) i" $'[base]\njobs = 1'
-    init_gated >/dev/null
-    agent_start "$DATA"
-    gate_close
-    sql "$DB" "BEGIN; ALTER TABLE first ALTER t TYPE text USING upper(t); ALTER TABLE next ALTER n TYPE int USING n * 2; COMMIT" >/dev/null
-    wait_for 60 at_gate "$DB" 1
-    : >"$(cluster_folder)/log"
+    agent_bases_at_gate
     loses_snapshot
     wait_for 60 based_anew
     [ "$(copies first)" -eq 1 ] # since the log was emptied: by the base that came after
